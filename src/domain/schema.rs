@@ -1,0 +1,525 @@
+//! Every kind of record, declared once.
+//!
+//! Codec, merge, indexes, history, export, command-line options, forms and import
+//! targets read this table. Adding a field is one row here: the row makes the struct
+//! member too. Numbers are written into stores and are never reused.
+
+use crate::domain::id::Id;
+use crate::domain::money::Money;
+use crate::domain::value::{FieldId, Fields, Member, Value};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+/// What a field holds, and so how it is typed, shown, merged and indexed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Type {
+    /// One line.
+    Text,
+    /// Several lines, Markdown.
+    Long,
+    Flag,
+    Int,
+    /// A month as yyyymm.
+    Month,
+    /// Whole minutes, typed as `3h` or `2d`.
+    Effort,
+    Date,
+    Money,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A record of that kind.
+    One(Kind),
+    /// A set of records, merged by element.
+    Many(Kind),
+    /// A set of words, merged by element.
+    Words,
+    /// Bytes only the program reads.
+    Data,
+}
+
+/// One field of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub id: FieldId,
+    pub name: &'static str,
+    pub kind: Type,
+    /// Fields with one group merge as one; zero means the field alone.
+    pub group: u8,
+    pub required: bool,
+    /// Holds what a person wrote about people: a purge erases it.
+    pub erasable: bool,
+    /// Not typed by people: left out of forms and command-line options.
+    pub system: bool,
+}
+
+impl Field {
+    const fn new(id: FieldId, name: &'static str, kind: Type) -> Field {
+        Field { id, name, kind, group: 0, required: false, erasable: false, system: false }
+    }
+    const fn required(self) -> Field {
+        Field { required: true, ..self }
+    }
+    const fn erasable(self) -> Field {
+        Field { erasable: true, ..self }
+    }
+    const fn system(self) -> Field {
+        Field { system: true, ..self }
+    }
+    const fn group(self, group: u8) -> Field {
+        Field { group, ..self }
+    }
+
+    /// The name as people read it: `next_step` is "next step".
+    pub fn label(&self) -> String {
+        self.name.replace('_', " ")
+    }
+}
+
+/// An index of a kind: entries are the encoded fields, then the record's id.
+#[derive(Clone, Copy, Debug)]
+pub struct Index {
+    /// Unique over all kinds; written into stores.
+    pub number: u8,
+    pub fields: &'static [FieldId],
+}
+
+/// The last used value of a field per owner (and project): a view of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Latest {
+    pub by: &'static [FieldId],
+    pub of: FieldId,
+}
+
+/// All that is declared about a kind.
+#[derive(Debug)]
+pub struct Schema {
+    pub kind: Kind,
+    pub name: &'static str,
+    pub plural: &'static str,
+    pub fields: &'static [Field],
+    pub indexes: &'static [Index],
+    pub latest: &'static [Latest],
+}
+
+impl Schema {
+    pub fn field(&self, id: FieldId) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.id == id)
+    }
+
+    pub fn field_named(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.name == name)
+    }
+
+    /// The merge unit of a field: its declared group, else the field alone. A field
+    /// from a newer program stands alone too.
+    pub fn group_of(&self, id: FieldId) -> (u8, FieldId) {
+        match self.field(id).map_or(0, |f| f.group) {
+            0 => (0, id),
+            group => (group, 0),
+        }
+    }
+}
+
+/// A kind of record that Rust code reads as a struct.
+pub trait Record: Sized + Default {
+    const KIND: Kind;
+    fn from_fields(fields: &Fields) -> Self;
+    fn to_fields(&self) -> Fields;
+}
+
+macro_rules! member {
+    (text) => { String };
+    (long) => { String };
+    (choice $($of:tt)*) => { String };
+    (flag) => { bool };
+    (int) => { Option<i64> };
+    (month) => { Option<i64> };
+    (effort) => { Option<i64> };
+    (date) => { Option<NaiveDate> };
+    (money) => { Option<Money> };
+    (one $($of:tt)*) => { Option<Id> };
+    (many $($of:tt)*) => { Vec<Id> };
+    (words) => { Vec<String> };
+    (data) => { Vec<u8> };
+}
+
+macro_rules! field_type {
+    (text) => { Type::Text };
+    (long) => { Type::Long };
+    (choice $($of:literal)*) => { Type::Choice(&[$($of),*]) };
+    (flag) => { Type::Flag };
+    (int) => { Type::Int };
+    (month) => { Type::Month };
+    (effort) => { Type::Effort };
+    (date) => { Type::Date };
+    (money) => { Type::Money };
+    (one $of:ident) => { Type::One(Kind::$of) };
+    (many $of:ident) => { Type::Many(Kind::$of) };
+    (words) => { Type::Words };
+    (data) => { Type::Data };
+}
+
+macro_rules! records {
+    ($(
+        $(#[$doc:meta])*
+        $number:literal $kind:ident $name:literal $plural:literal {
+            $( $fid:literal $field:ident: $ty:ident $(($($of:tt)*))? $(, $attr:ident $(($arg:literal))?)* ; )*
+        }
+        $( index $index:literal [$($part:literal),*]; )*
+        $( latest [$($by:literal),*] of $of_field:literal; )*
+    )*) => {
+        /// The kinds of record; the number is part of every key and change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[repr(u8)]
+        pub enum Kind { $( $kind = $number, )* }
+
+        impl Kind {
+            pub const ALL: &[Kind] = &[$( Kind::$kind ),*];
+
+            pub fn schema(self) -> &'static Schema {
+                match self { $( Kind::$kind => {
+                    static SCHEMA: Schema = Schema {
+                        kind: Kind::$kind,
+                        name: $name,
+                        plural: $plural,
+                        fields: &[$( Field::new($fid, stringify!($field), field_type!($ty $($($of)*)?))
+                            $(.$attr($($arg)?))*, )*],
+                        indexes: &[$( Index { number: $index, fields: &[$($part),*] }, )*],
+                        latest: &[$( Latest { by: &[$($by),*], of: $of_field }, )*],
+                    };
+                    &SCHEMA
+                } )* }
+            }
+
+            pub fn from_number(number: u8) -> Option<Kind> {
+                match number { $( $number => Some(Kind::$kind), )* _ => None }
+            }
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, PartialEq)]
+            pub struct $kind { $( pub $field: member!($ty $($($of)*)?), )* }
+
+            impl Record for $kind {
+                const KIND: Kind = Kind::$kind;
+                fn from_fields(fields: &Fields) -> Self {
+                    $kind { $( $field: Member::read(fields.get(&$fid)), )* }
+                }
+                fn to_fields(&self) -> Fields {
+                    let mut fields = Fields::new();
+                    $( if let Some(value) = Member::write(&self.$field) { fields.insert($fid, value); } )*
+                    fields
+                }
+            }
+        )*
+    };
+}
+
+records! {
+    /// The organisation a store belongs to, with the settings its people share.
+    1 Tenant "tenant" "tenants" {
+        1 name: text, required;
+        2 zone: text, required;
+        3 day_minutes: effort, required;
+        4 currency: text, required;
+    }
+
+    /// A person; a login is a user with credentials.
+    2 User "user" "users" {
+        1 name: text, required, erasable;
+        2 email: text, erasable;
+        3 username: text;
+        4 team: one(Team);
+        5 roles: many(Role);
+        6 zone: text;
+        7 aliases: words, erasable;
+        8 archived: flag, system;
+    }
+    index 1 [1];
+    index 2 [2];
+    index 3 [3];
+    index 4 [7];
+
+    3 Team "team" "teams" {
+        1 name: text, required;
+        2 lead: one(User);
+        3 aliases: words;
+        8 archived: flag, system;
+    }
+    index 5 [1];
+
+    /// Verbs such as `activity.write.own` or `wins.import`; what is not listed is denied.
+    4 Role "role" "roles" {
+        1 name: text, required;
+        2 verbs: words;
+        8 archived: flag, system;
+    }
+    index 6 [1];
+
+    /// A customer or prospect.
+    5 Account "account" "accounts" {
+        1 name: text, required;
+        2 aliases: words;
+        3 industry: one(Industry);
+        4 region: text;
+        5 segment: text;
+        6 website: text;
+        7 external_id: text;
+        8 archived: flag, system;
+        9 owner: one(User);
+        10 team: one(Team);
+        11 notes: long, erasable;
+        12 merged_into: one(Account), system;
+    }
+    index 10 [1];
+    index 11 [2];
+    index 12 [7];
+    index 13 [3];
+
+    /// An undertaking with an account; its stage and close date merge as one.
+    6 Project "project" "projects" {
+        1 name: text, required;
+        2 account: one(Account), required;
+        3 use_cases: many(UseCase);
+        4 stage: choice("open" "on hold" "won" "lost" "closed"), group(1);
+        5 value: money;
+        6 close_date: date, group(1);
+        7 presales_owner: one(User);
+        8 archived: flag, system;
+        9 sales_owner: text, erasable;
+        10 external_id: text;
+        11 aliases: words;
+        12 notes: long, erasable;
+        13 merged_into: one(Project), system;
+    }
+    index 20 [1];
+    index 21 [2];
+    index 22 [11];
+    index 23 [10];
+
+    7 Industry "industry" "industries" {
+        1 name: text, required;
+        2 aliases: words;
+        3 parent: one(Industry);
+        8 archived: flag, system;
+        12 merged_into: one(Industry), system;
+    }
+    index 30 [1];
+    index 31 [2];
+
+    8 UseCase "usecase" "usecases" {
+        1 name: text, required;
+        2 aliases: words;
+        3 industry: one(Industry);
+        8 archived: flag, system;
+        12 merged_into: one(UseCase), system;
+    }
+    index 35 [1];
+    index 36 [2];
+
+    /// What kind of work an activity was; `effort` says whether it may be left empty.
+    9 ActivityType "type" "types" {
+        1 name: text, required;
+        2 aliases: words;
+        3 effort: choice("required" "warn");
+        4 default_effort: effort;
+        8 archived: flag, system;
+        12 merged_into: one(ActivityType), system;
+    }
+    index 40 [1];
+    index 41 [2];
+
+    /// One piece of presales work on one day.
+    10 Activity "activity" "activities" {
+        1 activity_type: one(ActivityType), required;
+        2 date: date, required;
+        3 effort: effort;
+        4 owner: one(User), required;
+        5 account: one(Account);
+        6 project: one(Project);
+        7 use_cases: many(UseCase);
+        9 summary: text, erasable;
+        10 details: long, erasable;
+        11 participants: words, erasable;
+        12 next_step: text, erasable;
+        13 next_due: date;
+        14 outcome: text, erasable;
+        15 empty_effort_ack: flag, system;
+        16 source: choice("import" "note" "calendar" "migration" "sample"), system;
+    }
+    index 50 [4, 2];
+    index 51 [2];
+    index 52 [5, 2];
+    index 53 [6, 2];
+    index 54 [4, 13];
+    latest [4] of 2;
+    latest [4, 6] of 2;
+
+    /// An opportunity won or lost: an own entry, or a row of an imported workbook.
+    11 Win "win" "wins" {
+        1 outcome: choice("win" "loss"), required, group(1);
+        2 account: one(Account);
+        3 project: one(Project);
+        4 date: date, required, group(1);
+        5 amount: money;
+        6 products: words;
+        7 competitor: text;
+        8 reason: one(Reason), group(1);
+        9 lessons: long, erasable;
+        10 owner: one(User);
+        11 month: month, system, group(1);
+        12 featured: flag, system;
+        13 story: text;
+        14 source: text, system;
+        15 batch: one(Batch), system;
+        16 row: int, system;
+        17 opportunity_id: text;
+        18 opportunity: text;
+        19 account_raw: text, system;
+        20 owner_raw: text, system, erasable;
+        21 linked: one(Win), system;
+        22 stage: text, system;
+    }
+    index 60 [11];
+    index 61 [10, 11];
+    index 62 [17];
+
+    12 Reason "reason" "reasons" {
+        1 name: text, required;
+        2 aliases: words;
+        3 outcome: choice("win" "loss");
+        8 archived: flag, system;
+    }
+    index 65 [1];
+
+    /// One file on its way in: opened, mapped, reviewed, committed.
+    13 Batch "batch" "batches" {
+        1 target: choice("wins" "accounts" "projects"), required;
+        2 file: text, required;
+        3 hash: text;
+        4 mapping: text;
+        5 state: choice("review" "committed" "undone" "discarded"), group(1);
+        6 counts: data, system;
+        7 months: words, system;
+        8 plan: data, system;
+        9 by: one(User);
+        10 source: text;
+    }
+    index 70 [3];
+
+    /// An answer remembered: what a raw text of a file means here.
+    14 Alias "alias" "aliases" {
+        1 scope: choice("owner" "account" "project"), required;
+        2 text: text, required;
+        3 target: text;
+        4 verdict: choice("link" "not ours" "leave raw");
+    }
+    index 75 [2];
+
+    /// A named workbook mapping, as its TOML text.
+    15 Mapping "mapping" "mappings" {
+        1 name: text, required;
+        2 text: long, required;
+    }
+    index 76 [1];
+
+    /// A saved view: filters, order and columns under a name.
+    16 Preset "preset" "presets" {
+        1 name: text, required;
+        2 view: text, required;
+        3 scope: choice("mine" "team" "tenant");
+        4 filter: text;
+        5 owner: one(User);
+        6 sort: text;
+        8 archived: flag, system;
+    }
+    index 78 [1];
+
+    /// A change that waits for a person: an unsaved form, a refused save, a conflict.
+    17 Draft "draft" "drafts" {
+        1 reason: choice("unsaved" "conflict" "refused" "migration"), required;
+        2 state: choice("open" "resolved" "discarded"), group(1);
+        3 title: text, erasable;
+        4 message: text;
+        5 owner: one(User);
+        6 target_kind: int;
+        7 target: text;
+        8 detail: data, erasable;
+        9 change: text;
+    }
+    index 80 [2];
+
+    18 Notification "notification" "notifications" {
+        1 user: one(User), required;
+        2 text: text, required;
+        3 subject: text;
+        4 key: text;
+        5 read: flag;
+    }
+    index 85 [1];
+    index 86 [4];
+
+    /// What is agreed about a calendar month; a closed one refuses imports.
+    19 MonthState "month" "months" {
+        1 month: month, required;
+        2 closed: flag;
+    }
+    index 90 [1];
+}
+
+/// Number of this table: raised when a row is added.
+pub const SCHEMA_VERSION: u32 = 1;
+
+impl Kind {
+    /// The kind that a person names: `account`, `accounts`, `usecase`.
+    pub fn parse(text: &str) -> Option<Kind> {
+        let lower = text.to_lowercase().replace(['_', '-', ' '], "");
+        Kind::ALL.iter().copied().find(|k| lower == k.schema().name || lower == k.schema().plural)
+    }
+
+    pub fn name(self) -> &'static str {
+        self.schema().name
+    }
+}
+
+/// The field that names a record, if it has one.
+pub fn name_of(kind: Kind, fields: &Fields) -> Option<&str> {
+    let field = ["name", "title", "summary", "opportunity", "file", "text"]
+        .into_iter()
+        .find_map(|n| kind.schema().field_named(n))?;
+    match fields.get(&field.id) {
+        Some(Value::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn numbers_are_unique_and_indexes_name_fields() {
+        let mut indexes = HashSet::new();
+        for kind in Kind::ALL {
+            let schema = kind.schema();
+            assert_eq!(Kind::from_number(*kind as u8), Some(*kind));
+            assert_eq!(Kind::parse(schema.plural), Some(*kind));
+            let ids: HashSet<_> = schema.fields.iter().map(|f| f.id).collect();
+            assert_eq!(ids.len(), schema.fields.len(), "{}", schema.name);
+            for index in schema.indexes {
+                assert!(indexes.insert(index.number), "index {} twice", index.number);
+                assert!(index.fields.iter().all(|f| ids.contains(f)), "index {}", index.number);
+            }
+        }
+    }
+
+    #[test]
+    fn a_struct_comes_back_from_its_fields() {
+        let account =
+            Account { name: "Halden AG".into(), aliases: vec!["Halden".into()], ..Account::default() };
+        assert_eq!(Account::from_fields(&account.to_fields()), account);
+        assert_eq!(account.to_fields().len(), 2);
+    }
+}

@@ -1,0 +1,94 @@
+//! Names as people type them: folding for comparison, likeness for suggestions.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Lower case, without accents, punctuation as single spaces: "Ørsted  A/S" and
+/// "orsted a s" fold alike. Two names that fold alike are one name.
+pub fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
+        let c = match c {
+            'ø' | 'Ø' => 'o',
+            'ł' | 'Ł' => 'l',
+            'đ' | 'Đ' => 'd',
+            'ı' => 'i',
+            c => c,
+        };
+        if c.is_alphanumeric() {
+            if gap && !out.is_empty() {
+                out.push(' ');
+            }
+            gap = false;
+            out.extend(c.to_lowercase());
+        } else if c != '\'' && c != '’' {
+            gap = true;
+        }
+    }
+    out
+}
+
+/// Likeness of two names from 0 to 1 (Jaro–Winkler over folded, word-sorted text).
+pub fn likeness(a: &str, b: &str) -> f64 {
+    let sorted = |text: &str| {
+        let folded = fold(text);
+        let mut words: Vec<&str> = folded.split(' ').collect();
+        words.sort_unstable();
+        words.join(" ")
+    };
+    strsim::jaro_winkler(&fold(a), &fold(b)).max(strsim::jaro_winkler(&sorted(a), &sorted(b)))
+}
+
+/// The candidates most like `name`, best first, at most `most`, none below 0.7.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
+    let mut scored: Vec<(f64, &str)> =
+        candidates.map(|c| (likeness(name, c), c)).filter(|(score, _)| *score >= 0.7).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.into_iter().take(most).map(|(_, c)| c).collect()
+}
+
+/// Control characters out (they could move the cursor of whoever reads), line
+/// breaks and tabs kept for long texts, outer white space and NBSP trimmed.
+pub fn clean(text: &str) -> String {
+    let kept: String = text
+        .chars()
+        .map(|c| if c == '\u{a0}' { ' ' } else { c })
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .filter(|c| !matches!(c, '\u{200b}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect();
+    kept.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fold_to_one() {
+        for (a, b) in [
+            ("Ørsted  A/S", "orsted a s"),
+            ("  Müller & Söhne ", "MULLER SOHNE"),
+            ("O'Brien", "OBrien"),
+            ("Straße", "straße"),
+            ("ＡＣＭＥ", "acme"),
+        ] {
+            assert_eq!(fold(a), fold(b));
+        }
+        assert_ne!(fold("Acme North"), fold("Acme South"));
+    }
+
+    #[test]
+    fn likeness_ignores_word_order_and_finds_typing_errors() {
+        assert!(likeness("Mehta, Rohan", "Rohan Mehta") > 0.99);
+        assert_eq!(
+            nearest("Vantage Sytems", ["Orbit Labs", "Vantage Systems"].into_iter(), 3),
+            ["Vantage Systems"]
+        );
+    }
+
+    #[test]
+    fn clean_takes_escape_sequences_and_direction_marks() {
+        assert_eq!(clean("\u{1b}[31mred\u{202e} \u{a0}"), "[31mred");
+    }
+}
