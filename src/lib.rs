@@ -3,5 +3,7 @@
 //! Layers, each of which knows only those above it in this list:
 //!
 //! - [`domain`] what the business means: records, rules, checks; pure
+//! - [`changes`] change record, three-way merge, sync protocol core; pure
 
+pub mod changes;
 pub mod domain;
