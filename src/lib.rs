@@ -4,6 +4,12 @@
 //!
 //! - [`domain`] what the business means: records, rules, checks; pure
 //! - [`changes`] change record, three-way merge, sync protocol core; pure
+//! - [`store`] the embedded redb store: log, heads, indexes
+//! - [`services`] what can be asked: one request a struct, beside its answer
+//! - [`engine`] the one door: host or guest, one writer, group commit
 
 pub mod changes;
 pub mod domain;
+pub mod engine;
+pub mod services;
+pub mod store;

@@ -216,6 +216,17 @@ fn take_optional(from: &mut Reader) -> Decoded<Option<Value>> {
     take_value(from).map(Some)
 }
 
+/// One value alone.
+pub fn encode_value(value: &Value) -> Vec<u8> {
+    let mut out = Writer::default();
+    put_value(&mut out, value);
+    out.bytes
+}
+
+pub fn decode_value(bytes: &[u8]) -> Decoded<Value> {
+    take_value(&mut Reader::new(bytes))
+}
+
 fn put_fields(out: &mut Writer, fields: &Fields) {
     out.number(fields.len() as u64);
     for (field, value) in fields {

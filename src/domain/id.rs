@@ -96,33 +96,17 @@ impl FromStr for Id {
     }
 }
 
-// In text formats an id is its spelling, in binary ones its sixteen bytes.
+// Everywhere outside the store's own bytes an id is its spelling.
 impl Serialize for Id {
     fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        if out.is_human_readable() { out.collect_str(self) } else { out.serialize_bytes(&self.0) }
+        out.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Id, D::Error> {
-        struct Reader;
-        impl serde::de::Visitor<'_> for Reader {
-            type Value = Id;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an id")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id, E> {
-                text.parse().map_err(E::custom)
-            }
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Id, E> {
-                bytes.try_into().map(Id).map_err(|_| E::custom("an id has 16 bytes"))
-            }
-        }
-        if input.is_human_readable() {
-            input.deserialize_str(Reader)
-        } else {
-            input.deserialize_bytes(Reader)
-        }
+        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

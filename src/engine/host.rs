@@ -1,0 +1,281 @@
+//! The process that holds the store: queries run where they are asked, commands on one
+//! writer thread, which groups those that wait into one durable commit.
+
+use crate::changes::protocol::Ledger;
+use crate::domain::schema::Kind;
+use crate::domain::{Failure, Id, Outcome};
+use crate::engine::{gone, listen, requests, wire};
+use crate::services::{Caller, ReadCx, WriteCx};
+use crate::store::{Batch, Commit, Reads, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Commands that share one commit at the most.
+const MAX_GROUP: usize = 256;
+/// Commands that may wait for the writer.
+const MAX_WAITING: usize = 1_024;
+/// Ids named in one event; more than these are "many".
+const MAX_CHANGED_IDS: usize = 256;
+
+/// Told after each commit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    pub kinds: Vec<Kind>,
+    /// The records that changed; empty when there are too many to name.
+    pub ids: Vec<Id>,
+    pub seq: u64,
+}
+
+type Tell = Box<dyn Fn(&Changed) -> bool + Send>;
+
+/// Who wants to hear of changes.
+#[derive(Clone, Default)]
+pub struct Events(Arc<Mutex<Vec<Tell>>>);
+
+impl Events {
+    pub fn add(&self, tell: Tell) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).push(tell);
+    }
+
+    pub fn publish(&self, changed: &Changed) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).retain(|tell| tell(changed));
+    }
+}
+
+pub struct Host {
+    shared: Arc<Shared>,
+    waiting: Mutex<Option<SyncSender<Waiting>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    listener: Mutex<Option<listen::Listener>>,
+}
+
+/// What writer and readers share. The store is away while it is reopened.
+struct Shared {
+    store: RwLock<Option<Arc<Store>>>,
+    events: Events,
+}
+
+/// A command on its way to the writer.
+struct Waiting {
+    name: String,
+    body: Vec<u8>,
+    caller: Caller,
+    answer: SyncSender<Outcome<Vec<u8>>>,
+}
+
+impl Host {
+    pub fn new(store: Store, events: Events) -> Outcome<Host> {
+        let shared = Arc::new(Shared { store: RwLock::new(Some(Arc::new(store))), events });
+        let (waiting, queue) = sync_channel(MAX_WAITING);
+        let writer = std::thread::Builder::new()
+            .name("pams-writer".into())
+            .spawn({
+                let shared = shared.clone();
+                move || write_loop(&shared, &queue)
+            })
+            .map_err(|e| Failure::internal(format!("A thread cannot be started: {e}")))?;
+        Ok(Host {
+            shared,
+            waiting: Mutex::new(Some(waiting)),
+            writer: Mutex::new(Some(writer)),
+            listener: Mutex::new(None),
+        })
+    }
+
+    /// Takes guests from now on.
+    pub fn listen(self: &Arc<Host>, socket: &Path) -> Outcome<()> {
+        let listener = listen::Listener::start(Arc::downgrade(self), self.shared.events.clone(), socket)?;
+        *self.listener.lock().unwrap_or_else(|e| e.into_inner()) = Some(listener);
+        Ok(())
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(|e| e.into_inner()).is_none()
+    }
+
+    /// Ends the commit under way, lets the guests go and closes the file.
+    pub fn close(&self) {
+        // The socket goes first, while the file is still ours: no one else's is unlinked.
+        drop(self.listener.lock().unwrap_or_else(|e| e.into_inner()).take());
+        drop(self.waiting.lock().unwrap_or_else(|e| e.into_inner()).take());
+        if let Some(writer) = self.writer.lock().unwrap_or_else(|e| e.into_inner()).take() {
+            let _ = writer.join();
+        }
+        drop(self.shared.take_store());
+    }
+
+    /// Answers one request. No panic leaves it.
+    pub fn call(&self, name: &str, body: &[u8], caller: &Caller) -> Outcome<Vec<u8>> {
+        if let Some(run) = requests::find_query(name) {
+            let Some(store) = self.shared.store() else { return Err(gone()) };
+            return guarded(name, || {
+                let view = store.view()?;
+                run(body, &ReadCx { reads: &view, caller })
+            });
+        }
+        if requests::find_command(name).is_none() {
+            return Err(requests::unknown(name));
+        }
+        let (answer, answered) = sync_channel(1);
+        let waiting = Waiting { name: name.into(), body: body.into(), caller: caller.clone(), answer };
+        let queue = self.waiting.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        match queue.map(|q| q.try_send(waiting)) {
+            None | Some(Err(TrySendError::Disconnected(_))) => return Err(gone()),
+            Some(Err(TrySendError::Full(_))) => {
+                return Err(Failure::internal(format!("More than {MAX_WAITING} changes wait to be saved"))
+                    .hint("Nothing was saved; try again in a moment"));
+            }
+            Some(Ok(())) => {}
+        }
+        answered.recv().unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+impl Shared {
+    fn store(&self) -> Option<Arc<Store>> {
+        self.store.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Takes the store away from readers and waits until the last one is done.
+    fn take_store(&self) -> Option<Store> {
+        let mut store = self.store.write().unwrap_or_else(|e| e.into_inner()).take()?;
+        loop {
+            match Arc::try_unwrap(store) {
+                Ok(store) => return Some(store),
+                Err(shared) => store = shared,
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// redb refuses writes after a failed commit until the file is opened again.
+    fn reopen(&self) {
+        let Some(old) = self.take_store() else { return };
+        let path = old.path().to_owned();
+        drop(old);
+        if let Ok(store) = Store::open(&path) {
+            *self.store.write().unwrap_or_else(|e| e.into_inner()) = Some(Arc::new(store));
+        }
+    }
+}
+
+fn guarded<T>(name: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Failure::internal(format!("{name} failed inside; nothing was changed"))
+            .hint("Please report it with the crash file that `pams doctor` names"))
+    })
+}
+
+fn write_loop(shared: &Shared, queue: &Receiver<Waiting>) {
+    while let Ok(first) = queue.recv() {
+        let mut group = vec![first];
+        while group.len() < MAX_GROUP
+            && let Ok(next) = queue.try_recv()
+        {
+            group.push(next);
+        }
+        commit(shared, group);
+    }
+}
+
+/// Why a shared transaction was given up.
+enum GivenUp {
+    /// A command failed after it had written: the others run again without it.
+    Again,
+    /// No command wrote anything.
+    Nothing,
+    Store(StoreError),
+}
+
+impl From<StoreError> for GivenUp {
+    fn from(error: StoreError) -> GivenUp {
+        GivenUp::Store(error)
+    }
+}
+
+/// Runs a group of commands in one transaction and answers each once it is durable.
+fn commit(shared: &Shared, group: Vec<Waiting>) {
+    let mut answers: Vec<Option<Outcome<Vec<u8>>>> = group.iter().map(|_| None).collect();
+    let mut changed = Changed::default();
+    loop {
+        let Some(store) = shared.store() else {
+            answers.iter_mut().for_each(|a| *a = Some(Err(gone())));
+            break;
+        };
+        changed = Changed::default();
+        let result: Result<(), GivenUp> = store.write(Commit::Safe, |batch| {
+            let mut wrote = false;
+            for (waiting, answer) in group.iter().zip(answers.iter_mut()) {
+                if matches!(answer, Some(Err(_))) {
+                    continue; // failed in an earlier round
+                }
+                let result = guarded(&waiting.name, || run(batch, waiting));
+                let dirty = batch.take_dirty();
+                let failed = result.is_err();
+                *answer = Some(result);
+                if dirty && failed {
+                    return Err(GivenUp::Again);
+                }
+                wrote |= dirty;
+            }
+            (changed.kinds, changed.ids) = batch.take_touched(MAX_CHANGED_IDS);
+            changed.seq = Ledger::last_seq(batch)?;
+            if wrote { Ok(()) } else { Err(GivenUp::Nothing) }
+        });
+        drop(store);
+        match result {
+            Ok(()) | Err(GivenUp::Nothing) => break,
+            Err(GivenUp::Again) => {}
+            Err(GivenUp::Store(error)) => {
+                settle_failed_commit(shared, &group, &mut answers, error);
+                break;
+            }
+        }
+    }
+    for (waiting, answer) in group.into_iter().zip(answers) {
+        let _ = waiting.answer.send(answer.unwrap_or_else(|| Err(gone())));
+    }
+    if !changed.kinds.is_empty() {
+        shared.events.publish(&changed);
+    }
+}
+
+/// After a commit that failed nobody knows whether it landed: the file is opened again
+/// and asked, transaction by transaction.
+fn settle_failed_commit(
+    shared: &Shared,
+    group: &[Waiting],
+    answers: &mut [Option<Outcome<Vec<u8>>>],
+    error: StoreError,
+) {
+    let failure = Failure::from(error);
+    shared.reopen();
+    let view = shared.store().and_then(|store| store.view().ok());
+    for (waiting, answer) in group.iter().zip(answers) {
+        if matches!(answer, Some(Err(_))) {
+            continue;
+        }
+        let landed = view.as_ref().and_then(|v| v.done(waiting.caller.txn).ok().flatten());
+        *answer = Some(landed.ok_or_else(|| failure.clone()));
+    }
+}
+
+/// One command: what was done before under this transaction id is not done again.
+fn run(batch: &mut Batch, waiting: &Waiting) -> Outcome<Vec<u8>> {
+    let txn = waiting.caller.txn;
+    if let Some(done) = batch.done(txn)? {
+        return Ok(done);
+    }
+    let run = requests::find_command(&waiting.name).ok_or_else(|| requests::unknown(&waiting.name))?;
+    let mut cx = WriteCx::new(batch, &waiting.caller)?;
+    let reply = run(&waiting.body, &mut cx)?;
+    let seq = cx.finish()?;
+    let receipt = wire::receipt(txn, seq, &reply)?;
+    batch.set_done(txn, &receipt)?;
+    Ok(receipt)
+}

@@ -1,0 +1,227 @@
+//! The one door to the store. The first process on a profile is its host: it holds
+//! the file and listens on a socket; later processes are guests and send it the same
+//! requests. Which one a process is can change at any time and no face notices.
+
+mod guest;
+mod host;
+mod listen;
+mod requests;
+mod wire;
+
+pub use host::{Changed, Host};
+pub use requests::{COMMANDS, QUERIES};
+pub use wire::PROTOCOL;
+
+use crate::changes::Via;
+use crate::domain::{Failure, FailureKind, Outcome};
+use crate::services::{Caller, Command, Query, Receipt, new_id};
+use crate::store::{Store, StoreError};
+use guest::Guest;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+/// How long a process tries to become guest or host.
+const JOIN: Duration = Duration::from_secs(5);
+/// How long a host may take to say hello.
+const HELLO: Duration = Duration::from_secs(2);
+/// Times that one request is sent again after its host went away.
+const MAX_REPEATS: usize = 20;
+
+/// Where a profile lives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Places {
+    pub store: PathBuf,
+    pub socket: PathBuf,
+}
+
+/// Reads the clock: milliseconds since 1970 UTC. Passed in, so that tests and demos
+/// can freeze it.
+pub type Clock = fn() -> i64;
+
+pub struct Engine {
+    places: Places,
+    via: Via,
+    clock: Clock,
+    read_only: bool,
+    role: RwLock<Role>,
+    /// One process at a time looks for a new role.
+    joining: Mutex<()>,
+    events: host::Events,
+}
+
+enum Role {
+    Host(Arc<Host>),
+    Guest(Arc<Guest>),
+    /// Suspended, or between two roles.
+    Away,
+}
+
+impl Engine {
+    /// Becomes guest of the profile's host, or its host.
+    pub fn open(places: Places, via: Via, clock: Clock, read_only: bool) -> Outcome<Engine> {
+        let engine = Engine {
+            places,
+            via,
+            clock,
+            read_only,
+            role: RwLock::new(Role::Away),
+            joining: Mutex::new(()),
+            events: host::Events::default(),
+        };
+        engine.rejoin()?;
+        Ok(engine)
+    }
+
+    /// An engine on a store of its own, without a socket: demos and tests.
+    pub fn alone(store: Store, via: Via, clock: Clock) -> Outcome<Engine> {
+        let events = host::Events::default();
+        let host = Arc::new(Host::new(store, events.clone())?);
+        let places = Places { store: PathBuf::new(), socket: PathBuf::new() };
+        let role = RwLock::new(Role::Host(host));
+        Ok(Engine { places, via, clock, read_only: false, role, joining: Mutex::new(()), events })
+    }
+
+    pub fn ask<Q: Query>(&self, query: &Q) -> Outcome<Q::Reply> {
+        let body = wire::encode(query)?;
+        wire::decode(&self.call(Q::NAME, &body, &self.caller())?)
+    }
+
+    /// Runs a command; when this returns, its effects are durable. It is done once
+    /// even if the host dies between doing it and saying so.
+    pub fn run<C: Command>(&self, command: &C) -> Outcome<Receipt<C::Reply>> {
+        if self.read_only {
+            return Err(Failure::new(FailureKind::Denied, "This is a read-only session")
+                .hint("Start again without --read-only to change something"));
+        }
+        let body = wire::encode(command)?;
+        wire::decode(&self.call(C::NAME, &body, &self.caller())?)
+    }
+
+    /// Calls `tell` after every change of the store, whoever made it, until it says no.
+    pub fn subscribe(&self, tell: impl Fn(&Changed) -> bool + Send + 'static) {
+        self.events.add(Box::new(tell));
+    }
+
+    pub fn is_host(&self) -> bool {
+        matches!(&*self.role.read().unwrap_or_else(|e| e.into_inner()), Role::Host(_))
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// Hands the store over: guests go on without us. `resume` comes back.
+    pub fn leave(&self) {
+        let role = std::mem::replace(&mut *self.role.write().unwrap_or_else(|e| e.into_inner()), Role::Away);
+        if let Role::Host(host) = role {
+            host.close();
+        }
+    }
+
+    pub fn resume(&self) -> Outcome<()> {
+        self.rejoin()
+    }
+
+    fn caller(&self) -> Caller {
+        let now_ms = self.now_ms();
+        Caller { via: self.via, txn: new_id(now_ms), now_ms }
+    }
+
+    fn call(&self, name: &str, body: &[u8], caller: &Caller) -> Outcome<Vec<u8>> {
+        for _ in 0..MAX_REPEATS {
+            let role = self.role.read().unwrap_or_else(|e| e.into_inner());
+            let answer = match &*role {
+                Role::Host(host) => {
+                    let host = host.clone();
+                    drop(role);
+                    host.call(name, body, caller)
+                }
+                Role::Guest(guest) => {
+                    let guest = guest.clone();
+                    drop(role);
+                    guest.call(name, body, caller)
+                }
+                Role::Away => {
+                    drop(role);
+                    Err(gone())
+                }
+            };
+            match answer {
+                Err(failure) if is_gone(&failure) => self.rejoin()?,
+                answer => return answer,
+            }
+        }
+        Err(Failure::internal("The store's host keeps going away").hint("Run `pams doctor`"))
+    }
+
+    /// Finds a role again after the host went away; the first one in does it for all.
+    fn rejoin(&self) -> Outcome<()> {
+        let _one = self.joining.lock().unwrap_or_else(|e| e.into_inner());
+        match &*self.role.read().unwrap_or_else(|e| e.into_inner()) {
+            Role::Guest(guest) if guest.is_alive() => return Ok(()),
+            Role::Host(host) if !host.is_closed() => return Ok(()),
+            _ => {}
+        }
+        let role = join(&self.places, &self.events)?;
+        *self.role.write().unwrap_or_else(|e| e.into_inner()) = role;
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The failure that means: this host is no longer there, ask again.
+fn gone() -> Failure {
+    Failure::new(FailureKind::Offline, GONE)
+}
+
+const GONE: &str = "the host went away";
+
+fn is_gone(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Offline && failure.message == GONE
+}
+
+/// Guest if a host answers, host if the file can be opened, again until one holds.
+/// The file's lock decides; the socket only shows the way.
+fn join(places: &Places, events: &host::Events) -> Outcome<Role> {
+    let deadline = Instant::now() + JOIN;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(guest) = Guest::connect(&places.socket, HELLO, events)? {
+            return Ok(Role::Guest(Arc::new(guest)));
+        }
+        match Store::open(&places.store) {
+            Ok(store) => {
+                let host = Arc::new(Host::new(store, events.clone())?);
+                host.listen(&places.socket)?;
+                return Ok(Role::Host(host));
+            }
+            Err(StoreError::Busy(_)) if Instant::now() < deadline => {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+            Err(StoreError::Busy(path)) => return Err(silent(&path, &places.socket)),
+            Err(other) => return Err(other.into()),
+        }
+    }
+}
+
+/// A host that holds the file and does not answer.
+fn silent(store: &Path, socket: &Path) -> Failure {
+    let holder = std::fs::read_to_string(socket.with_extension("pid")).unwrap_or_default();
+    let who = match holder.trim() {
+        "" => "Another process".to_owned(),
+        pid => format!("Process {pid}"),
+    };
+    Failure::internal(format!("{who} holds the store and does not answer"))
+        .hint(format!("Look what it is doing, end it, and try again; the store is {}", store.display()))
+}

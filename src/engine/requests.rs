@@ -1,0 +1,99 @@
+//! The table of all requests. Faces, the socket, permissions and the HTTP API read it;
+//! a request that is not in it does not exist.
+
+use crate::domain::{Failure, Outcome};
+use crate::engine::wire;
+use crate::services::{Command, Query, ReadCx, WriteCx};
+use crate::services::{activities, drafts, records, sample, setup, state, undo, wins};
+
+pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
+/// Returns the encoded reply; the host wraps it into the receipt.
+pub type RunCommand = fn(&[u8], &mut WriteCx) -> Outcome<Vec<u8>>;
+
+fn query<Q: Query>(body: &[u8], cx: &ReadCx) -> Outcome<Vec<u8>> {
+    wire::encode(&wire::decode::<Q>(body)?.run(cx)?)
+}
+
+fn command<C: Command>(body: &[u8], cx: &mut WriteCx) -> Outcome<Vec<u8>> {
+    wire::encode(&wire::decode::<C>(body)?.run(cx)?)
+}
+
+macro_rules! requests {
+    (queries { $($query:ty,)* } commands { $($command:ty,)* }) => {
+        pub const QUERIES: &[(&str, RunQuery)] = &[$((<$query as Query>::NAME, query::<$query>),)*];
+        pub const COMMANDS: &[(&str, RunCommand)] = &[$((<$command as Command>::NAME, command::<$command>),)*];
+    };
+}
+
+requests! {
+    queries {
+        setup::WhoAmI,
+        records::Show,
+        records::List,
+        records::History,
+        records::Counts,
+        records::Suggest,
+        activities::ListActivities,
+        activities::SumMonth,
+        activities::DueSteps,
+        activities::ReadLine,
+        activities::LastTouched,
+        wins::ListWins,
+        wins::ListMonths,
+        wins::ShowCallout,
+        wins::CompareWins,
+        wins::ProposeProject,
+        drafts::ListDrafts,
+        drafts::ShowDraft,
+        undo::Recent,
+        state::GetState,
+    }
+    commands {
+        setup::SetUp,
+        records::Save,
+        records::Archive,
+        records::Delete,
+        records::Merge,
+        activities::LogLine,
+        activities::SaveMany,
+        activities::DeleteMany,
+        wins::Feature,
+        wins::CloseMonth,
+        drafts::KeepForm,
+        drafts::ResolveDraft,
+        drafts::DiscardDrafts,
+        undo::Undo,
+        undo::Redo,
+        state::SetState,
+        sample::FillDemo,
+        sample::FillActivities,
+    }
+}
+
+pub fn find_query(name: &str) -> Option<RunQuery> {
+    QUERIES.iter().find(|(n, _)| *n == name).map(|(_, run)| *run)
+}
+
+pub fn find_command(name: &str) -> Option<RunCommand> {
+    COMMANDS.iter().find(|(n, _)| *n == name).map(|(_, run)| *run)
+}
+
+pub fn unknown(name: &str) -> Failure {
+    Failure::usage(format!("There is no request \"{name}\"")).hint("The other PAMS may be of another version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_say_area_and_verb() {
+        let names: Vec<&str> = QUERIES.iter().map(|q| q.0).chain(COMMANDS.iter().map(|c| c.0)).collect();
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
+        for name in names {
+            let (area, verb) = name.split_once('.').unwrap_or_default();
+            assert!(!area.is_empty() && !verb.is_empty() && name == name.to_lowercase(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What people, scripts and peers can ask for. Each request is a plain struct beside
+//! the function that answers it; the engine keeps the table of all of them.
+
+pub mod activities;
+pub mod drafts;
+pub mod input;
+pub mod names;
+pub mod records;
+pub mod sample;
+pub mod setup;
+pub mod show;
+pub mod state;
+pub mod undo;
+pub mod wins;
+
+use crate::changes::protocol::Ledger;
+use crate::changes::{Cause, Change, FieldChange, Op, Ordered, Verdict, Via, codec, hlc, protocol};
+use crate::domain::money::Currency;
+use crate::domain::schema::{Kind, Record, SCHEMA_VERSION, Tenant, User};
+use crate::domain::when::Zone;
+use crate::domain::{Failure, Fields, Id, Outcome};
+use crate::store::{self, Batch, Reads};
+use chrono::NaiveDate;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Something that changes nothing.
+pub trait Query: Serialize + DeserializeOwned + Send + Sync + 'static {
+    const NAME: &'static str;
+    type Reply: Serialize + DeserializeOwned + Send + 'static;
+    fn run(&self, cx: &ReadCx) -> Outcome<Self::Reply>;
+}
+
+/// Something that changes the store, whole or not at all.
+pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
+    const NAME: &'static str;
+    type Reply: Serialize + DeserializeOwned + Send + 'static;
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Self::Reply>;
+}
+
+/// What a command gives back once it is durable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt<T> {
+    /// The unit of undo.
+    pub txn: Id,
+    /// The last change of the log when it was done.
+    pub seq: u64,
+    pub reply: T,
+}
+
+/// Who asks, through which face, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caller {
+    pub via: Via,
+    /// Made by the face, so that a repeat after a lost answer does not double.
+    pub txn: Id,
+    pub now_ms: i64,
+}
+
+/// A consistent look at the store, for one query.
+pub struct ReadCx<'a> {
+    pub reads: &'a dyn Reads,
+    pub caller: &'a Caller,
+}
+
+/// The settings that all rules need: whose store, which zone, what a day is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub me: Id,
+    pub my_name: String,
+    pub my_email: String,
+    pub tenant: Id,
+    pub tenant_name: String,
+    pub zone: Zone,
+    pub day_minutes: i64,
+    pub currency: Currency,
+    pub today: NaiveDate,
+}
+
+impl Settings {
+    pub fn load(reads: &dyn Reads, now_ms: i64) -> Outcome<Settings> {
+        let none =
+            || Failure::internal("This store has not been set up").hint("Run `pams` once to set it up");
+        let me = store::meta_id(reads, store::OWNER)?.ok_or_else(none)?;
+        let tenant = store::meta_id(reads, setup::TENANT)?.ok_or_else(none)?;
+        let user = User::from_fields(&reads.fields(Kind::User, me)?.ok_or_else(none)?);
+        let owner = Tenant::from_fields(&reads.fields(Kind::Tenant, tenant)?.ok_or_else(none)?);
+        let zone = Zone::parse(&user.zone).or_else(|_| Zone::parse(&owner.zone)).unwrap_or(Zone::UTC);
+        Ok(Settings {
+            me,
+            my_name: user.name,
+            my_email: user.email,
+            tenant,
+            tenant_name: owner.name,
+            zone,
+            day_minutes: owner.day_minutes.unwrap_or(480).max(1),
+            currency: Currency::parse(&owner.currency).unwrap_or(Currency(*b"EUR")),
+            today: zone.date(now_ms),
+        })
+    }
+}
+
+impl ReadCx<'_> {
+    pub fn settings(&self) -> Outcome<Settings> {
+        Settings::load(self.reads, self.caller.now_ms)
+    }
+}
+
+/// One command's transaction: reads what it wrote, and writes through the log.
+pub struct WriteCx<'a, 't> {
+    pub batch: &'a mut Batch<'t>,
+    pub caller: &'a Caller,
+    device: Id,
+    actor: Id,
+    dseq: u64,
+    hlc: u64,
+    cause: Cause,
+    undoes: Option<Id>,
+    why: String,
+}
+
+/// Meta row: last dseq and hybrid clock of this device.
+const CLOCK: &str = "clock";
+
+impl<'a, 't> WriteCx<'a, 't> {
+    pub fn new(batch: &'a mut Batch<'t>, caller: &'a Caller) -> Outcome<WriteCx<'a, 't>> {
+        let device = store::meta_id(batch, store::DEVICE)?.unwrap_or_default();
+        let actor = store::meta_id(batch, store::OWNER)?.unwrap_or_default();
+        let clock = batch.meta(CLOCK)?.filter(|c| c.len() == 16).unwrap_or_else(|| vec![0; 16]);
+        let number = |at: usize| clock[at..at + 8].try_into().map_or(0, u64::from_be_bytes);
+        let (dseq, hlc) = (number(0), number(8));
+        let why = String::new();
+        Ok(WriteCx { batch, caller, device, actor, dseq, hlc, cause: Cause::Edit, undoes: None, why })
+    }
+
+    pub fn reads(&self) -> &dyn Reads {
+        self.batch
+    }
+
+    pub fn settings(&self) -> Outcome<Settings> {
+        Settings::load(self.batch, self.caller.now_ms)
+    }
+
+    /// Why the changes from here on are made.
+    pub fn set_cause(&mut self, cause: Cause, undoes: Option<Id>) {
+        (self.cause, self.undoes) = (cause, undoes);
+    }
+
+    /// During set-up: the identity that changes are made under.
+    pub fn set_identity(&mut self, device: Id, actor: Id) {
+        (self.device, self.actor) = (device, actor);
+    }
+
+    pub fn actor(&self) -> Id {
+        self.actor
+    }
+
+    /// An id that sorts by now.
+    pub fn new_id(&self) -> Id {
+        new_id(self.caller.now_ms)
+    }
+
+    pub fn create(&mut self, kind: Kind, fields: &Fields) -> Outcome<Id> {
+        let id = self.new_id();
+        self.create_as(kind, id, fields)?;
+        Ok(id)
+    }
+
+    pub fn create_as(&mut self, kind: Kind, id: Id, fields: &Fields) -> Outcome<Ordered> {
+        self.change(kind, id, Op::Create, 0, Change::creating(fields), None)
+    }
+
+    /// Sets a record to `new`, given what the author saw of it.
+    pub fn set(
+        &mut self,
+        kind: Kind,
+        id: Id,
+        base_rev: u64,
+        seen: &Fields,
+        new: &Fields,
+    ) -> Outcome<Ordered> {
+        self.change(kind, id, Op::Set, base_rev, Change::difference(kind, seen, new), None)
+    }
+
+    /// Changes a record as it stands now.
+    pub fn update(&mut self, kind: Kind, id: Id, edit: impl FnOnce(&mut Fields)) -> Outcome<Ordered> {
+        let head = self.reads().head(kind, id)?.filter(|h| !h.deleted);
+        let head = head.ok_or_else(|| Failure::not_found(format!("The {} is gone", kind.name())))?;
+        let mut fields = head.fields.clone();
+        edit(&mut fields);
+        self.set(kind, id, head.rev, &head.fields, &fields)
+    }
+
+    pub fn delete(&mut self, kind: Kind, id: Id, seen: &Fields) -> Outcome<Ordered> {
+        self.change(kind, id, Op::Delete, 0, vec![], Some(codec::content_hash(seen)))
+    }
+
+    pub fn restore(&mut self, kind: Kind, id: Id) -> Outcome<Ordered> {
+        self.change(kind, id, Op::Restore, 0, vec![], None)
+    }
+
+    fn change(
+        &mut self,
+        kind: Kind,
+        entity: Id,
+        op: Op,
+        base_rev: u64,
+        fields: Vec<FieldChange>,
+        seen_hash: Option<[u8; 32]>,
+    ) -> Outcome<Ordered> {
+        self.dseq += 1;
+        self.hlc = hlc::next(self.hlc, self.caller.now_ms.max(0) as u64);
+        let change = Change {
+            change_id: self.new_id(),
+            txn_id: self.caller.txn,
+            device: self.device,
+            dseq: self.dseq,
+            actor: self.actor,
+            via: self.caller.via,
+            hlc: self.hlc,
+            kind,
+            entity,
+            op,
+            base_rev,
+            fields,
+            seen_hash,
+            cause: self.cause,
+            undoes: self.undoes,
+            why: self.why.clone(),
+            schema: SCHEMA_VERSION,
+        };
+        Ok(protocol::order(self.batch, change, self.caller.now_ms, None)?)
+    }
+
+    /// Writes the device's counters; the engine calls it after a command that changed
+    /// something. Returns the log's end.
+    pub fn finish(self) -> Outcome<u64> {
+        let clock = [self.dseq.to_be_bytes(), self.hlc.to_be_bytes()].concat();
+        self.batch.set_meta(CLOCK, &clock)?;
+        Ok(Ledger::last_seq(self.batch)?)
+    }
+}
+
+/// A UUIDv7 of that instant.
+pub fn new_id(unix_ms: i64) -> Id {
+    let random = u128::from_be_bytes(uuid::Uuid::new_v4().into_bytes());
+    // The version 4 marks are no randomness: fold them away.
+    Id::from_parts(unix_ms.max(0) as u64, random ^ random >> 64)
+}
+
+/// What a save did, in a word for people.
+pub fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Applied => "saved",
+        Verdict::Merged => "saved beside another change",
+        Verdict::Drafted => "conflict kept as a draft",
+        Verdict::NoOp => "nothing to change",
+        Verdict::Refused => "refused, kept as a draft",
+    }
+}

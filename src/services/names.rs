@@ -1,0 +1,160 @@
+//! Finding records by what people type: an id's end, a name, an alias, a beginning.
+
+use crate::domain::quick::Lookup;
+use crate::domain::schema::{Kind, name_of};
+use crate::domain::value::Value;
+use crate::domain::{Failure, Fields, Id, Outcome, text};
+use crate::store::{IndexKey, Reads, fold_key};
+use std::ops::ControlFlow;
+
+/// Candidates looked at before a beginning counts as too wide.
+const MAX_CANDIDATES: usize = 20;
+
+/// The name of a record, or its short id when it is gone or nameless.
+pub fn name(reads: &dyn Reads, kind: Kind, id: Id) -> Outcome<String> {
+    let head = reads.head(kind, id)?;
+    let named = head.as_ref().and_then(|h| name_of(kind, &h.fields)).map(str::to_owned);
+    Ok(named.unwrap_or_else(|| format!("({})", id.short())))
+}
+
+/// The indexes of a kind over names: its `name` and `aliases` fields (and a user's
+/// e-mail and user name).
+fn name_indexes(kind: Kind) -> impl Iterator<Item = u8> {
+    let schema = kind.schema();
+    let named = |field: u16| {
+        schema.field(field).is_some_and(|f| matches!(f.name, "name" | "aliases" | "email" | "username"))
+    };
+    schema.indexes.iter().filter(move |i| i.fields.len() == 1 && named(i.fields[0])).map(|i| i.number)
+}
+
+/// Live, unarchived records whose name or alias is `text`; if none is, those that
+/// start with it.
+pub fn find(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) -> Outcome<Vec<(Id, String)>> {
+    if fold_key(text).is_empty() {
+        return Ok(vec![]);
+    }
+    for whole in [true, false] {
+        let mut found: Vec<(Id, String)> = Vec::new();
+        for number in name_indexes(kind) {
+            let prefix = match whole {
+                true => IndexKey::new(number).text(text),
+                false => IndexKey::new(number).text_prefix(text),
+            };
+            for id in reads.index_ids(prefix, MAX_CANDIDATES)? {
+                if let Some(fields) = reads.fields(kind, id)?
+                    && !is_archived(kind, &fields)
+                    && within.is_none_or(|account| in_account(kind, &fields, account))
+                    && found.iter().all(|(other, _)| *other != id)
+                {
+                    found.push((id, name_of(kind, &fields).unwrap_or_default().to_owned()));
+                }
+            }
+        }
+        if !found.is_empty() {
+            found.sort_by(|a, b| a.1.cmp(&b.1));
+            return Ok(found);
+        }
+    }
+    Ok(vec![])
+}
+
+pub fn is_archived(kind: Kind, fields: &Fields) -> bool {
+    let flag = |name| kind.schema().field_named(name).and_then(|f| fields.get(&f.id));
+    flag("archived") == Some(&Value::Bool(true)) || flag("merged_into").is_some()
+}
+
+fn in_account(kind: Kind, fields: &Fields, account: Id) -> bool {
+    kind != Kind::Project || fields.get(&2) == Some(&Value::Id(account))
+}
+
+/// Exactly one record, by id, id's end, name, alias or beginning. What fits several is
+/// never guessed: the failure lists them.
+pub fn resolve(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) -> Outcome<Id> {
+    let text = text.trim();
+    if let Ok(id) = text.parse::<Id>()
+        && reads.head(kind, id)?.is_some()
+    {
+        return Ok(id);
+    }
+    if kind == Kind::User
+        && text.eq_ignore_ascii_case("me")
+        && let Some(me) = crate::store::meta_id(reads, crate::store::OWNER)?
+    {
+        return Ok(me);
+    }
+    let found = find(reads, kind, text, within)?;
+    match found.as_slice() {
+        [(id, _)] => return Ok(*id),
+        [] => {}
+        several => {
+            let mut failure =
+                Failure::conflict(format!("\"{text}\" fits {} {}", several.len(), kind.schema().plural));
+            failure.kind = crate::domain::FailureKind::Invalid;
+            failure.candidates =
+                several.iter().map(|(id, name)| format!("{name} ({})", id.short())).collect();
+            return Err(failure.hint(format!("Say which: {}", several_names(several))));
+        }
+    }
+    if Id::is_suffix(text) {
+        let ended = by_suffix(reads, kind, text)?;
+        match ended.as_slice() {
+            [id] => return Ok(*id),
+            [] => {}
+            several => {
+                let mut failure = Failure::invalid(format!("{} ids end with \"{text}\"", several.len()));
+                for id in several {
+                    failure.candidates.push(format!("{id} {}", name(reads, kind, *id)?));
+                }
+                return Err(failure.hint("Give more characters of the id"));
+            }
+        }
+    }
+    Err(unknown(reads, kind, text)?)
+}
+
+fn several_names(several: &[(Id, String)]) -> String {
+    let names: Vec<String> = several.iter().take(5).map(|(id, n)| format!("{n} ({})", id.short())).collect();
+    names.join(", ")
+}
+
+fn unknown(reads: &dyn Reads, kind: Kind, text: &str) -> Outcome<Failure> {
+    let failure = Failure::not_found(format!("There is no {} \"{text}\"", kind.name()));
+    let mut names: Vec<String> = Vec::new();
+    if name_indexes(kind).next().is_some() {
+        reads.heads(kind, Id::default(), &mut |_, bytes| {
+            if let Ok(head) = crate::changes::codec::decode_head(bytes)
+                && !head.deleted
+                && let Some(name) = name_of(kind, &head.fields)
+            {
+                names.push(name.to_owned());
+            }
+            if names.len() < 20_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+    }
+    let near = text::nearest(text, names.iter().map(String::as_str), 3);
+    Ok(match near.is_empty() {
+        true => failure,
+        false => failure.hint(format!("Did you mean {}?", near.join(", "))),
+    })
+}
+
+fn by_suffix(reads: &dyn Reads, kind: Kind, suffix: &str) -> Outcome<Vec<Id>> {
+    let mut ids = Vec::new();
+    reads.heads(kind, Id::default(), &mut |id, bytes| {
+        // The second byte of a head says whether it is deleted; undo still finds it.
+        if bytes.len() > 1 && id.ends_with(suffix) {
+            ids.push(id);
+        }
+        if ids.len() < MAX_CANDIDATES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(ids)
+}
+
+/// The store as the quick line's dictionary.
+pub struct Names<'a>(pub &'a dyn Reads);
+
+impl Lookup for Names<'_> {
+    fn find(&self, kind: Kind, text: &str, within: Option<Id>) -> Vec<(Id, String)> {
+        find(self.0, kind, text, within).unwrap_or_default()
+    }
+}

@@ -1,0 +1,464 @@
+//! Sample data of our own: a presales team's year and a half for the demo, and bulk
+//! activities for measurements. Deterministic for a seed and a day.
+
+use crate::domain::money::Money;
+use crate::domain::schema::*;
+use crate::domain::when::Month;
+use crate::domain::{Failure, Id, Outcome};
+use crate::services::{Command, WriteCx, drafts, names};
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to look alive.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+const COLLEAGUES: [(&str, &str); 5] = [
+    ("Riko Ito", "riko.ito"),
+    ("Oskar Berg", "oskar.berg"),
+    ("Rashmi Mehta", "rashmi.mehta"),
+    ("Tomás Silva", "tomas.silva"),
+    ("Nora Lind", "nora.lind"),
+];
+const INDUSTRIES: [&str; 7] =
+    ["Retail", "Manufacturing", "Logistics", "Health care", "Banking", "Utilities", "Public sector"];
+const USE_CASES: [&str; 7] = [
+    "Proof of concept",
+    "Onboarding",
+    "Data migration",
+    "Reporting",
+    "Access control",
+    "Field service",
+    "Sizing",
+];
+const ACCOUNTS: [(&str, usize, &str); 16] = [
+    ("Acme Corp", 1, "Platform"),
+    ("Vantage Systems", 1, "Rollout"),
+    ("Pinnacle Retail", 0, "Security suite"),
+    ("Orbit Labs", 3, "Data hub"),
+    ("Nordlys", 5, "Partner portal"),
+    ("Halden AG", 1, "Plant analytics"),
+    ("Bergmann & Söhne", 2, "Fleet console"),
+    ("Casa Verde", 0, "Loyalty"),
+    ("Meridian Bank", 4, "Risk desk"),
+    ("Lakeside Clinics", 3, "Ward planner"),
+    ("Tramontana", 2, "Depot scheduling"),
+    ("Stadtwerke Auen", 5, "Meter data"),
+    ("Kestrel Freight", 2, "Tracking"),
+    ("Juniper County", 6, "Permit desk"),
+    ("Solveig Foods", 0, "Shelf audit"),
+    ("Quarry Lane", 1, "Spare parts"),
+];
+const SUMMARIES: [&str; 14] = [
+    "first talk with the security team",
+    "walked through the reporting screens",
+    "sizing for 40 TB a day",
+    "load test, second round",
+    "answers to the questionnaire, part A",
+    "partner day, morning session",
+    "architecture review with operations",
+    "pricing options with procurement",
+    "access roles and approval flow",
+    "data model questions",
+    "site visit and requirements",
+    "handover to delivery",
+    "stakeholder round, open points noted",
+    "rehearsal for the board session",
+];
+const PRODUCTS: [&str; 5] = ["Core", "Insight", "Gateway", "Field app", "Vault"];
+
+/// Ids of what activities refer to.
+struct World {
+    me: Id,
+    users: Vec<Id>,
+    accounts: Vec<(Id, Id)>,
+    use_cases: Vec<Id>,
+    types: BTreeMap<String, Id>,
+    reasons: BTreeMap<String, Id>,
+}
+
+fn world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
+    let domain = "example.com";
+    let mut users = vec![me];
+    for (name, login) in COLLEAGUES {
+        let user = User {
+            name: name.into(),
+            email: format!("{login}@{domain}"),
+            username: login.into(),
+            ..User::default()
+        };
+        users.push(cx.create(Kind::User, &user.to_fields())?);
+    }
+    let mut industries = Vec::new();
+    for name in INDUSTRIES {
+        industries.push(
+            cx.create(Kind::Industry, &Industry { name: name.into(), ..Industry::default() }.to_fields())?,
+        );
+    }
+    let mut use_cases = Vec::new();
+    for name in USE_CASES {
+        let aliases = if name == "Proof of concept" { vec!["poc".to_owned()] } else { vec![] };
+        let row = UseCase { name: name.into(), aliases, ..UseCase::default() };
+        use_cases.push(cx.create(Kind::UseCase, &row.to_fields())?);
+    }
+    let mut accounts = Vec::new();
+    for (n, (name, industry, project)) in ACCOUNTS.iter().enumerate() {
+        let account = Account {
+            name: (*name).into(),
+            industry: Some(industries[*industry]),
+            region: ["North", "South", "West"][n % 3].into(),
+            owner: Some(users[n % users.len()]),
+            ..Account::default()
+        };
+        let account = cx.create(Kind::Account, &account.to_fields())?;
+        let project = Project {
+            name: (*project).into(),
+            account: Some(account),
+            stage: "open".into(),
+            presales_owner: Some(users[n % users.len()]),
+            use_cases: vec![use_cases[n % use_cases.len()]],
+            ..Project::default()
+        };
+        let project = cx.create(Kind::Project, &project.to_fields())?;
+        accounts.push((account, project));
+    }
+    for (account, name) in [(0, "Analytics add-on"), (8, "Archive")] {
+        let project = Project {
+            name: name.into(),
+            account: Some(accounts[account].0),
+            stage: "on hold".into(),
+            ..Project::default()
+        };
+        cx.create(Kind::Project, &project.to_fields())?;
+    }
+    let by_name = |cx: &WriteCx, kind, all: &[&str]| -> Outcome<BTreeMap<String, Id>> {
+        all.iter().map(|n| Ok(((*n).to_owned(), names::resolve(cx.reads(), kind, n, None)?))).collect()
+    };
+    let types = [
+        "Discovery",
+        "Demo",
+        "POC/POV",
+        "Workshop",
+        "RFP/RFI",
+        "Technical call",
+        "Enablement",
+        "Internal",
+        "Travel",
+    ];
+    Ok(World {
+        me,
+        users,
+        accounts,
+        use_cases,
+        types: by_name(cx, Kind::ActivityType, &types)?,
+        reasons: by_name(
+            cx,
+            Kind::Reason,
+            &["price", "competitor", "no decision", "proof of concept", "product fit"],
+        )?,
+    })
+}
+
+/// Fills an empty store with the demo's data, relative to today.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FillDemo {
+    pub seed: u64,
+}
+
+impl Command for FillDemo {
+    const NAME: &'static str = "sample.demo";
+    type Reply = usize;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
+        let settings = cx.settings()?;
+        if !names::find(cx.reads(), Kind::Account, ACCOUNTS[0].0, None)?.is_empty() {
+            return Err(Failure::conflict("This store holds the sample data already"));
+        }
+        let mut random = Random::new(self.seed);
+        let world = world(cx, settings.me)?;
+        let today = settings.today;
+        let first = Month::of(today).plus(-17).first();
+        let mut made = 0;
+        for day in first.iter_days().take_while(|d| *d <= today) {
+            if day.weekday().number_from_monday() > 5 {
+                continue;
+            }
+            for user in world.users.clone() {
+                made += workday(cx, &mut random, &world, user, day, day == today)?;
+            }
+        }
+        for months_ago in 0..12 {
+            month_of_wins(cx, &mut random, &world, today, months_ago)?;
+        }
+        open_ends(cx, &world, today)?;
+        Ok(made)
+    }
+}
+
+fn workday(
+    cx: &mut WriteCx,
+    random: &mut Random,
+    world: &World,
+    user: Id,
+    day: NaiveDate,
+    is_today: bool,
+) -> Outcome<usize> {
+    if random.one_in(7) {
+        return Ok(0); // a day off, or one that nobody logged
+    }
+    let count = if is_today { 1 } else { 1 + random.below(2) };
+    for _ in 0..count {
+        let (account, project) = *random.pick(&world.accounts);
+        let kind = *random.pick(&[
+            "Discovery",
+            "Demo",
+            "Demo",
+            "POC/POV",
+            "POC/POV",
+            "Workshop",
+            "RFP/RFI",
+            "Technical call",
+            "Enablement",
+            "Internal",
+            "Travel",
+        ]);
+        let outside = matches!(kind, "Internal" | "Travel");
+        let open_effort = kind == "Enablement" && random.one_in(3);
+        let activity = Activity {
+            activity_type: world.types.get(kind).copied(),
+            date: Some(day),
+            effort: (!open_effort).then(|| *random.pick(&[60, 90, 120, 180, 240, 240, 480])),
+            empty_effort_ack: open_effort,
+            owner: Some(user),
+            account: (!outside).then_some(account),
+            project: (!outside && !random.one_in(4)).then_some(project),
+            use_cases: if random.one_in(3) { vec![*random.pick(&world.use_cases)] } else { vec![] },
+            summary: if outside { String::new() } else { (*random.pick(&SUMMARIES)).into() },
+            source: "sample".into(),
+            ..Activity::default()
+        };
+        cx.create_as(Kind::Activity, id_at(cx, random, day), &activity.to_fields())?;
+    }
+    Ok(count)
+}
+
+/// An id as if the record had been made on that day, so that creation follows dates.
+fn id_at(cx: &WriteCx, random: &mut Random, day: NaiveDate) -> Id {
+    let noon = day.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis();
+    let wide = u128::from(random.next()) << 64 | u128::from(random.next());
+    Id::from_parts(noon.clamp(0, cx.caller.now_ms) as u64, wide)
+}
+
+/// Seven wins, three losses, two of the wins and losses mine, in the current month;
+/// the months before vary.
+fn month_of_wins(
+    cx: &mut WriteCx,
+    random: &mut Random,
+    world: &World,
+    today: NaiveDate,
+    months_ago: i32,
+) -> Outcome<()> {
+    let month = Month::of(today).plus(-months_ago);
+    let (wins, losses) = if months_ago == 0 { (7, 3) } else { (4 + random.below(6), 2 + random.below(4)) };
+    let last = month.last().min(today);
+    for n in 0..wins + losses {
+        let won = n < wins;
+        let place = random.below(world.accounts.len());
+        let (account, project) = world.accounts[if months_ago == 0 { n } else { place }];
+        let day = Days::new(random.below(last.day() as usize) as u64);
+        let reason = if won {
+            ["proof of concept", "product fit"][n % 2]
+        } else {
+            ["price", "competitor", "no decision"][n % 3]
+        };
+        let mine = matches!(n, 1 | 8);
+        let owner = if mine { world.me } else { world.users[1 + n % (world.users.len() - 1)] };
+        let win = Win {
+            outcome: if won { "win" } else { "loss" }.into(),
+            account: Some(account),
+            project: Some(project),
+            date: Some(month.first() + day),
+            month: Some(month.number()),
+            amount: Some(Money {
+                minor: (8 + random.below(90) as i64) * 400_000,
+                currency: cx.settings()?.currency,
+            }),
+            products: vec![(*random.pick(&PRODUCTS)).into()],
+            reason: world.reasons.get(reason).copied(),
+            owner: Some(owner),
+            opportunity: format!("{} {}", ACCOUNTS[place].2, month.year),
+            ..Win::default()
+        };
+        let featured = months_ago == 0 && n == 5;
+        let story = if featured { "Live nine days after a failed trial elsewhere." } else { "" };
+        let win = Win { featured, story: story.into(), ..win };
+        cx.create_as(Kind::Win, id_at(cx, random, month.first() + day), &win.to_fields())?;
+    }
+    Ok(())
+}
+
+/// Follow-ups that are due and a few drafts, so that "needs you" has something to say.
+fn open_ends(cx: &mut WriteCx, world: &World, today: NaiveDate) -> Outcome<()> {
+    let mut weekday = today;
+    while matches!(weekday.weekday(), Weekday::Sat | Weekday::Sun) {
+        weekday = weekday.pred_opt().unwrap_or(weekday);
+    }
+    for (account, step, due) in
+        [(0, "send the pricing options", today), (3, "book the load test", today + Days::new(3))]
+    {
+        let activity = Activity {
+            activity_type: world.types.get("Demo").copied(),
+            date: Some(weekday.pred_opt().unwrap_or(weekday)),
+            effort: Some(120),
+            owner: Some(world.me),
+            account: Some(world.accounts[account].0),
+            project: Some(world.accounts[account].1),
+            use_cases: vec![world.use_cases[0]],
+            summary: "security questions and answers".into(),
+            next_step: step.into(),
+            next_due: Some(due),
+            source: "sample".into(),
+            ..Activity::default()
+        };
+        cx.create(Kind::Activity, &activity.to_fields())?;
+    }
+    for (account, kind, summary) in
+        [("Nordlys", "Workshop", "partner day, afternoon"), ("Halden AG", "Demo", "plant tour")]
+    {
+        let input = [("activity_type", kind), ("account", account), ("summary", summary)];
+        let keep = drafts::KeepForm {
+            kind: Kind::Activity,
+            target: None,
+            title: format!("{kind}, {account}"),
+            message: "the form was left before it was saved".into(),
+            input: input.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        };
+        keep.run(cx)?;
+    }
+    Ok(())
+}
+
+/// A slice of bulk activities for measurements: numbers `from` to `from + count` of
+/// `total`, spread evenly over the 20 months up to today.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FillActivities {
+    pub from: u64,
+    pub count: u64,
+    pub total: u64,
+    pub seed: u64,
+}
+
+/// Months over which bulk activities are spread: a million of them is 50,000 a month.
+const FILL_MONTHS: i32 = 20;
+const FILL_ACCOUNTS: usize = 400;
+
+impl Command for FillActivities {
+    const NAME: &'static str = "sample.fill";
+    type Reply = u64;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<u64> {
+        let settings = cx.settings()?;
+        let world = fill_world(cx, settings.me)?;
+        let types: Vec<Id> = world.types.values().copied().collect();
+        let mut random = Random::new(self.seed ^ self.from.wrapping_mul(0x9e37_79b9));
+        let first = Month::of(settings.today).plus(1 - FILL_MONTHS).first();
+        let days = (settings.today - first).num_days().max(1) as u64;
+        for n in self.from..self.from + self.count {
+            let date = first + Days::new(n * days / self.total.max(1));
+            let (account, project) = *random.pick(&world.accounts);
+            let activity = Activity {
+                activity_type: Some(*random.pick(&types)),
+                date: Some(date),
+                effort: Some(*random.pick(&[60, 90, 120, 180, 240, 480])),
+                owner: Some(*random.pick(&world.users)),
+                account: Some(account),
+                project: (n % 2 == 0).then_some(project),
+                use_cases: if n % 3 == 0 { vec![*random.pick(&world.use_cases)] } else { vec![] },
+                summary: (*random.pick(&SUMMARIES)).into(),
+                source: "sample".into(),
+                ..Activity::default()
+            };
+            let ms = date.and_hms_opt(8, 0, 0).unwrap_or_default().and_utc().timestamp_millis() as u64
+                + n % 28_800_000;
+            let id = Id::from_parts(ms, u128::from(random.next()) << 64 | u128::from(random.next()));
+            cx.create_as(Kind::Activity, id, &activity.to_fields())?;
+        }
+        Ok(self.count)
+    }
+}
+
+/// The records bulk activities refer to, made on the first slice and found on the next.
+fn fill_world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
+    let id = |what: u8, n: usize| {
+        let mut id = Id::from_parts(1_600_000_000_000, n as u128 * 7_919);
+        id.0[15] = what;
+        id
+    };
+    let is_new = cx.reads().head(Kind::Account, id(1, 0))?.is_none();
+    let mut world = World {
+        me,
+        users: vec![me],
+        accounts: vec![],
+        use_cases: vec![],
+        types: BTreeMap::new(),
+        reasons: BTreeMap::new(),
+    };
+    for n in 0..FILL_ACCOUNTS {
+        world.accounts.push((id(1, n), id(2, n)));
+        if is_new {
+            let account = Account { name: format!("Sample account {n:03}"), ..Account::default() };
+            cx.create_as(Kind::Account, id(1, n), &account.to_fields())?;
+            let project = Project {
+                name: format!("Project {n:03}"),
+                account: Some(id(1, n)),
+                stage: "open".into(),
+                ..Project::default()
+            };
+            cx.create_as(Kind::Project, id(2, n), &project.to_fields())?;
+        }
+    }
+    for n in 0..20 {
+        world.users.push(id(3, n));
+        if is_new {
+            let user = User { name: format!("Sample person {n:02}"), ..User::default() };
+            cx.create_as(Kind::User, id(3, n), &user.to_fields())?;
+        }
+    }
+    for (n, name) in USE_CASES.iter().enumerate() {
+        world.use_cases.push(id(4, n));
+        if is_new {
+            cx.create_as(
+                Kind::UseCase,
+                id(4, n),
+                &UseCase { name: format!("Sample {name}"), ..UseCase::default() }.to_fields(),
+            )?;
+        }
+    }
+    cx.reads().heads(Kind::ActivityType, Id::default(), &mut |id, _| {
+        world.types.insert(id.to_string(), id);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(world)
+}

@@ -1,0 +1,227 @@
+//! Undo and redo: a compensating change for each change of a transaction, newest
+//! first. There is no second log; what others changed meanwhile is not overwritten.
+
+use crate::changes::merge::heads_after;
+use crate::changes::{Cause, Op, Ordered, Verdict};
+use crate::domain::schema::{Kind, name_of};
+use crate::domain::{Failure, Id, Outcome};
+use crate::services::{Command, Query, ReadCx, WriteCx, records};
+use crate::store::Reads;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// Transactions looked through for the one to undo.
+const MAX_BACK: usize = 10_000;
+
+/// Takes back a transaction: the given one, or my last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Undo {
+    pub txn: Option<Id>,
+}
+
+/// Takes back my last undo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Redo {}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Undone {
+    pub txn: Id,
+    /// What was taken back, in words.
+    pub what: String,
+    pub records: usize,
+    /// Records that somebody changed since: their undo waits as a draft.
+    pub drafted: usize,
+}
+
+impl Command for Undo {
+    const NAME: &'static str = "undo.undo";
+    type Reply = Undone;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Undone> {
+        let txn = match self.txn {
+            Some(txn) => txn,
+            None => last(cx.reads(), cx.actor(), false)?
+                .ok_or_else(|| Failure::not_found("There is nothing to undo"))?,
+        };
+        compensate(cx, txn, Cause::Undo)
+    }
+}
+
+impl Command for Redo {
+    const NAME: &'static str = "undo.redo";
+    type Reply = Undone;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Undone> {
+        let txn = last(cx.reads(), cx.actor(), true)?
+            .ok_or_else(|| Failure::not_found("There is nothing to redo"))?;
+        compensate(cx, txn, Cause::Redo)
+    }
+}
+
+/// My last transaction that still stands (`redo`: my last undo, if nothing came after).
+fn last(reads: &dyn Reads, me: Id, redo: bool) -> Outcome<Option<Id>> {
+    let mut undone: HashSet<Id> = HashSet::new();
+    let mut seen: HashSet<Id> = HashSet::new();
+    let mut found = None;
+    let mut failed = None;
+    reads.headers(u64::MAX, true, &mut |seq, bytes| {
+        let decoded = crate::changes::codec::decode_header(seq, bytes);
+        let (record, origin, _) = match decoded {
+            Ok(all) => all,
+            Err(error) => {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        };
+        let txn = record.change.txn_id;
+        if !seen.insert(txn) {
+            return ControlFlow::Continue(());
+        }
+        // What the program did by itself, such as the set-up, is not taken back by `undo`.
+        let by = reads.origin(origin).ok().flatten();
+        let mine = by.is_some_and(|(_, actor, via)| actor == me && via != crate::changes::Via::Job);
+        if !mine || seen.len() > MAX_BACK {
+            return if mine { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        }
+        let stands = !undone.contains(&txn);
+        if let (true, Some(target)) = (stands, record.change.undoes) {
+            undone.insert(target);
+        }
+        let is_undo = record.change.cause == Cause::Undo;
+        let hit = match redo {
+            true => stands && is_undo,
+            false => stands && !is_undo,
+        };
+        if hit {
+            // A redo is undone through what it restored: its own transaction.
+            found = Some(txn);
+            return ControlFlow::Break(());
+        }
+        // A new action after an undo ends what can be redone.
+        let fresh = redo && record.change.undoes.is_none();
+        if fresh { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    match failed {
+        Some(error) => Err(crate::store::StoreError::from(error).into()),
+        None => Ok(found),
+    }
+}
+
+fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
+    let rows = cx.reads().txn_rows(txn)?;
+    if rows.is_empty() {
+        return Err(Failure::not_found("That change is not in this store's history"));
+    }
+    cx.set_cause(cause, Some(txn));
+    let (mut what, mut records, mut drafted) = (String::new(), 0, 0);
+    for row in rows.iter().rev() {
+        for seq in (row.first_seq..row.first_seq + row.count).rev() {
+            let Some(record) = cx.reads().record(seq)? else { continue };
+            let Some(done) = invert(cx, &record)? else { continue };
+            records += 1;
+            drafted += usize::from(done.verdict == Verdict::Drafted);
+            if records == 1 {
+                what = describe(cx.reads(), &record)?;
+            }
+        }
+    }
+    if records == 0 {
+        return Err(Failure::not_found("That action changed nothing that could be taken back"));
+    }
+    if records > 1 {
+        what = format!("{what} and {} more", records - 1);
+    }
+    Ok(Undone { txn, what, records, drafted })
+}
+
+/// The change that takes one record's change back, made and ordered.
+fn invert(cx: &mut WriteCx, record: &Ordered) -> Outcome<Option<Ordered>> {
+    let change = &record.change;
+    let (kind, id) = (change.kind, change.entity);
+    let effective = matches!(record.verdict, Verdict::Applied | Verdict::Merged)
+        || record.verdict == Verdict::Drafted && !record.effect().is_empty();
+    if !effective {
+        return Ok(None);
+    }
+    Ok(match change.op {
+        Op::Create | Op::Restore => {
+            let made = records::fields_at(cx.reads(), kind, id, record.seq)?;
+            Some(cx.delete(kind, id, &made)?)
+        }
+        Op::Delete => Some(cx.restore(kind, id)?),
+        Op::Set => {
+            let before = records::fields_at(cx.reads(), kind, id, record.seq - 1)?;
+            let head = crate::changes::Head { rev: record.seq, deleted: false, fields: before.clone() };
+            let after = heads_after(Some(head), record);
+            let after = after.into_iter().find(|(k, e, _)| (*k, *e) == (kind, id));
+            let after = after.map(|(_, _, h)| h.fields).unwrap_or_default();
+            Some(cx.set(kind, id, record.seq, &after, &before)?)
+        }
+        Op::Purge | Op::AuditOnly => None,
+    })
+}
+
+fn describe(reads: &dyn Reads, record: &Ordered) -> Outcome<String> {
+    let change = &record.change;
+    let verb = match change.op {
+        Op::Create => "added",
+        Op::Delete => "deleted",
+        Op::Restore => "restored",
+        _ => "changed",
+    };
+    let head = reads.head(change.kind, change.entity)?.unwrap_or_default();
+    let name = name_of(change.kind, &head.fields).unwrap_or_default();
+    let kind = change.kind.name();
+    Ok(match name {
+        "" => format!("{verb} {kind} {}", change.entity.short()),
+        name => format!("{verb} {kind} \"{name}\""),
+    })
+}
+
+/// What was done lately, newest first, each with what undo would take back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Recent {
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecentRow {
+    pub txn: Id,
+    pub at: String,
+    pub by: String,
+    pub what: String,
+    pub changes: u64,
+    pub cause: String,
+}
+
+impl Query for Recent {
+    const NAME: &'static str = "undo.recent";
+    type Reply = Vec<RecentRow>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<RecentRow>> {
+        let settings = cx.settings()?;
+        let mut rows: Vec<RecentRow> = Vec::new();
+        let mut seq = cx.reads.last_seq()?;
+        while seq > 0 && rows.len() < self.limit.min(1_000) {
+            let Some(record) = cx.reads.record(seq)? else { break };
+            let txn = record.change.txn_id;
+            let stretch = cx
+                .reads
+                .txn_rows(txn)?
+                .into_iter()
+                .find(|r| (r.first_seq..r.first_seq + r.count).contains(&seq));
+            let (first, count) = stretch.map_or((seq, 1), |r| (r.first_seq, r.count));
+            rows.push(RecentRow {
+                txn,
+                at: settings.zone.stamp(crate::changes::hlc::unix_ms(record.change.hlc)),
+                by: crate::services::names::name(cx.reads, Kind::User, record.change.actor)?,
+                what: describe(cx.reads, &record)?,
+                changes: count,
+                cause: format!("{:?}", record.change.cause).to_lowercase(),
+            });
+            seq = first.saturating_sub(1);
+        }
+        Ok(rows)
+    }
+}

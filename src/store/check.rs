@@ -1,0 +1,171 @@
+//! `pams db check`: everything that is a view of the log is compared with the log.
+
+use super::reads::{Reads, latest_key};
+use super::write::latest_rows;
+use super::{Stored, View, keys};
+use crate::changes::codec;
+use crate::changes::merge::heads_after;
+use crate::changes::{Head, Ordered};
+use crate::domain::Id;
+use crate::domain::schema::Kind;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
+
+/// What a check read and what it found wrong; empty `wrong` is a sound store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub changes: u64,
+    pub records: u64,
+    pub index_entries: u64,
+    /// BLAKE3 over all heads: two stores with one content have one hash.
+    pub state_hash: String,
+    pub wrong: Vec<String>,
+}
+
+/// Longest list of faults that is worth reading.
+const MAX_WRONG: usize = 50;
+
+pub fn check(view: &View) -> Stored<Report> {
+    let mut report = Report::default();
+    let heads = replay(view, &mut report)?;
+    heads_match(view, &heads, &mut report)?;
+    indexes_match(view, &heads, &mut report)?;
+    report.wrong.truncate(MAX_WRONG);
+    Ok(report)
+}
+
+type Heads = HashMap<(Kind, Id), Head>;
+
+/// Replays the log, checking sequence, payload commitments and the hash chain.
+fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
+    let mut heads = Heads::new();
+    let mut headers: Vec<(u64, Vec<u8>)> = Vec::new();
+    view.headers(1, false, &mut |seq, bytes| {
+        headers.push((seq, bytes.to_vec()));
+        ControlFlow::Continue(())
+    })?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[0; 32]);
+    let mut latest: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut ends: HashMap<u64, [u8; 32]> = HashMap::new();
+    let mut seen_txns: HashSet<Id> = HashSet::new();
+    for (place, (seq, header)) in headers.iter().enumerate() {
+        report.changes += 1;
+        if *seq != place as u64 + 1 {
+            report.wrong.push(format!("change {seq} stands at place {}", place + 1));
+        }
+        let (mut record, _, commitment) = codec::decode_header(*seq, header)?;
+        match view.payload(*seq)? {
+            Some(payload) => {
+                if <[u8; 32]>::from(blake3::hash(&payload)) != commitment {
+                    report
+                        .wrong
+                        .push(format!("the payload of change {seq} is not the one it was signed with"));
+                    continue;
+                }
+                codec::decode_payload(&payload, &mut record)?;
+            }
+            None => report.wrong.push(format!("change {seq} has no payload")),
+        }
+        if view.seq_of(record.change.change_id)? != Some(*seq) {
+            report.wrong.push(format!("change {seq} is not found by its id"));
+        }
+        if seen_txns.insert(record.change.txn_id) {
+            for row in view.txn_rows(record.change.txn_id)? {
+                ends.insert(row.first_seq + row.count - 1, row.chain);
+            }
+        }
+        hasher.update(header);
+        if let Some(expected) = ends.get(seq) {
+            let chain: [u8; 32] = hasher.finalize().into();
+            if chain != *expected {
+                report.wrong.push(format!("the hash chain breaks at change {seq}"));
+            }
+            hasher = blake3::Hasher::new();
+            hasher.update(expected);
+        }
+        apply(&record, &mut heads, &mut latest);
+    }
+    for (key, value) in latest {
+        let kind = Kind::from_number(key[0]);
+        let by: Vec<Id> = key[2..].chunks_exact(16).filter_map(|c| c.try_into().ok().map(Id)).collect();
+        let stored = match kind {
+            Some(kind) => view.latest(kind, usize::from(key[1]), &by)?,
+            None => None,
+        };
+        if stored.map(|v| codec::encode_value(&v)) != Some(value) {
+            report.wrong.push("a last used value differs from the log".to_owned());
+        }
+    }
+    Ok(heads)
+}
+
+fn apply(record: &Ordered, heads: &mut Heads, latest: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    let key = (record.change.kind, record.change.entity);
+    for (kind, id, head) in heads_after(heads.get(&key).cloned(), record) {
+        if (kind, id) == key {
+            for (number, rule) in kind.schema().latest.iter().enumerate() {
+                if let Some((owners, value)) = latest_rows(rule, record, &head) {
+                    latest.insert(latest_key(kind, number, &owners), codec::encode_value(&value));
+                }
+            }
+        }
+        heads.insert((kind, id), head);
+    }
+}
+
+fn heads_match(view: &View, heads: &Heads, report: &mut Report) -> Stored<()> {
+    let mut state = blake3::Hasher::new();
+    let mut stored = 0;
+    for kind in Kind::ALL {
+        view.heads(*kind, Id::default(), &mut |id, bytes| {
+            stored += 1;
+            report.records += 1;
+            state.update(&keys::head_key(*kind, id));
+            state.update(bytes);
+            let expected = heads.get(&(*kind, id));
+            if expected.map(codec::encode_head).as_deref() != Some(bytes) {
+                report.wrong.push(format!("{} {} differs from the log", kind.name(), id.short()));
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    if stored != heads.len() {
+        report.wrong.push(format!("{} records in the log, {stored} stored", heads.len()));
+    }
+    report.state_hash = state.finalize().to_hex().to_string();
+    Ok(())
+}
+
+fn indexes_match(view: &View, heads: &Heads, report: &mut Report) -> Stored<()> {
+    let mut expected = 0u64;
+    for ((kind, id), head) in heads.iter().filter(|(_, h)| !h.deleted) {
+        for index in kind.schema().indexes {
+            for entry in keys::entries(index, &head.fields, *id) {
+                expected += 1;
+                let from = keys::IndexKey(entry.clone());
+                let to = keys::IndexKey([entry.clone(), vec![0]].concat());
+                let mut found = false;
+                view.index(&from, &to, false, &mut |_, _| {
+                    found = true;
+                    ControlFlow::Break(())
+                })?;
+                if !found {
+                    report.wrong.push(format!(
+                        "{} {} is missing in index {}",
+                        kind.name(),
+                        id.short(),
+                        index.number
+                    ));
+                }
+            }
+        }
+    }
+    let [.., stored] = view.counts()?;
+    report.index_entries = stored;
+    if stored != expected {
+        report.wrong.push(format!("{expected} index entries follow from the log, {stored} are stored"));
+    }
+    Ok(())
+}

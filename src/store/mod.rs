@@ -1,0 +1,155 @@
+//! The embedded store: one redb file. The only place that knows tables, keys and
+//! bytes. Everything in it is the change log or a view of it, but for a few local
+//! tables (autosave, staged import rows, blobs, replies to repeat).
+
+mod check;
+mod error;
+mod keys;
+mod reads;
+mod tables;
+mod write;
+
+pub use check::{Report, check};
+pub use error::StoreError;
+pub use keys::{IndexKey, fold_key};
+pub use reads::{Reads, TxnRow};
+pub use write::Batch;
+
+use crate::domain::Id;
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
+use std::path::{Path, PathBuf};
+
+pub type Stored<T> = Result<T, StoreError>;
+
+/// Layout of the tables; a store with a larger number was written by a newer program.
+pub const FORMAT: u32 = 1;
+
+/// redb's page cache: enough for the hot pages of a million records.
+const CACHE_BYTES: usize = 48 << 20;
+
+/// An open store. One process at a time holds it; redb's file lock sees to that.
+pub struct Store {
+    db: Database,
+    path: PathBuf,
+}
+
+/// A consistent look at the store. Short-lived: an old one keeps its pages alive.
+pub struct View {
+    tables: tables::ReadTables,
+    _txn: ReadTransaction,
+}
+
+/// How a transaction reaches the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// Durable, and quick to open after a crash.
+    Safe,
+    /// Part of a bulk load whose last commit is `Safe`.
+    Bulk,
+}
+
+impl Store {
+    /// Opens the file, making it if it is not there.
+    pub fn open(path: &Path) -> Stored<Store> {
+        let fresh = !path.exists();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, e))?;
+        }
+        let db =
+            Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|e| StoreError::open(path, e))?;
+        if fresh {
+            use std::os::unix::fs::PermissionsExt;
+            let owner_only = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(path, owner_only).map_err(|e| StoreError::io(path, e))?;
+        }
+        Store { db, path: path.to_owned() }.prepared()
+    }
+
+    /// A store on any backend: memory for tests, a simulated disk for crash tests.
+    pub fn with_backend(backend: impl StorageBackend) -> Stored<Store> {
+        let path = PathBuf::from("memory");
+        let mut builder = Builder::new();
+        builder.set_cache_size(4 << 20);
+        let db = builder.create_with_backend(backend).map_err(|e| StoreError::open(&path, e))?;
+        Store { db, path }.prepared()
+    }
+
+    fn prepared(self) -> Stored<Store> {
+        match self.format()? {
+            None => {
+                let txn = self.begin(Commit::Safe)?;
+                tables::create(&txn)?;
+                txn.commit()?;
+            }
+            Some(FORMAT) => {}
+            // Numbered migrations start here: each brings format n to n + 1 on a copy.
+            Some(found) => return Err(StoreError::Newer { path: self.path.clone(), found, known: FORMAT }),
+        }
+        Ok(self)
+    }
+
+    fn format(&self) -> Stored<Option<u32>> {
+        let txn = self.db.begin_read()?;
+        tables::format(&txn)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks at the store as it is now.
+    pub fn view(&self) -> Stored<View> {
+        let txn = self.db.begin_read()?;
+        Ok(View { tables: tables::ReadTables::open(&txn)?, _txn: txn })
+    }
+
+    fn begin(&self, commit: Commit) -> Stored<WriteTransaction> {
+        let mut txn = self.db.begin_write()?;
+        txn.set_quick_repair(commit == Commit::Safe);
+        Ok(txn)
+    }
+
+    /// Runs `work` in one transaction: all of it is durable when this returns `Ok`,
+    /// none of it is there when it returns `Err`.
+    pub fn write<T, E: From<StoreError>>(
+        &self,
+        commit: Commit,
+        work: impl FnOnce(&mut Batch) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let txn = self.begin(commit)?;
+        let done = {
+            let mut batch = Batch::open(&txn)?;
+            let done = work(&mut batch)?;
+            batch.finish()?;
+            done
+        };
+        txn.commit().map_err(StoreError::from)?;
+        Ok(done)
+    }
+
+    /// Whether the file's own checksums hold. Slow: reads everything.
+    pub fn verify_file(&mut self) -> Stored<bool> {
+        Ok(self.db.check_integrity()?)
+    }
+
+    /// Gives free pages back to the file system.
+    pub fn compact(&mut self) -> Stored<bool> {
+        self.db.compact().map_err(|e| StoreError::Other(e.to_string()))
+    }
+
+    /// Bytes of the file.
+    pub fn size_bytes(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |m| m.len())
+    }
+}
+
+/// A fresh device id for a store that has none.
+pub const DEVICE: &str = "device";
+/// The person whose store this is.
+pub const OWNER: &str = "owner";
+
+/// Reads an id kept in `meta`.
+pub fn meta_id(reads: &dyn Reads, name: &str) -> Stored<Option<Id>> {
+    let Some(bytes) = reads.meta(name)? else { return Ok(None) };
+    bytes.as_slice().try_into().map(|b| Some(Id(b))).map_err(|_| StoreError::Corrupt(format!("meta {name}")))
+}

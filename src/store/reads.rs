@@ -1,0 +1,273 @@
+//! Everything that is asked of a store. A view and a running transaction answer alike,
+//! so a rule written once holds for both.
+
+use super::keys::{self, IndexKey};
+use super::tables::{ReadTables, WriteTables};
+use super::{Batch, Stored, View};
+use crate::changes::codec::{self, Reader};
+use crate::changes::{Head, Ordered, Via};
+use crate::domain::schema::Kind;
+use crate::domain::value::Value;
+use crate::domain::{Fields, Id};
+use redb::{ReadableTable, ReadableTableMetadata};
+use std::ops::ControlFlow;
+
+/// A transaction's stretch of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TxnRow {
+    pub txn: Id,
+    pub first_seq: u64,
+    pub count: u64,
+    /// BLAKE3 chain over all headers up to its end.
+    pub chain: [u8; 32],
+}
+
+/// What a walk does with each row: go on, or stop.
+pub type Visit<'a, K> = &'a mut dyn FnMut(K, &[u8]) -> ControlFlow<()>;
+
+pub trait Reads {
+    fn meta(&self, name: &str) -> Stored<Option<Vec<u8>>>;
+    fn local(&self, name: &str) -> Stored<Option<Vec<u8>>>;
+    /// Local entries whose name starts with `prefix`.
+    fn locals(&self, prefix: &str) -> Stored<Vec<(String, Vec<u8>)>>;
+    fn head(&self, kind: Kind, entity: Id) -> Stored<Option<Head>>;
+    /// All heads of a kind from `from` on, as stored bytes, deleted ones included.
+    fn heads(&self, kind: Kind, from: Id, visit: Visit<Id>) -> Stored<()>;
+    /// Index entries from `from` (included) to `to` (excluded), in order or in reverse.
+    fn index(&self, from: &IndexKey, to: &IndexKey, reverse: bool, visit: Visit<Id>) -> Stored<()>;
+    /// The last used value declared by the schema, see [`crate::domain::schema::Latest`].
+    fn latest(&self, kind: Kind, number: usize, by: &[Id]) -> Stored<Option<Value>>;
+    fn last_seq(&self) -> Stored<u64>;
+    fn seq_of(&self, change: Id) -> Stored<Option<u64>>;
+    /// Headers from `from` on: seq and bytes.
+    fn headers(&self, from: u64, reverse: bool, visit: Visit<u64>) -> Stored<()>;
+    fn payload(&self, seq: u64) -> Stored<Option<Vec<u8>>>;
+    /// The changes of one record, oldest first, as seqs.
+    fn history(&self, kind: Kind, entity: Id) -> Stored<Vec<u64>>;
+    fn txn_rows(&self, txn: Id) -> Stored<Vec<TxnRow>>;
+    fn origin(&self, number: u32) -> Stored<Option<(Id, Id, Via)>>;
+    fn device_row(&self, device: Id) -> Stored<Option<(u64, bool)>>;
+    fn done(&self, txn: Id) -> Stored<Option<Vec<u8>>>;
+    fn blob(&self, hash: &[u8; 32]) -> Stored<Option<Vec<u8>>>;
+    fn staged(&self, batch: Id, from: u32, visit: Visit<u32>) -> Stored<()>;
+    /// Rows of the log, heads, index entries, for checks and `doctor`.
+    fn counts(&self) -> Stored<[u64; 5]>;
+
+    /// The fields of a live record.
+    fn fields(&self, kind: Kind, entity: Id) -> Stored<Option<Fields>> {
+        Ok(self.head(kind, entity)?.filter(|h| !h.deleted).map(|h| h.fields))
+    }
+
+    /// One record of the log, whole.
+    fn record(&self, seq: u64) -> Stored<Option<Ordered>> {
+        let mut found = None;
+        self.headers(seq, false, &mut |at, bytes| {
+            found = (at == seq).then(|| bytes.to_vec());
+            ControlFlow::Break(())
+        })?;
+        let Some(header) = found else { return Ok(None) };
+        let (mut record, origin, _) = codec::decode_header(seq, &header)?;
+        if let Some((device, actor, via)) = self.origin(origin)? {
+            (record.change.device, record.change.actor, record.change.via) = (device, actor, via);
+        }
+        if let Some(payload) = self.payload(seq)? {
+            codec::decode_payload(&payload, &mut record)?;
+        }
+        Ok(Some(record))
+    }
+
+    /// The ids in an index under a prefix, at most `most`.
+    fn index_ids(&self, prefix: IndexKey, most: usize) -> Stored<Vec<Id>> {
+        let mut ids = Vec::new();
+        self.index(&prefix, &prefix.clone().after(), false, &mut |id, _| {
+            ids.push(id);
+            if ids.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(ids)
+    }
+}
+
+macro_rules! reads {
+    ($for:ty) => {
+        impl Reads for $for {
+            fn meta(&self, name: &str) -> Stored<Option<Vec<u8>>> {
+                Ok(self.tables().meta.get(name)?.map(|v| v.value().to_vec()))
+            }
+
+            fn local(&self, name: &str) -> Stored<Option<Vec<u8>>> {
+                Ok(self.tables().local.get(name)?.map(|v| v.value().to_vec()))
+            }
+
+            fn locals(&self, prefix: &str) -> Stored<Vec<(String, Vec<u8>)>> {
+                let mut all = Vec::new();
+                for row in self.tables().local.range(prefix..)? {
+                    let (name, value) = row?;
+                    if !name.value().starts_with(prefix) {
+                        break;
+                    }
+                    all.push((name.value().to_owned(), value.value().to_vec()));
+                }
+                Ok(all)
+            }
+
+            fn head(&self, kind: Kind, entity: Id) -> Stored<Option<Head>> {
+                match self.tables().head.get(&keys::head_key(kind, entity))? {
+                    Some(bytes) => Ok(Some(codec::decode_head(bytes.value())?)),
+                    None => Ok(None),
+                }
+            }
+
+            fn heads(&self, kind: Kind, from: Id, visit: Visit<Id>) -> Stored<()> {
+                let (from, to) = (keys::head_key(kind, from), keys::head_key(kind, Id([255; 16])));
+                for row in self.tables().head.range::<&[u8; 17]>(&from..=&to)? {
+                    let (key, value) = row?;
+                    let mut id = [0; 16];
+                    id.copy_from_slice(&key.value()[1..]);
+                    if visit(Id(id), value.value()).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+
+            fn index(&self, from: &IndexKey, to: &IndexKey, reverse: bool, visit: Visit<Id>) -> Stored<()> {
+                if from.0 >= to.0 {
+                    return Ok(());
+                }
+                let mut range = self.tables().idx.range(from.0.as_slice()..to.0.as_slice())?;
+                while let Some(row) = if reverse { range.next_back() } else { range.next() } {
+                    let (key, _) = row?;
+                    let key = key.value();
+                    if let Some(id) = keys::entry_id(key)
+                        && visit(id, key).is_break()
+                    {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+
+            fn latest(&self, kind: Kind, number: usize, by: &[Id]) -> Stored<Option<Value>> {
+                let key = latest_key(kind, number, by);
+                match self.tables().latest.get(key.as_slice())? {
+                    Some(bytes) => Ok(Some(codec::decode_value(bytes.value())?)),
+                    None => Ok(None),
+                }
+            }
+
+            fn last_seq(&self) -> Stored<u64> {
+                Ok(self.tables().log_h.last()?.map_or(0, |(seq, _)| seq.value()))
+            }
+
+            fn seq_of(&self, change: Id) -> Stored<Option<u64>> {
+                Ok(self.tables().cid.get(&change.0)?.map(|v| v.value()))
+            }
+
+            fn headers(&self, from: u64, reverse: bool, visit: Visit<u64>) -> Stored<()> {
+                let table = &self.tables().log_h;
+                let mut range = if reverse { table.range(..=from)? } else { table.range(from..)? };
+                while let Some(row) = if reverse { range.next_back() } else { range.next() } {
+                    let (seq, bytes) = row?;
+                    if visit(seq.value(), bytes.value()).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+
+            fn payload(&self, seq: u64) -> Stored<Option<Vec<u8>>> {
+                Ok(self.tables().log_p.get(seq)?.map(|v| v.value().to_vec()))
+            }
+
+            fn history(&self, kind: Kind, entity: Id) -> Stored<Vec<u64>> {
+                let (from, to) =
+                    (keys::entity_key(kind, entity, 0), keys::entity_key(kind, entity, u64::MAX));
+                let mut seqs = Vec::new();
+                for row in self.tables().log_e.range::<&[u8; 25]>(&from..=&to)? {
+                    let (key, _) = row?;
+                    let mut seq = [0; 8];
+                    seq.copy_from_slice(&key.value()[17..]);
+                    seqs.push(u64::from_be_bytes(seq));
+                }
+                Ok(seqs)
+            }
+
+            fn txn_rows(&self, txn: Id) -> Stored<Vec<TxnRow>> {
+                let (from, to) = (keys::txn_key(txn, 0), keys::txn_key(txn, u64::MAX));
+                let mut rows = Vec::new();
+                for row in self.tables().log_x.range::<&[u8; 24]>(&from..=&to)? {
+                    let (key, value) = row?;
+                    let mut seq = [0; 8];
+                    seq.copy_from_slice(&key.value()[16..]);
+                    let mut from = Reader::new(value.value());
+                    let (count, chain) = (from.number()?, from.array()?);
+                    rows.push(TxnRow { txn, first_seq: u64::from_be_bytes(seq), count, chain });
+                }
+                Ok(rows)
+            }
+
+            fn origin(&self, number: u32) -> Stored<Option<(Id, Id, Via)>> {
+                let Some(row) = self.tables().origin.get(number)? else { return Ok(None) };
+                let mut from = Reader::new(row.value());
+                let (device, actor) = (from.id()?, from.id()?);
+                Ok(Via::from_number(from.byte()?).map(|via| (device, actor, via)))
+            }
+
+            fn device_row(&self, device: Id) -> Stored<Option<(u64, bool)>> {
+                Ok(self.tables().dev.get(&device.0)?.map(|v| v.value()))
+            }
+
+            fn done(&self, txn: Id) -> Stored<Option<Vec<u8>>> {
+                Ok(self.tables().done.get(&txn.0)?.map(|v| v.value().to_vec()))
+            }
+
+            fn blob(&self, hash: &[u8; 32]) -> Stored<Option<Vec<u8>>> {
+                let (from, to) = (super::write::blob_key(hash, 0), super::write::blob_key(hash, u32::MAX));
+                let mut whole = None;
+                for row in self.tables().blob.range::<&[u8; 36]>(&from..=&to)? {
+                    whole.get_or_insert_with(Vec::new).extend_from_slice(row?.1.value());
+                }
+                Ok(whole)
+            }
+
+            fn staged(&self, batch: Id, from: u32, visit: Visit<u32>) -> Stored<()> {
+                let (from, to) = (keys::stage_key(batch, from), keys::stage_key(batch, u32::MAX));
+                for row in self.tables().stage.range::<&[u8; 20]>(&from..=&to)? {
+                    let (key, value) = row?;
+                    let mut number = [0; 4];
+                    number.copy_from_slice(&key.value()[16..]);
+                    if visit(u32::from_be_bytes(number), value.value()).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+
+            fn counts(&self) -> Stored<[u64; 5]> {
+                let t = self.tables();
+                Ok([t.log_h.len()?, t.log_e.len()?, t.cid.len()?, t.head.len()?, t.idx.len()?])
+            }
+        }
+    };
+}
+
+impl View {
+    fn tables(&self) -> &ReadTables {
+        &self.tables
+    }
+}
+
+impl<'t> Batch<'t> {
+    fn tables(&self) -> &WriteTables<'t> {
+        &self.tables
+    }
+}
+
+reads!(View);
+reads!(Batch<'_>);
+
+pub fn latest_key(kind: Kind, number: usize, by: &[Id]) -> Vec<u8> {
+    let mut key = vec![kind as u8, number as u8];
+    by.iter().for_each(|id| key.extend_from_slice(&id.0));
+    key
+}

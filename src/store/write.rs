@@ -1,0 +1,304 @@
+//! A write transaction: the ledger of a device or server, and the local tables.
+
+use super::keys;
+use super::reads::{Reads, latest_key};
+use super::tables::WriteTables;
+use super::{StoreError, Stored};
+use crate::changes::codec::{self, Writer};
+use crate::changes::protocol::{Device, Ledger};
+use crate::changes::{Head, Op, Ordered, Verdict, Via};
+use crate::domain::Id;
+use crate::domain::schema::Kind;
+use crate::domain::value::Value;
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Largest piece of a blob: redb keeps values in power-of-two page runs, and pieces
+/// of this size waste the least.
+const PIECE_BYTES: usize = 32_700;
+/// Replies kept for repeats; the oldest go first.
+const MAX_DONE: u64 = 4_096;
+/// Longest reply kept: receipts are small.
+const MAX_DONE_BYTES: usize = 64 << 10;
+
+/// Records remembered a kind for the event after the commit.
+const MAX_TOUCHED: usize = 1_000;
+
+pub struct Batch<'t> {
+    pub(super) tables: WriteTables<'t>,
+    origins: HashMap<(Id, Id, u8), u32>,
+    last_seq: u64,
+    /// BLAKE3 over all headers so far, as of the last closed transaction.
+    chain: [u8; 32],
+    open: Option<OpenTxn>,
+    dirty: bool,
+    touched: BTreeMap<Kind, BTreeSet<Id>>,
+}
+
+/// A user's transaction whose records are being appended.
+struct OpenTxn {
+    txn: Id,
+    first_seq: u64,
+    hasher: blake3::Hasher,
+}
+
+impl<'t> Batch<'t> {
+    pub(super) fn open(txn: &'t WriteTransaction) -> Stored<Batch<'t>> {
+        let tables = WriteTables::open(txn)?;
+        let chain = tables.meta.get("chain")?.map(|v| v.value().to_vec()).and_then(|v| v.try_into().ok());
+        let last_seq = tables.log_h.last()?.map_or(0, |(seq, _)| seq.value());
+        let chain = chain.unwrap_or_default();
+        Ok(Batch {
+            tables,
+            origins: HashMap::new(),
+            last_seq,
+            chain,
+            open: None,
+            dirty: false,
+            touched: BTreeMap::new(),
+        })
+    }
+
+    /// Whether anything was written since the last call.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// The kinds and records written so far; no records when they are more than `most`.
+    pub fn take_touched(&mut self, most: usize) -> (Vec<Kind>, Vec<Id>) {
+        let touched = std::mem::take(&mut self.touched);
+        let kinds = touched.keys().copied().collect();
+        let ids: Vec<Id> = touched.into_values().flatten().take(most + 1).collect();
+        (kinds, if ids.len() > most { vec![] } else { ids })
+    }
+
+    pub(super) fn finish(&mut self) -> Stored<()> {
+        self.close_txn()?;
+        self.tables.meta.insert("chain", self.chain.as_slice())?;
+        while self.tables.done.len()? > MAX_DONE {
+            self.tables.done.pop_first()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the current user's transaction: its row in the log, and the chain over it.
+    fn close_txn(&mut self) -> Stored<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        self.chain = open.hasher.finalize().into();
+        let mut row = Writer::default();
+        row.number(self.last_seq - open.first_seq + 1);
+        row.raw(&self.chain);
+        self.tables.log_x.insert(&keys::txn_key(open.txn, open.first_seq), row.bytes.as_slice())?;
+        Ok(())
+    }
+
+    fn origin_of(&mut self, device: Id, actor: Id, via: Via) -> Stored<u32> {
+        let key = (device, actor, via as u8);
+        if self.origins.is_empty() {
+            for row in self.tables.origin.iter()? {
+                let (number, row) = row?;
+                let mut from = codec::Reader::new(row.value());
+                self.origins.insert((from.id()?, from.id()?, from.byte()?), number.value());
+            }
+        }
+        if let Some(number) = self.origins.get(&key) {
+            return Ok(*number);
+        }
+        let number = self.origins.len() as u32;
+        let mut row = [0; 33];
+        row[..16].copy_from_slice(&device.0);
+        row[16..32].copy_from_slice(&actor.0);
+        row[32] = via as u8;
+        self.tables.origin.insert(number, &row)?;
+        self.origins.insert(key, number);
+        Ok(number)
+    }
+
+    /// Writes a head and the index entries that it changes.
+    fn put_head(&mut self, kind: Kind, entity: Id, head: &Head, is_new: bool) -> Stored<()> {
+        let key = keys::head_key(kind, entity);
+        let bytes = codec::encode_head(head);
+        let before = match self.tables.head.insert(&key, bytes.as_slice())? {
+            Some(old) if !is_new => Some(codec::decode_head(old.value())?),
+            _ => None,
+        };
+        for index in kind.schema().indexes {
+            let of = |head: Option<&Head>| match head {
+                Some(head) if !head.deleted => keys::entries(index, &head.fields, entity),
+                _ => vec![],
+            };
+            let (old, new) = (of(before.as_ref()), of(Some(head)));
+            for entry in old.iter().filter(|e| !new.contains(e)) {
+                self.tables.idx.remove(entry.as_slice())?;
+            }
+            for entry in new.iter().filter(|e| !old.contains(e)) {
+                self.tables.idx.insert(entry.as_slice(), ())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the values that the schema asks to remember as last used.
+    fn remember(&mut self, record: &Ordered, head: &Head) -> Stored<()> {
+        let kind = record.change.kind;
+        for (number, latest) in kind.schema().latest.iter().enumerate() {
+            if let Some((owners, value)) = latest_rows(latest, record, head) {
+                let key = latest_key(kind, number, &owners);
+                self.tables.latest.insert(key.as_slice(), codec::encode_value(&value).as_slice())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn set_meta(&mut self, name: &str, value: &[u8]) -> Stored<()> {
+        self.dirty = true;
+        self.tables.meta.insert(name, value)?;
+        Ok(())
+    }
+
+    /// Sets local state, or takes it away.
+    pub fn set_local(&mut self, name: &str, value: Option<&[u8]>) -> Stored<()> {
+        self.dirty = true;
+        match value {
+            Some(value) => self.tables.local.insert(name, value)?,
+            None => self.tables.local.remove(name)?,
+        };
+        Ok(())
+    }
+
+    /// Keeps the reply of a transaction for a repeat of the request.
+    pub fn set_done(&mut self, txn: Id, reply: &[u8]) -> Stored<()> {
+        if reply.len() <= MAX_DONE_BYTES {
+            self.dirty = true;
+            self.tables.done.insert(&txn.0, reply)?;
+        }
+        Ok(())
+    }
+
+    /// Stores bytes under their BLAKE3 hash, once.
+    pub fn put_blob(&mut self, bytes: &[u8]) -> Stored<[u8; 32]> {
+        self.dirty = true;
+        let hash: [u8; 32] = blake3::hash(bytes).into();
+        for (number, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
+            self.tables.blob.insert(&blob_key(&hash, number as u32), piece)?;
+        }
+        if bytes.is_empty() {
+            self.tables.blob.insert(&blob_key(&hash, 0), [].as_slice())?;
+        }
+        Ok(hash)
+    }
+
+    pub fn put_staged(&mut self, batch: Id, row: u32, bytes: &[u8]) -> Stored<()> {
+        self.dirty = true;
+        self.tables.stage.insert(&keys::stage_key(batch, row), bytes)?;
+        Ok(())
+    }
+
+    pub fn clear_staged(&mut self, batch: Id) -> Stored<()> {
+        self.dirty = true;
+        let (from, to) = (keys::stage_key(batch, 0), keys::stage_key(batch, u32::MAX));
+        self.tables.stage.retain_in::<&[u8; 20], _>(&from..=&to, |_, _| false)?;
+        Ok(())
+    }
+}
+
+pub fn blob_key(hash: &[u8; 32], piece: u32) -> [u8; 36] {
+    let mut key = [0; 36];
+    key[..32].copy_from_slice(hash);
+    key[32..].copy_from_slice(&piece.to_be_bytes());
+    key
+}
+
+/// (owners, value) pairs that a record leaves as last used.
+pub(super) fn latest_rows(
+    latest: &crate::domain::schema::Latest,
+    record: &Ordered,
+    head: &Head,
+) -> Option<(Vec<Id>, Value)> {
+    let value = record.effect().into_iter().find(|(f, _)| *f == latest.of)?.1?;
+    let owner = |field| match head.fields.get(field) {
+        Some(Value::Id(id)) => Some(*id),
+        _ => None,
+    };
+    Some((latest.by.iter().map(owner).collect::<Option<Vec<Id>>>()?, value))
+}
+
+impl Ledger for Batch<'_> {
+    type Error = StoreError;
+
+    fn epoch(&self) -> Stored<u64> {
+        let bytes = self.meta("epoch")?.and_then(|b| b.try_into().ok());
+        Ok(bytes.map_or(0, u64::from_be_bytes))
+    }
+
+    fn last_seq(&self) -> Stored<u64> {
+        Ok(self.last_seq)
+    }
+
+    fn seq_of(&self, change_id: Id) -> Stored<Option<u64>> {
+        Reads::seq_of(self, change_id)
+    }
+
+    fn head(&self, kind: Kind, entity: Id) -> Stored<Option<Head>> {
+        Reads::head(self, kind, entity)
+    }
+
+    fn device(&self, device: Id) -> Stored<Device> {
+        let row = self.device_row(device)?.unwrap_or_default();
+        Ok(Device { last_dseq: row.0, fenced: row.1 })
+    }
+
+    fn set_device(&mut self, device: Id, row: Device) -> Stored<()> {
+        self.dirty = true;
+        self.tables.dev.insert(&device.0, (row.last_dseq, row.fenced))?;
+        Ok(())
+    }
+
+    fn append(&mut self, record: &Ordered, heads: Vec<(Kind, Id, Head)>) -> Stored<()> {
+        self.dirty = true;
+        let change = &record.change;
+        if self.open.as_ref().is_some_and(|open| open.txn != change.txn_id) {
+            self.close_txn()?;
+        }
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&uuid::Uuid::new_v4().into_bytes());
+        let payload = codec::encode_payload(record, salt);
+        let commitment: [u8; 32] = blake3::hash(&payload).into();
+        let origin = self.origin_of(change.device, change.actor, change.via)?;
+        let header = codec::encode_header(record, origin, &commitment);
+        let chain = self.chain;
+        let open = self.open.get_or_insert_with(|| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&chain);
+            OpenTxn { txn: change.txn_id, first_seq: record.seq, hasher }
+        });
+        open.hasher.update(&header);
+        self.tables.log_h.insert(record.seq, header.as_slice())?;
+        self.tables.log_p.insert(record.seq, payload.as_slice())?;
+        self.tables.log_e.insert(&keys::entity_key(change.kind, change.entity, record.seq), ())?;
+        self.tables.cid.insert(&change.change_id.0, record.seq)?;
+        self.last_seq = record.seq;
+        let is_new = change.op == Op::Create && record.verdict == Verdict::Applied;
+        for (kind, entity, head) in heads {
+            let touched = self.touched.entry(kind).or_default();
+            if touched.len() < MAX_TOUCHED {
+                touched.insert(entity);
+            }
+            let own = entity == change.entity && kind == change.kind;
+            self.put_head(kind, entity, &head, is_new && own)?;
+            if own {
+                self.remember(record, &head)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn records(&self, after: u64, most: usize) -> Stored<Vec<Ordered>> {
+        (after + 1..=self.last_seq).take(most).filter_map(|seq| self.record(seq).transpose()).collect()
+    }
+
+    fn verified_backup_seq(&self) -> Stored<u64> {
+        let bytes = self.meta("verified")?.and_then(|b| b.try_into().ok());
+        Ok(bytes.map_or(0, u64::from_be_bytes))
+    }
+}
