@@ -7,8 +7,12 @@
 //! - [`store`] the embedded redb store: log, heads, indexes
 //! - [`services`] what can be asked: one request a struct, beside its answer
 //! - [`engine`] the one door: host or guest, one writer, group commit
+//! - [`config`] folders, settings, the clock: read at the edge
+//! - [`cli`] the command line
 
 pub mod changes;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod services;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: parse, call, print the failure, exit code.
+
+fn main() {
+    std::process::exit(pams::cli::main());
+}

@@ -52,9 +52,17 @@ pub struct Field {
     pub system: bool,
 }
 
+/// `type` is a word of Rust: the member is `activity_type`, the field is `type`.
+const fn spelled(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        b"activity_type" => "type",
+        _ => name,
+    }
+}
+
 impl Field {
     const fn new(id: FieldId, name: &'static str, kind: Type) -> Field {
-        Field { id, name, kind, group: 0, required: false, erasable: false, system: false }
+        Field { id, name: spelled(name), kind, group: 0, required: false, erasable: false, system: false }
     }
     const fn required(self) -> Field {
         Field { required: true, ..self }

@@ -492,7 +492,7 @@ pub fn input_of(quick: &QuickLine) -> Input {
         }
     };
     let id = |named: &Option<quick::Named>| named.as_ref().map(|n| n.id.to_string()).unwrap_or_default();
-    put("activity_type", id(&quick.activity_type));
+    put("type", id(&quick.activity_type));
     put("account", id(&quick.account));
     put("project", id(&quick.project));
     put("effort", quick.effort.map(|m| format!("{m}m")).unwrap_or_default());

@@ -347,7 +347,7 @@ fn open_ends(cx: &mut WriteCx, world: &World, today: NaiveDate) -> Outcome<()> {
     for (account, kind, summary) in
         [("Nordlys", "Workshop", "partner day, afternoon"), ("Halden AG", "Demo", "plant tour")]
     {
-        let input = [("activity_type", kind), ("account", account), ("summary", summary)];
+        let input = [("type", kind), ("account", account), ("summary", summary)];
         let keep = drafts::KeepForm {
             kind: Kind::Activity,
             target: None,

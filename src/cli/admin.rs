@@ -1,0 +1,266 @@
+//! The program itself: first start, demo, settings, checks, measurements.
+
+use crate::changes::Via;
+use crate::cli::{Context, args, default_identity, output, prompt};
+use crate::config::{self, Folders, Scratch};
+use crate::domain::{Failure, FailureKind, Outcome};
+use crate::engine::Engine;
+use crate::services::records::Counts;
+use crate::services::sample::{FillActivities, FillDemo};
+use crate::services::setup::SetUp;
+use crate::services::wins::ShowCallout;
+use crate::store;
+use clap::ArgMatches;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Activities a command of the bulk filling makes.
+const FILL_SLICE: u64 = 25_000;
+
+pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
+    match (noun, matches.subcommand()) {
+        ("demo", _) => demo(context, matches),
+        ("dev", Some(("fill", matches))) => fill(context, matches),
+        ("dev", Some(("bench", matches))) => super::bench::run(context, matches),
+        ("config", Some(("show", matches))) => show_config(context, matches),
+        ("completions", _) => {
+            if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {
+                clap_complete::generate(*shell, &mut args::command(), "pams", &mut std::io::stdout());
+            }
+            Ok(())
+        }
+        ("man", _) => man(matches),
+        ("db", Some(("check", _))) => check(context),
+        ("doctor", _) => doctor(context),
+        _ => Err(Failure::usage(format!("There is no \"{noun}\""))),
+    }
+}
+
+/// `pams` alone: the interface.
+pub fn interface(context: &Context) -> Outcome<()> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("The interface needs a terminal")
+            .hint("`pams --help` lists the commands that scripts use"));
+    }
+    Err(Failure::usage("The interface is not in this build"))
+}
+
+/// The questions of the first start, each with its default.
+pub fn ask_identity(mut answers: SetUp) -> Outcome<SetUp> {
+    output::note("Welcome to PAMS. Six questions, once; Enter takes what is in brackets.");
+    let ask = |question: &str, default: &str| match prompt(&format!("{question} [{default}]:")) {
+        Some(answer) if !answer.is_empty() => answer,
+        _ => default.to_owned(),
+    };
+    answers.name = ask("Your name", &answers.name);
+    answers.email = ask("E-mail", &answers.email);
+    answers.team = ask("Team", &answers.team);
+    loop {
+        let zone = ask("Time zone", &answers.zone);
+        match crate::domain::when::Zone::parse(&zone) {
+            Ok(_) => {
+                answers.zone = zone;
+                break;
+            }
+            Err(why) => output::note(&why),
+        }
+    }
+    loop {
+        let hours = ask("Hours in a working day", &format!("{}", answers.day_minutes as f64 / 60.0));
+        match crate::domain::effort::parse_effort(&format!("{}h", hours.trim_end_matches('h')), 480) {
+            Ok(minutes) if minutes <= 24 * 60 => {
+                answers.day_minutes = minutes;
+                break;
+            }
+            _ => output::note("Write hours, such as 8 or 7.5"),
+        }
+    }
+    loop {
+        let currency = ask("Currency", &answers.currency);
+        match crate::domain::money::Currency::parse(&currency) {
+            Some(known) => {
+                answers.currency = known.to_string();
+                break;
+            }
+            None => output::note("Write a currency's three letters, such as EUR"),
+        }
+    }
+    Ok(answers)
+}
+
+/// A throw-away profile filled with sample data. It goes with the returned scratch.
+pub fn demo_engine(seed: u64, via: Via) -> Outcome<(Scratch, Context, Engine)> {
+    let scratch = Scratch::new()?;
+    let folders = Folders::find(Some(&scratch.0), None)?;
+    let context = Context { folders, json: false, yes: false, read_only: false };
+    let filler = Engine::open(context.folders.places(), Via::Job, config::now_ms, false)?;
+    let me = SetUp {
+        name: "Ana Duarte".into(),
+        email: "ana.duarte@example.com".into(),
+        team: "Presales EMEA".into(),
+        ..default_identity()
+    };
+    filler.run(&me)?;
+    filler.run(&FillDemo { seed })?;
+    drop(filler);
+    let engine = Engine::open(context.folders.places(), via, config::now_ms, false)?;
+    Ok((scratch, context, engine))
+}
+
+fn demo(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
+    if !matches.get_flag("check") {
+        return interface(context);
+    }
+    let (_scratch, demo, engine) = demo_engine(seed, Via::Cli)?;
+    let counts = engine.ask(&Counts {})?;
+    let callout = engine.ask(&ShowCallout { month: None })?;
+    drop(engine);
+    let report = report(&demo.folders)?;
+    let value = serde_json::json!({ "counts": counts, "callout": callout.text, "check": report });
+    output::json(&value);
+    match report.wrong.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(FailureKind::Corrupt, "The sample store fails its check")),
+    }
+}
+
+fn fill(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let total = matches.get_one::<u64>("activities").copied().unwrap_or(1_000_000);
+    let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
+    let engine = context.engine(Via::Job)?;
+    let size = || std::fs::metadata(context.folders.places().store).map_or(0, |m| m.len());
+    let (before, start) = (size(), Instant::now());
+    let mut from = 0;
+    while from < total {
+        let count = FILL_SLICE.min(total - from);
+        engine.run(&FillActivities { from, count, total, seed })?;
+        from += count;
+        if !context.json && std::io::stderr().is_terminal() {
+            eprint!("\r{from} of {total} ");
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    drop(engine);
+    let bytes = size().saturating_sub(before);
+    let value = serde_json::json!({
+        "activities": total,
+        "seconds": (seconds * 100.0).round() / 100.0,
+        "bytes": bytes,
+        "bytes_each": bytes.checked_div(total).unwrap_or(0),
+    });
+    output::json(&value);
+    Ok(())
+}
+
+fn show_config(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let settings = context.settings()?;
+    if context.json {
+        output::json(&settings.values);
+        return Ok(());
+    }
+    let origin = matches.get_flag("origin");
+    let rows: Vec<Vec<String>> = settings
+        .values
+        .iter()
+        .map(|(name, s)| {
+            let mut row = vec![name.clone(), s.value.clone()];
+            row.extend(origin.then(|| s.origin.clone()));
+            row
+        })
+        .collect();
+    let headers: &[&str] = if origin { &["setting", "value", "origin"] } else { &["setting", "value"] };
+    output::table(headers, &rows);
+    Ok(())
+}
+
+fn man(matches: &ArgMatches) -> Outcome<()> {
+    let failed = |e: std::io::Error| Failure::internal(format!("The manual cannot be written: {e}"));
+    match matches.get_one::<PathBuf>("out") {
+        None => clap_mangen::Man::new(args::command()).render(&mut std::io::stdout()).map_err(failed),
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            clap_mangen::generate_to(args::command(), folder).map_err(failed)
+        }
+    }
+}
+
+/// The check needs the file itself, so no host may run.
+fn report(folders: &Folders) -> Outcome<store::Report> {
+    let path = folders.places().store;
+    if !path.exists() {
+        return Err(
+            Failure::not_found(format!("There is no store at {}", path.display())).hint("`pams` makes one")
+        );
+    }
+    let mut store = store::Store::open(&path)?;
+    let sound = store.verify_file()?;
+    let mut report = store::check(&store.view()?)?;
+    if !sound {
+        report.wrong.insert(0, "the file's own checksums did not hold and were repaired".into());
+    }
+    Ok(report)
+}
+
+fn check(context: &Context) -> Outcome<()> {
+    let report = report(&context.folders)?;
+    if context.json {
+        output::json(&report);
+    } else {
+        output::line(&format!(
+            "{} changes, {} records, {} index entries",
+            report.changes, report.records, report.index_entries
+        ));
+        report.wrong.iter().for_each(|w| output::line(&format!("wrong: {w}")));
+    }
+    match report.wrong.len() {
+        0 => {
+            output::note("The store is sound.");
+            Ok(())
+        }
+        n => Err(Failure::new(FailureKind::Corrupt, format!("{n} things are wrong with the store"))
+            .hint("Keep a copy of the file; then restore a backup")),
+    }
+}
+
+fn doctor(context: &Context) -> Outcome<()> {
+    let places = context.folders.places();
+    let mut rows: Vec<(&str, String)> = vec![
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("store", places.store.display().to_string()),
+        (
+            "size",
+            std::fs::metadata(&places.store).map_or("none yet".into(), |m| format!("{} bytes", m.len())),
+        ),
+        ("config", context.folders.config.display().to_string()),
+        ("state", context.folders.state.display().to_string()),
+        ("socket", places.socket.display().to_string()),
+    ];
+    let host = std::fs::read_to_string(places.socket.with_extension("pid")).ok();
+    rows.push(("host", host.map_or("none".into(), |pid| format!("process {}", pid.trim()))));
+    rows.push(("terminal", std::env::var("TERM").unwrap_or_else(|_| "not set".into())));
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
+    let locale = locale.unwrap_or_else(|| "not set".into());
+    let utf8 = locale.to_lowercase().replace('-', "").contains("utf8");
+    rows.push(("locale", if utf8 { locale } else { format!("{locale}: not UTF-8, borders are ASCII") }));
+    rows.push(("zone", config::system_zone()));
+    rows.push(("clock", crate::domain::when::Zone::UTC.stamp(config::now_ms()) + " UTC"));
+    if config::now_ms() < 1_700_000_000_000 {
+        rows.push(("warning", "the clock stands before this program was made; dates will be wrong".into()));
+    }
+    if let Some(kind) = config::network_file_system(&places.store) {
+        rows.push(("warning", format!("the store is on {kind}: keep it on a local disk")));
+    }
+    if context.json {
+        let map: serde_json::Map<String, serde_json::Value> =
+            rows.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
+        output::json(&map);
+    } else {
+        for (name, value) in rows {
+            output::line(&format!("{name:<9} {value}"));
+        }
+    }
+    Ok(())
+}

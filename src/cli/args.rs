@@ -1,0 +1,378 @@
+//! The shape of the command line; completions and man pages are made from it too.
+
+use crate::domain::schema::{Kind, Type};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command, value_parser};
+use std::path::PathBuf;
+
+/// Kinds that have a noun of their own.
+pub const NOUNS: [Kind; 8] = [
+    Kind::Account,
+    Kind::Project,
+    Kind::Industry,
+    Kind::UseCase,
+    Kind::User,
+    Kind::ActivityType,
+    Kind::Team,
+    Kind::Reason,
+];
+
+pub fn command() -> Command {
+    let mut command = Command::new("pams")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A terminal workbench for organisations that sell in the field")
+        .long_about(
+            "A terminal workbench for organisations that sell in the field.\n\
+             Without a command it opens the interface; `pams demo` opens it on sample data.",
+        )
+        .args([
+            Arg::new("home")
+                .long("home")
+                .value_name("DIR")
+                .global(true)
+                .env("PAMS_HOME")
+                .hide_env_values(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("Keep config, data, state and cache under DIR"),
+            text("profile", "NAME", "A separate world with its own store").global(true),
+            flag("json", "Print one JSON object").global(true),
+            flag("yes", "Do not ask, go on").short('y').global(true),
+            flag("read-only", "Look only: nothing can be changed").global(true),
+        ])
+        .subcommand(activity())
+        .subcommand(
+            Command::new("log")
+                .about("Log an activity in one line: demo acme 3h yesterday #poc first talk")
+                .arg(
+                    Arg::new("line")
+                        .required(true)
+                        .num_args(1..)
+                        .value_name("LINE")
+                        .allow_hyphen_values(true),
+                )
+                .arg(flag("allow-empty-effort", "Enablement may have no effort"))
+                .arg(flag("dry-run", "Show how the line is read, save nothing")),
+        )
+        .subcommand(wins())
+        .subcommand(drafts())
+        .subcommand(
+            Command::new("undo")
+                .about("Take back my last change, or the one given")
+                .arg(Arg::new("txn").value_name("TRANSACTION")),
+        )
+        .subcommand(Command::new("redo").about("Take back my last undo"))
+        .subcommand(
+            Command::new("history")
+                .about("Who changed what of a record")
+                .arg(Arg::new("kind").required(true).value_name("KIND"))
+                .arg(Arg::new("id").required(true).value_name("ID"))
+                .arg(limit("50")),
+        )
+        .subcommand(Command::new("recent").about("What was done lately").arg(limit("20")))
+        .subcommand(
+            Command::new("demo")
+                .about("Open the interface on a throw-away store with sample data")
+                .arg(flag("check", "Fill, verify and print counts instead"))
+                .arg(number("seed", "1", "Another sample for another number")),
+        )
+        .subcommand(dev())
+        .subcommand(Command::new("config").about("Settings").subcommand_required(true).subcommand(
+            Command::new("show").about("All settings").arg(flag("origin", "And where each comes from")),
+        ))
+        .subcommand(
+            Command::new("completions")
+                .about("Completions for a shell")
+                .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),
+        )
+        .subcommand(
+            Command::new("man").about("The manual page, or one for each command with --out").arg(path(
+                "out",
+                "DIR",
+                "Write the pages into DIR",
+            )),
+        )
+        .subcommand(
+            Command::new("db")
+                .about("The store itself")
+                .subcommand_required(true)
+                .subcommand(Command::new("check").about("Compare everything stored with the log")),
+        )
+        .subcommand(Command::new("doctor").about("Look at store, host, terminal and clock"));
+    for kind in NOUNS {
+        command = command.subcommand(noun(kind));
+    }
+    command
+}
+
+pub fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    text(name, value, help).value_parser(value_parser!(PathBuf))
+}
+
+fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    text(name, "N", help).default_value(default).value_parser(value_parser!(u64))
+}
+
+fn limit(default: &'static str) -> Arg {
+    Arg::new("limit")
+        .long("limit")
+        .value_name("N")
+        .default_value(default)
+        .value_parser(value_parser!(usize))
+        .help("Rows at the most")
+}
+
+fn month() -> Arg {
+    text("month", "YYYY-MM", "One calendar month")
+}
+
+/// An option for each field that people type.
+pub fn field_options(kind: Kind) -> Vec<Arg> {
+    let fields = kind.schema().fields.iter().filter(|f| !f.system && f.kind != Type::Data);
+    fields
+        .map(|field| {
+            let long = field.name.replace('_', "-");
+            let arg = Arg::new(field.name)
+                .long(long.clone())
+                .value_name(value_name(field.kind))
+                .allow_hyphen_values(true);
+            let arg = match field.kind {
+                Type::Choice(words) => arg.value_parser(PossibleValuesParser::new(words)),
+                Type::Many(_) | Type::Words => arg.action(ArgAction::Append),
+                _ => arg,
+            };
+            match field.name {
+                "use_cases" => arg.alias("usecase").alias("use-case"),
+                "outcome" if kind == Kind::Win => arg.alias("kind").alias("type"),
+                "next_due" => arg.alias("due"),
+                _ => arg,
+            }
+        })
+        .collect()
+}
+
+fn value_name(kind: Type) -> &'static str {
+    match kind {
+        Type::Date => "DATE",
+        Type::Effort => "EFFORT",
+        Type::Money => "AMOUNT",
+        Type::Month => "YYYY-MM",
+        Type::Flag => "yes|no",
+        Type::Int => "N",
+        Type::One(of) | Type::Many(of) => of.name(),
+        _ => "TEXT",
+    }
+}
+
+fn id(help: &'static str) -> Arg {
+    Arg::new("id").required(true).value_name("ID").help(help)
+}
+
+fn noun(kind: Kind) -> Command {
+    let schema = kind.schema();
+    // A name may be written without its option.
+    let options = || field_options(kind).into_iter().filter(|a| a.get_id() != "name").collect::<Vec<_>>();
+    let name = Arg::new("name").required(true).value_name("NAME");
+    let mut command = Command::new(schema.name)
+        .about(format!("Add, list, show, edit, merge and archive {}", schema.plural))
+        .alias(schema.plural)
+        .subcommand_required(true)
+        .subcommand(Command::new("add").about("Add one").arg(name).args(options()))
+        .subcommand(
+            Command::new("list")
+                .about("List them")
+                .arg(text("filter", "TEXT", "Only names with this in them"))
+                .arg(flag("archived", "Archived and merged ones too"))
+                .arg(text("account", "ACCOUNT", "Only projects of this account"))
+                .arg(limit("200"))
+                .arg(text("cursor", "CURSOR", "Go on where a page ended")),
+        )
+        .subcommand(Command::new("show").about("Show one").arg(id("Name, alias, id or its end")))
+        .subcommand(
+            Command::new("edit")
+                .about("Change one")
+                .arg(id("Name, alias, id or its end"))
+                .args(field_options(kind)),
+        )
+        .subcommand(
+            Command::new("archive")
+                .about("Hide one from lists and pickers")
+                .arg(id("Name, alias, id or its end"))
+                .arg(flag("undo", "Bring it back")),
+        )
+        .subcommand(
+            Command::new("delete")
+                .about("Delete one that nothing uses")
+                .arg(id("Name, alias, id or its end")),
+        );
+    if schema.field_named("merged_into").is_some() {
+        command = command.subcommand(
+            Command::new("merge")
+                .about("Make several one; names become aliases, uses move")
+                .arg(Arg::new("which").required(true).num_args(2..).value_name("ID"))
+                .arg(text("into", "NAME", "Name of the result"))
+                .arg(text("base", "ID", "The record that stays; the first by default"))
+                .arg(flag("dry-run", "Count what would move, change nothing")),
+        );
+    }
+    command
+}
+
+fn effort() -> [Arg; 4] {
+    [
+        text("hours", "H", "Effort in hours, such as 1.5"),
+        text("days", "N", "Effort in days, such as 0.5"),
+        flag("allow-empty-effort", "Enablement may have no effort"),
+        flag("allow-future", "The date may be in the future"),
+    ]
+}
+
+fn activity() -> Command {
+    let show_id = "Id or its end, as lists show it";
+    Command::new("activity")
+        .about("Add, list, export, show, edit and delete activities")
+        .alias("activities")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("add").about("Log an activity").args(field_options(Kind::Activity)).args(effort()),
+        )
+        .subcommand(
+            Command::new("edit")
+                .about("Change one")
+                .arg(id(show_id))
+                .args(field_options(Kind::Activity))
+                .args(effort()),
+        )
+        .subcommand(
+            list_options(Command::new("list").about("List them, newest first")).arg(limit("200")).arg(text(
+                "cursor",
+                "CURSOR",
+                "Go on where a page ended",
+            )),
+        )
+        .subcommand(
+            list_options(Command::new("export").about("Write them to a CSV file"))
+                .arg(path("output", "FILE", "The file; - is standard output").short('o').required(true)),
+        )
+        .subcommand(Command::new("show").about("Show one").arg(id(show_id)))
+        .subcommand(
+            Command::new("delete")
+                .about("Delete some; undo brings them back")
+                .arg(Arg::new("id").required(true).num_args(1..).value_name("ID").help(show_id)),
+        )
+        .subcommand(
+            Command::new("sum")
+                .about("A month at a glance")
+                .arg(month())
+                .arg(text("owner", "WHO", "me, all or a name").default_value("me")),
+        )
+}
+
+fn list_options(command: Command) -> Command {
+    command
+        .arg(month())
+        .arg(text("owner", "WHO", "me, all or a name").default_value("me"))
+        .arg(text("account", "ACCOUNT", "Only of this account"))
+        .arg(text("project", "PROJECT", "Only of this project"))
+        .arg(text("filter", "WORDS", "Only with these words; -word for without").allow_hyphen_values(true))
+        .arg(text("at", "DATE", "As it was at the end of that day"))
+        .arg(flag("oldest-first", "Oldest first"))
+}
+
+fn wins() -> Command {
+    Command::new("wins")
+        .about("Wins and losses: own entries and months")
+        .alias("win")
+        .subcommand_required(true)
+        .subcommand(Command::new("add").about("Enter a win or loss").args(field_options(Kind::Win)))
+        .subcommand(
+            Command::new("edit").about("Change one").arg(id("Id or its end")).args(field_options(Kind::Win)),
+        )
+        .subcommand(Command::new("show").about("Show one").arg(id("Id or its end")))
+        .subcommand(
+            Command::new("list")
+                .about("List them, newest first")
+                .arg(month())
+                .arg(text("owner", "WHO", "me, all or a name").default_value("all"))
+                .arg(text("outcome", "WHAT", "win or loss").value_parser(["win", "loss"]))
+                .arg(text("source", "SOURCE", "own or imported").value_parser(["own", "imported"]))
+                .arg(limit("200"))
+                .arg(text("cursor", "CURSOR", "Go on where a page ended")),
+        )
+        .subcommand(Command::new("callout").about("The month in a line").arg(month()))
+        .subcommand(Command::new("months").about("All months with their counts"))
+        .subcommand(
+            Command::new("compare").about("Own entries beside imported rows").arg(month().required(true)),
+        )
+        .subcommand(
+            Command::new("feature")
+                .about("Make one the win of its month")
+                .arg(id("Id or its end"))
+                .arg(text("story", "TEXT", "A sentence or two"))
+                .arg(flag("off", "Take the feature away")),
+        )
+        .subcommand(Command::new("close").about("Close a month against imports").arg(month().required(true)))
+        .subcommand(Command::new("reopen").about("Open a closed month").arg(month().required(true)))
+        .subcommand(Command::new("delete").about("Delete an own entry").arg(id("Id or its end")))
+}
+
+fn drafts() -> Command {
+    Command::new("drafts")
+        .about("Changes that wait for a person")
+        .subcommand_required(true)
+        .subcommand(Command::new("list").about("List them"))
+        .subcommand(
+            Command::new("show").about("Base, mine and theirs of one").arg(id("Id, its end, or last")),
+        )
+        .subcommand(
+            Command::new("resolve")
+                .about("Settle one: mine, theirs or base, whole or field by field")
+                .arg(id("Id, its end, or last"))
+                .arg(text("choose", "SIDE", "For all fields").value_parser(["mine", "theirs", "base"]))
+                .arg(
+                    Arg::new("field")
+                        .long("field")
+                        .value_name("FIELD=SIDE")
+                        .action(ArgAction::Append)
+                        .help("For one field, such as date=mine"),
+                )
+                .arg(
+                    Arg::new("set")
+                        .long("set")
+                        .value_name("FIELD=TEXT")
+                        .action(ArgAction::Append)
+                        .help("For an unsaved form: fill or change a field"),
+                )
+                .arg(flag("allow-empty-effort", "Enablement may have no effort")),
+        )
+        .subcommand(
+            Command::new("discard")
+                .about("Put some away; undo brings them back")
+                .arg(Arg::new("id").required(true).num_args(1..).value_name("ID")),
+        )
+}
+
+fn dev() -> Command {
+    Command::new("dev")
+        .about("Measurements and faults, for developers")
+        .hide(true)
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("fill")
+                .about("Fill the current store with many activities, fast")
+                .arg(number("activities", "1000000", "How many").long("activities"))
+                .arg(number("seed", "1", "Another filling for another number")),
+        )
+        .subcommand(
+            Command::new("bench")
+                .about("Measure commits, lists and months of the current store")
+                .arg(number("rounds", "50", "Repeats of each measurement")),
+        )
+}

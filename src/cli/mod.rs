@@ -1,0 +1,137 @@
+//! The command line: one file a noun. Output is data, errors are talk; `--json` on
+//! everything that reads.
+
+mod activity;
+mod admin;
+mod args;
+mod bench;
+mod drafts;
+mod output;
+mod record;
+mod wins;
+
+use crate::changes::Via;
+use crate::config::{self, Folders, settings};
+use crate::domain::{Failure, FailureKind, Outcome};
+use crate::engine::Engine;
+use crate::services::setup::{SetUp, WhoAmI};
+use clap::ArgMatches;
+use std::io::{IsTerminal, Write};
+
+pub use args::command;
+
+/// What every subcommand needs.
+pub struct Context {
+    pub folders: Folders,
+    pub json: bool,
+    pub yes: bool,
+    pub read_only: bool,
+}
+
+impl Context {
+    /// The profile's engine, set up on the first start.
+    pub fn engine(&self, via: Via) -> Outcome<Engine> {
+        let engine = Engine::open(self.folders.places(), via, config::now_ms, self.read_only)?;
+        if !engine.ask(&WhoAmI {})?.set_up {
+            let answers = if via == Via::Tui || (std::io::stdin().is_terminal() && !self.json && !self.yes) {
+                admin::ask_identity(default_identity())?
+            } else {
+                default_identity()
+            };
+            engine.run(&answers)?;
+        }
+        Ok(engine)
+    }
+
+    pub fn cli(&self) -> Outcome<Engine> {
+        self.engine(Via::Cli)
+    }
+
+    pub fn settings(&self) -> Outcome<settings::Settings> {
+        settings::Settings::load(&self.folders)
+    }
+}
+
+/// What the first start takes without a terminal.
+pub fn default_identity() -> SetUp {
+    let (name, email) = config::system_user();
+    SetUp {
+        name,
+        email,
+        team: String::new(),
+        zone: config::system_zone(),
+        day_minutes: 480,
+        currency: "EUR".into(),
+    }
+}
+
+/// Runs the program and returns its exit code.
+pub fn main() -> i32 {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are answers, not errors.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    let json = matches.get_flag("json") || matches.subcommand().is_some_and(|(_, m)| deep_json(m));
+    match run(&matches, json) {
+        Ok(()) => 0,
+        Err(failure) => {
+            output::failure(&failure, json);
+            failure.exit_code()
+        }
+    }
+}
+
+/// `--json` is global, but clap reports it where it was written.
+fn deep_json(matches: &ArgMatches) -> bool {
+    matches.try_get_one::<bool>("json").ok().flatten().copied().unwrap_or(false)
+        || matches.subcommand().is_some_and(|(_, m)| deep_json(m))
+}
+
+fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
+    let home = matches.get_one::<std::path::PathBuf>("home").cloned();
+    let profile = matches.get_one::<String>("profile").map(String::as_str);
+    let context = Context {
+        folders: Folders::find(home.as_deref(), profile)?,
+        json,
+        yes: matches.get_flag("yes"),
+        read_only: matches.get_flag("read-only"),
+    };
+    let Some((noun, matches)) = matches.subcommand() else { return admin::interface(&context) };
+    match noun {
+        "activity" => activity::run(&context, matches),
+        "log" => activity::log(&context, matches),
+        "wins" => wins::run(&context, matches),
+        "drafts" => drafts::run(&context, matches),
+        "undo" | "redo" | "history" | "recent" => drafts::time(&context, noun, matches),
+        noun if crate::domain::Kind::parse(noun).is_some() => record::run(&context, noun, matches),
+        noun => admin::run(&context, noun, matches),
+    }
+}
+
+/// One line from a person; `None` without a terminal to ask on.
+pub fn prompt(question: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let mut err = std::io::stderr();
+    let _ = write!(err, "{question} ");
+    let _ = err.flush();
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok().map(|_| line.trim().to_owned())
+}
+
+/// The yes that a person gave on the line or gives now; scripts say `--yes`.
+pub fn confirm(context: &Context, question: &str) -> Outcome<()> {
+    if context.yes {
+        return Ok(());
+    }
+    match prompt(&format!("{question} [y/N]")) {
+        Some(answer) if matches!(answer.to_lowercase().as_str(), "y" | "yes") => Ok(()),
+        Some(_) => Err(Failure::new(FailureKind::Interrupted, "Nothing was changed")),
+        None => Err(Failure::usage(format!("{question} Say so with --yes")).hint("Nothing was changed")),
+    }
+}
