@@ -130,7 +130,11 @@ fn fill(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let total = matches.get_one::<u64>("activities").copied().unwrap_or(1_000_000);
     let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
     let engine = context.engine(Via::Job)?;
-    let size = || std::fs::metadata(context.folders.places().store).map_or(0, |m| m.len());
+    // Blocks in use: the file is sparse where nothing was ever written.
+    let size = || {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(context.folders.places().store).map_or(0, |m| m.blocks() * 512)
+    };
     let (before, start) = (size(), Instant::now());
     let mut from = 0;
     while from < total {

@@ -338,8 +338,10 @@ records! {
     index 40 [1];
     index 41 [2];
 
-    /// One piece of presales work on one day.
-    10 Activity "activity" "activities" {
+    /// One piece of presales work on one day. Its numbers are the highest on purpose:
+    /// what comes in by the million then goes to the right edge of each tree, where
+    /// pages are left full behind it.
+    100 Activity "activity" "activities" {
         1 activity_type: one(ActivityType), required;
         2 date: date, required;
         3 effort: effort;
@@ -356,11 +358,11 @@ records! {
         15 empty_effort_ack: flag, system;
         16 source: choice("import" "note" "calendar" "migration" "sample"), system;
     }
-    index 50 [4, 2];
-    index 51 [2];
-    index 52 [5, 2];
-    index 53 [6, 2];
-    index 54 [4, 13];
+    index 100 [4, 2];
+    index 101 [5, 2];
+    index 102 [6, 2];
+    index 103 [4, 13];
+    index 110 [2];
     latest [4] of 2;
     latest [4, 6] of 2;
 

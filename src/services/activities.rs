@@ -3,7 +3,7 @@
 use crate::changes::codec;
 use crate::changes::{Head, hlc};
 use crate::domain::quick::{self, QuickLine};
-use crate::domain::schema::{Activity, Kind, Record};
+use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
@@ -15,14 +15,14 @@ use crate::services::{Command, Query, ReadCx, Settings, WriteCx};
 use crate::store::{IndexKey, Reads, StoreError};
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 
-const BY_OWNER: u8 = 50;
-const BY_DATE: u8 = 51;
-const BY_ACCOUNT: u8 = 52;
-const BY_PROJECT: u8 = 53;
-const BY_DUE: u8 = 54;
+const BY_OWNER: u8 = 100;
+const BY_DATE: u8 = 110;
+const BY_ACCOUNT: u8 = 101;
+const BY_PROJECT: u8 = 102;
+const BY_DUE: u8 = 103;
 
 /// The date a new activity starts with (P-001): my last on this project, else my last,
 /// else today; never a future one.
@@ -116,14 +116,20 @@ impl ListActivities {
         }
     }
 
-    fn rows(&self, reads: &dyn Reads, settings: &Settings, most: usize) -> Outcome<Vec<Row>> {
-        let owner = self.owner(reads, settings)?;
+    /// Owner, account and project asked for.
+    fn wanted(&self, reads: &dyn Reads, settings: &Settings) -> Outcome<[Option<Id>; 3]> {
         let named = |kind, text: &Option<String>, within| match text {
             Some(text) => names::resolve(reads, kind, text, within).map(Some),
             None => Ok(None),
         };
         let account = named(Kind::Account, &self.account, None)?;
         let project = named(Kind::Project, &self.project, account)?;
+        Ok([self.owner(reads, settings)?, account, project])
+    }
+
+    /// The narrowest stretch of an index that holds the list.
+    fn range(&self, reads: &dyn Reads, settings: &Settings) -> Outcome<(IndexKey, IndexKey)> {
+        let [owner, account, project] = self.wanted(reads, settings)?;
         let prefix = match (project, account, owner) {
             (Some(id), _, _) => IndexKey::new(BY_PROJECT).id(id),
             (None, Some(id), _) => IndexKey::new(BY_ACCOUNT).id(id),
@@ -131,7 +137,12 @@ impl ListActivities {
             _ => IndexKey::new(BY_DATE),
         };
         let (first, last) = self.bounds();
-        let (mut from, mut to) = (prefix.clone().date(first), prefix.date(last).after());
+        Ok((prefix.clone().date(first), prefix.date(last).after()))
+    }
+
+    fn rows(&self, reads: &dyn Reads, settings: &Settings, most: usize) -> Outcome<Vec<Row>> {
+        let [owner, account, project] = self.wanted(reads, settings)?;
+        let (mut from, mut to) = self.range(reads, settings)?;
         if let Some(cursor) = &self.cursor {
             let key = unhex(cursor).ok_or_else(|| Failure::usage("That cursor is not one of this list"))?;
             if self.oldest_first {
@@ -307,21 +318,42 @@ impl Query for SumMonth {
             owner: self.owner.clone(),
             ..ListActivities::default()
         };
-        let rows = list.rows(cx.reads, &settings, usize::MAX)?;
-        let mut sum = MonthSum { activities: rows.len() as u64, ..MonthSum::default() };
-        let mut accounts = BTreeSet::new();
+        let (from, to) = list.range(cx.reads, &settings)?;
+        let mut ids = Vec::new();
+        cx.reads.index(&from, &to, false, &mut |id, _| {
+            ids.push(id);
+            ControlFlow::Continue(())
+        })?;
+        let mut sum = MonthSum { activities: ids.len() as u64, ..MonthSum::default() };
+        ids.sort_unstable();
+        let mut accounts = HashSet::new();
         let mut types: HashMap<Option<Id>, (i64, u64)> = HashMap::new();
-        for (_, _, head) in &rows {
-            let activity = Activity::from_fields(&head.fields);
-            let minutes = activity.effort.unwrap_or(0);
+        let mut days: HashMap<NaiveDate, i64> = HashMap::new();
+        let mut failed = None;
+        // A month may hold 50,000: only the four fields that count are read.
+        cx.reads.heads_of(Kind::Activity, &ids, &mut |_, bytes| {
+            let [kind, date, effort, account] = match codec::pick(bytes, [1, 2, 3, 5]) {
+                Ok(values) => values,
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            };
+            let id = |value: Option<&[u8]>| value.and_then(codec::picked_id);
+            let minutes = effort.and_then(codec::picked_int).unwrap_or(0);
             sum.minutes += minutes;
-            accounts.extend(activity.account);
-            let kind = types.entry(activity.activity_type).or_default();
-            (kind.0, kind.1) = (kind.0 + minutes, kind.1 + 1);
-            if let Some(date) = activity.date {
-                *sum.by_day.entry(date).or_default() += minutes;
+            accounts.extend(id(account));
+            let of_type = types.entry(id(kind)).or_default();
+            (of_type.0, of_type.1) = (of_type.0 + minutes, of_type.1 + 1);
+            if let Some(date) = date.and_then(codec::picked_date) {
+                *days.entry(date).or_default() += minutes;
             }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = failed {
+            return Err(StoreError::from(error).into());
         }
+        sum.by_day = days.into_iter().collect();
         sum.accounts = accounts.len();
         for (id, (minutes, count)) in types {
             let name = match id {

@@ -117,6 +117,7 @@ pub struct WriteCx<'a, 't> {
     cause: Cause,
     undoes: Option<Id>,
     why: String,
+    last_id: u64,
 }
 
 /// Meta row: last dseq and hybrid clock of this device.
@@ -130,7 +131,18 @@ impl<'a, 't> WriteCx<'a, 't> {
         let number = |at: usize| clock[at..at + 8].try_into().map_or(0, u64::from_be_bytes);
         let (dseq, hlc) = (number(0), number(8));
         let why = String::new();
-        Ok(WriteCx { batch, caller, device, actor, dseq, hlc, cause: Cause::Edit, undoes: None, why })
+        Ok(WriteCx {
+            batch,
+            caller,
+            device,
+            actor,
+            dseq,
+            hlc,
+            cause: Cause::Edit,
+            undoes: None,
+            why,
+            last_id: 0,
+        })
     }
 
     pub fn reads(&self) -> &dyn Reads {
@@ -155,9 +167,13 @@ impl<'a, 't> WriteCx<'a, 't> {
         self.actor
     }
 
-    /// An id that sorts by now.
-    pub fn new_id(&self) -> Id {
-        new_id(self.caller.now_ms)
+    /// An id that sorts by now, and after the ones made before it: the counter of
+    /// RFC 9562, method 1, which may run ahead of the clock.
+    pub fn new_id(&mut self) -> Id {
+        self.last_id = (self.last_id + 1).max((self.caller.now_ms.max(0) as u64) << 12);
+        let random = u128::from_be_bytes(uuid::Uuid::new_v4().into_bytes());
+        let low = (random ^ random >> 64) & ((1 << 62) - 1);
+        Id::from_parts(self.last_id >> 12, u128::from(self.last_id & 0xfff) << 62 | low)
     }
 
     pub fn create(&mut self, kind: Kind, fields: &Fields) -> Outcome<Id> {
@@ -210,8 +226,9 @@ impl<'a, 't> WriteCx<'a, 't> {
     ) -> Outcome<Ordered> {
         self.dseq += 1;
         self.hlc = hlc::next(self.hlc, self.caller.now_ms.max(0) as u64);
+        let change_id = self.new_id();
         let change = Change {
-            change_id: self.new_id(),
+            change_id,
             txn_id: self.caller.txn,
             device: self.device,
             dseq: self.dseq,

@@ -381,6 +381,7 @@ impl Command for FillActivities {
     fn run(&self, cx: &mut WriteCx) -> Outcome<u64> {
         let settings = cx.settings()?;
         let world = fill_world(cx, settings.me)?;
+        cx.batch.defer_indexes();
         let types: Vec<Id> = world.types.values().copied().collect();
         let mut random = Random::new(self.seed ^ self.from.wrapping_mul(0x9e37_79b9));
         let first = Month::of(settings.today).plus(1 - FILL_MONTHS).first();

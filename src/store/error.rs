@@ -88,6 +88,15 @@ impl From<redb::CommitError> for StoreError {
     }
 }
 
+impl From<redb::CursorError> for StoreError {
+    fn from(error: redb::CursorError) -> StoreError {
+        match error {
+            redb::CursorError::Storage(e) => e.into(),
+            other => StoreError::Other(other.to_string()),
+        }
+    }
+}
+
 impl From<redb::DatabaseError> for StoreError {
     fn from(error: redb::DatabaseError) -> StoreError {
         StoreError::open(Path::new("the store"), error)

@@ -25,6 +25,9 @@ pub struct TxnRow {
 /// What a walk does with each row: go on, or stop.
 pub type Visit<'a, K> = &'a mut dyn FnMut(K, &[u8]) -> ControlFlow<()>;
 
+/// Rows stepped over before a walk jumps to the next id instead.
+const MAX_MISSES: u32 = 24;
+
 pub trait Reads {
     fn meta(&self, name: &str) -> Stored<Option<Vec<u8>>>;
     fn local(&self, name: &str) -> Stored<Option<Vec<u8>>>;
@@ -33,6 +36,9 @@ pub trait Reads {
     fn head(&self, kind: Kind, entity: Id) -> Stored<Option<Head>>;
     /// All heads of a kind from `from` on, as stored bytes, deleted ones included.
     fn heads(&self, kind: Kind, from: Id, visit: Visit<Id>) -> Stored<()>;
+    /// The heads of these ids, which ascend. Ids that lie close together are walked,
+    /// not looked up one by one.
+    fn heads_of(&self, kind: Kind, ids: &[Id], visit: Visit<Id>) -> Stored<()>;
     /// Index entries from `from` (included) to `to` (excluded), in order or in reverse.
     fn index(&self, from: &IndexKey, to: &IndexKey, reverse: bool, visit: Visit<Id>) -> Stored<()>;
     /// The last used value declared by the schema, see [`crate::domain::schema::Latest`].
@@ -125,6 +131,36 @@ macro_rules! reads {
                     id.copy_from_slice(&key.value()[1..]);
                     if visit(Id(id), value.value()).is_break() {
                         break;
+                    }
+                }
+                Ok(())
+            }
+
+            fn heads_of(&self, kind: Kind, ids: &[Id], visit: Visit<Id>) -> Stored<()> {
+                let table = &self.tables().head;
+                let last = keys::head_key(kind, Id([255; 16]));
+                let mut wanted = ids.iter().copied().peekable();
+                while let Some(first) = wanted.peek().copied() {
+                    let mut misses = 0;
+                    for row in table.range::<&[u8; 17]>(&keys::head_key(kind, first)..=&last)? {
+                        let (key, value) = row?;
+                        let here = &key.value()[1..];
+                        // What is asked for and not there is stepped over.
+                        while wanted.next_if(|next| next.0.as_slice() < here).is_some() {}
+                        let Some(next) = wanted.next_if(|next| next.0.as_slice() == here) else {
+                            misses += 1;
+                            if misses > MAX_MISSES || wanted.peek().is_none() {
+                                break;
+                            }
+                            continue;
+                        };
+                        misses = 0;
+                        if visit(next, value.value()).is_break() {
+                            return Ok(());
+                        }
+                    }
+                    if misses <= MAX_MISSES {
+                        return Ok(());
                     }
                 }
                 Ok(())

@@ -12,6 +12,7 @@ use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 /// Largest piece of a blob: redb keeps values in power-of-two page runs, and pieces
 /// of this size waste the least.
@@ -33,6 +34,8 @@ pub struct Batch<'t> {
     open: Option<OpenTxn>,
     dirty: bool,
     touched: BTreeMap<Kind, BTreeSet<Id>>,
+    /// Index entries to add at the end, in key order, when there are many.
+    deferred: Option<Vec<Vec<u8>>>,
 }
 
 /// A user's transaction whose records are being appended.
@@ -56,12 +59,39 @@ impl<'t> Batch<'t> {
             open: None,
             dirty: false,
             touched: BTreeMap::new(),
+            deferred: None,
         })
     }
 
     /// Whether anything was written since the last call.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
+    }
+
+    /// For a command that adds many records and does not look them up again: its index
+    /// entries are written when the transaction ends, sorted, so that pages fill up.
+    pub fn defer_indexes(&mut self) {
+        self.deferred.get_or_insert_with(Vec::new);
+    }
+
+    fn write_deferred(&mut self) -> Stored<()> {
+        let Some(mut entries) = self.deferred.take() else { return Ok(()) };
+        entries.sort_unstable();
+        let mut entries = entries.iter().peekable();
+        while let Some(first) = entries.next() {
+            // One cursor serves a run of neighbours: up to the next entry that is stored.
+            let end = match self.tables.idx.range(first.as_slice()..)?.next() {
+                Some(row) => Some(row?.0.value().to_vec()),
+                None => None,
+            };
+            let mut cursor = self.tables.idx.lower_bound_mut(Bound::Included(first.as_slice()))?;
+            cursor.insert_before(first.as_slice(), &())?;
+            while let Some(next) = entries.next_if(|e| end.as_ref().is_none_or(|end| *e < end)) {
+                cursor.insert_before(next.as_slice(), &())?;
+            }
+            cursor.close()?;
+        }
+        Ok(())
     }
 
     /// The kinds and records written so far; no records when they are more than `most`.
@@ -74,6 +104,7 @@ impl<'t> Batch<'t> {
 
     pub(super) fn finish(&mut self) -> Stored<()> {
         self.close_txn()?;
+        self.write_deferred()?;
         self.tables.meta.insert("chain", self.chain.as_slice())?;
         while self.tables.done.len()? > MAX_DONE {
             self.tables.done.pop_first()?;
@@ -132,7 +163,10 @@ impl<'t> Batch<'t> {
                 self.tables.idx.remove(entry.as_slice())?;
             }
             for entry in new.iter().filter(|e| !old.contains(e)) {
-                self.tables.idx.insert(entry.as_slice(), ())?;
+                match &mut self.deferred {
+                    Some(later) => later.push(entry.clone()),
+                    None => drop(self.tables.idx.insert(entry.as_slice(), ())?),
+                }
             }
         }
         Ok(())
