@@ -8,6 +8,7 @@
 //! - [`services`] what can be asked: one request a struct, beside its answer
 //! - [`engine`] the one door: host or guest, one writer, group commit
 //! - [`config`] folders, settings, the clock: read at the edge
+//! - [`tui`] the terminal interface
 //! - [`cli`] the command line
 
 pub mod changes;
@@ -17,3 +18,4 @@ pub mod domain;
 pub mod engine;
 pub mod services;
 pub mod store;
+pub mod tui;

@@ -10,6 +10,9 @@ use crate::services::sample::{FillActivities, FillDemo};
 use crate::services::setup::SetUp;
 use crate::services::wins::ShowCallout;
 use crate::store;
+use crate::tui::command;
+use crate::tui::keys::Keymap;
+use crate::tui::theme::{self, Depth, Theme};
 use clap::ArgMatches;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -24,6 +27,8 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         ("dev", Some(("fill", matches))) => fill(context, matches),
         ("dev", Some(("bench", matches))) => super::bench::run(context, matches),
         ("config", Some(("show", matches))) => show_config(context, matches),
+        ("keys", _) => show_keys(context),
+        ("theme", Some((verb, matches))) => theme(context, verb, matches),
         ("completions", _) => {
             if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {
                 clap_complete::generate(*shell, &mut args::command(), "pams", &mut std::io::stdout());
@@ -39,11 +44,32 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
 
 /// `pams` alone: the interface.
 pub fn interface(context: &Context) -> Outcome<()> {
+    needs_terminal()?;
+    let settings = context.settings()?;
+    let engine = context.engine(Via::Tui)?;
+    ended(crate::tui::run(engine, &context.folders, &settings)?)
+}
+
+fn needs_terminal() -> Outcome<()> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Failure::usage("The interface needs a terminal")
             .hint("`pams --help` lists the commands that scripts use"));
     }
-    Err(Failure::usage("The interface is not in this build"))
+    match std::env::var("TERM").as_deref() {
+        Ok("dumb") | Ok("") | Err(_) => {
+            Err(Failure::usage("This terminal (TERM is dumb or not set) cannot show the interface")
+                .hint("Set TERM, such as TERM=xterm-256color, or use the commands of `pams --help`"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// A session that a signal ended has its exit code.
+fn ended(code: i32) -> Outcome<()> {
+    if code != 0 {
+        std::process::exit(code);
+    }
+    Ok(())
 }
 
 /// The questions of the first start, each with its default.
@@ -111,7 +137,11 @@ pub fn demo_engine(seed: u64, via: Via) -> Outcome<(Scratch, Context, Engine)> {
 fn demo(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
     if !matches.get_flag("check") {
-        return interface(context);
+        needs_terminal()?;
+        let (scratch, demo, engine) = demo_engine(seed, Via::Tui)?;
+        let code = crate::tui::run(engine, &demo.folders, &context.settings()?)?;
+        drop(scratch);
+        return ended(code);
     }
     let (_scratch, demo, engine) = demo_engine(seed, Via::Cli)?;
     let counts = engine.ask(&Counts {})?;
@@ -176,6 +206,60 @@ fn show_config(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         .collect();
     let headers: &[&str] = if origin { &["setting", "value", "origin"] } else { &["setting", "value"] };
     output::table(headers, &rows);
+    Ok(())
+}
+
+fn show_keys(context: &Context) -> Outcome<()> {
+    let settings = context.settings()?;
+    let keymap = Keymap::load(settings.get("keymap"), Some(&context.folders.config))?;
+    let rows: Vec<[String; 4]> = keymap
+        .all()
+        .map(|(scope, keys, id)| {
+            let title = command::find(id).map_or("", |c| c.title);
+            [scope.to_owned(), keys, id.to_owned(), title.to_owned()]
+        })
+        .collect();
+    if context.json {
+        let items: Vec<_> = rows
+            .iter()
+            .map(|[scope, keys, id, title]| serde_json::json!({ "scope": scope, "keys": keys, "command": id, "title": title }))
+            .collect();
+        output::json(&serde_json::json!({ "keymap": settings.get("keymap"), "items": items }));
+    } else {
+        let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+        output::table(&["scope", "keys", "command", "what it does"], &rows);
+    }
+    Ok(())
+}
+
+fn theme(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
+    let settings = context.settings()?;
+    if verb == "list" {
+        let mut names: Vec<String> = theme::BUILT_IN.iter().map(|(n, _)| (*n).to_owned()).collect();
+        let own = std::fs::read_dir(context.folders.config.join("themes")).into_iter().flatten().flatten();
+        names.extend(own.filter_map(|f| f.path().file_stem().map(|n| n.to_string_lossy().into_owned())));
+        names.sort();
+        names.dedup();
+        if context.json {
+            output::json(&serde_json::json!({ "items": names, "current": settings.get("theme") }));
+        } else {
+            names.iter().for_each(|n| {
+                output::line(&format!("{} {n}", if n == settings.get("theme") { "*" } else { " " }))
+            });
+        }
+        return Ok(());
+    }
+    let name = matches.get_one::<String>("name").cloned().unwrap_or_else(|| settings.get("theme").to_owned());
+    let theme = Theme::load(&name, Some(&context.folders.config), Depth::True)?;
+    let rows: Vec<Vec<String>> =
+        theme.ids().map(|id| vec![id.to_owned(), format!("{:?}", theme.get(id))]).collect();
+    if context.json {
+        let map: serde_json::Map<_, _> =
+            rows.into_iter().map(|r| (r[0].clone(), r[1].clone().into())).collect();
+        output::json(&serde_json::json!({ "name": theme.name, "styles": map }));
+    } else {
+        output::table(&["style", "is"], &rows);
+    }
     Ok(())
 }
 

@@ -1,0 +1,113 @@
+//! The registry of commands: what a person can do, each declared once. Keymaps,
+//! palette, help and footer read it.
+
+/// Whether a command can be run now, and if not, why.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Enabled {
+    Yes,
+    No(&'static str),
+}
+
+#[derive(Debug)]
+pub struct Spec {
+    pub id: &'static str,
+    pub title: &'static str,
+    /// Other words people look for.
+    pub words: &'static str,
+    /// Where it can be run: `global` or a pane's name; see [`Spec::is_for`].
+    pub scope: &'static str,
+}
+
+const fn spec(id: &'static str, scope: &'static str, title: &'static str, words: &'static str) -> Spec {
+    Spec { id, title, words, scope }
+}
+
+pub const ALL: &[Spec] = &[
+    spec("go.home", "global", "Go to Home", "dashboard start overview"),
+    spec("go.activities", "global", "Go to Activities", "log work list"),
+    spec("go.wins", "global", "Go to Wins", "losses deals salesforce"),
+    spec("go.drafts", "global", "Go to Drafts", "conflicts unsaved waiting"),
+    spec("log.open", "global", "Log an activity in one line", "quick add"),
+    spec("record.add", "global", "Add (form)", "new create activity win loss"),
+    spec("app.undo", "global", "Undo my last change", "back revert"),
+    spec("app.redo", "global", "Redo what was undone", "again"),
+    spec("app.help", "global", "Keys of this place", "help manual"),
+    spec("palette.open", "global", "Find any action", "command palette search"),
+    spec("app.quit", "global", "Quit PAMS", "exit leave"),
+    spec("app.interrupt", "global", "Cancel; twice offers to quit", "stop"),
+    spec("app.close", "global", "Close this, or quit from Home", "exit"),
+    spec("app.back", "global", "One step back", "cancel escape"),
+    spec("app.suspend", "global", "Suspend to the shell", "background stop"),
+    spec("app.redraw", "global", "Draw the screen again", "refresh clear"),
+    spec("list.down", "list", "Next row", "cursor"),
+    spec("list.up", "list", "Row before", "cursor"),
+    spec("list.page_down", "list", "Next page", "scroll"),
+    spec("list.page_up", "list", "Page before", "scroll"),
+    spec("list.top", "list", "First row", "begin"),
+    spec("list.bottom", "list", "Last row", "end"),
+    spec("record.open", "list", "Open", "show detail edit"),
+    spec("list.mark", "list", "Mark the row", "select"),
+    spec("list.mark_all", "list", "Mark all rows shown", "select everything"),
+    spec("home.next_box", "home", "Next box", "focus"),
+    spec("home.last_box", "home", "Box before", "focus"),
+    spec("home.hide_callout", "home", "Hide the callout until it changes", "dismiss wins"),
+    spec("activities.owner", "activities", "Owner: me or all", "scope mine everyone"),
+    spec("activities.sort", "activities", "Sort: newest or oldest first", "order"),
+    spec("activities.filter", "activities", "Filter by words", "search find"),
+    spec("activities.repeat", "activities", "Repeat this activity with the default date", "again copy yank"),
+    spec("month.back", "month", "Month before", "previous earlier"),
+    spec("month.forward", "month", "Next month", "later"),
+    spec("month.today", "month", "This month", "now"),
+    spec("record.edit", "list", "Edit", "change form"),
+    spec("record.delete", "list", "Delete the row or the marked rows", "remove discard"),
+    spec("wins.owner", "wins", "Owner: all or me", "scope mine"),
+    spec("wins.source", "wins", "Source: both, own, imported", "salesforce"),
+    spec("wins.outcome", "wins", "Show wins, losses or both", "won lost"),
+    spec("wins.feature", "wins", "Make it the win of the month", "story highlight"),
+    spec("drafts.mine", "drafts", "Resolve: mine counts", "conflict"),
+    spec("drafts.theirs", "drafts", "Resolve: theirs counts", "conflict"),
+    spec("drafts.base", "drafts", "Resolve: as it was before", "conflict"),
+    spec("form.save", "form", "Save", "submit"),
+    spec("form.next", "form", "Next field", ""),
+    spec("form.last", "form", "Field before", ""),
+    spec("form.enter", "form", "Take the suggestion, else next field or save", ""),
+    spec("form.down", "form", "Next suggestion or field", ""),
+    spec("form.up", "form", "Suggestion or field before", ""),
+    spec("form.leave", "form", "Leave; what is typed can be kept as a draft", "cancel"),
+    spec("line.take", "line", "Save the line", "submit"),
+    spec("line.leave", "line", "Leave the line", "cancel"),
+    spec("line.earlier", "line", "Earlier line", "history"),
+    spec("line.later", "line", "Later line", "history"),
+    spec("line.as_form", "line", "Go on in the form", ""),
+    spec("confirm.yes", "confirm", "Yes", ""),
+    spec("confirm.no", "confirm", "No", ""),
+    spec("confirm.draft", "confirm", "Keep as a draft", ""),
+    spec("overlay.close", "overlay", "Close", ""),
+    spec("overlay.take", "overlay", "Run", ""),
+    spec("overlay.down", "overlay", "Down", ""),
+    spec("overlay.up", "overlay", "Up", ""),
+    spec("overlay.page_down", "overlay", "Next page", ""),
+    spec("overlay.page_up", "overlay", "Page before", ""),
+];
+
+pub fn find(id: &str) -> Option<&'static Spec> {
+    ALL.iter().find(|c| c.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::keys::Keymap;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_command_is_declared_once_and_has_a_key() {
+        let keymap = Keymap::load("default", None).unwrap();
+        let bound: HashSet<&str> = keymap.all().map(|(_, _, command)| command).collect();
+        let mut seen = HashSet::new();
+        for spec in ALL {
+            assert!(seen.insert(spec.id), "{} twice", spec.id);
+            assert!(bound.contains(spec.id), "{} has no key", spec.id);
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Home: the month's wins, my month, what needs me, my week, my accounts.
+
+use crate::domain::effort::{show_days, show_effort};
+use crate::domain::when::{Month, show_day};
+use crate::services::activities::{DueSteps, LastTouched, ListActivities, SumMonth};
+use crate::services::drafts::ListDrafts;
+use crate::services::setup::Me;
+use crate::services::show::Item;
+use crate::services::state::GetState;
+use crate::services::wins::{ListWins, ShowCallout};
+use crate::tui::app::Cx;
+use crate::tui::msg::{Data, HomeData, Slot};
+use crate::tui::panes::{Ask, PaneId, new_activity};
+use crate::tui::widgets::{DrawCx, part, put, put_line, rule};
+use chrono::{Datelike, Days, NaiveDate};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+#[derive(Default)]
+pub struct Home {
+    pub data: Option<HomeData>,
+    focus: usize,
+    me: Option<Me>,
+}
+
+/// The boxes that Tab goes through, and where Enter leads.
+const BOXES: [PaneId; 4] = [PaneId::Wins, PaneId::Activities, PaneId::Drafts, PaneId::Activities];
+/// Wins shown in the callout.
+const WINS: usize = 3;
+/// Activities of a week that are looked at.
+const WEEK: usize = 200;
+
+impl Home {
+    pub fn load(&mut self, cx: &mut Cx) {
+        self.me = Some(cx.me.clone());
+        let today = cx.me.today;
+        cx.work(Slot::Home, move |engine| {
+            let month = Month::of(today);
+            let monday = today - Days::new(u64::from(today.weekday().num_days_from_monday()));
+            let mine = |owner: &str| ListActivities {
+                owner: owner.into(),
+                limit: WEEK,
+                ..ListActivities::default()
+            };
+            let all = || {
+                let callout = engine.ask(&ShowCallout { month: None })?;
+                let hidden = engine.ask(&GetState { prefix: HIDDEN.into() })?;
+                let wins = ListWins { month: callout.month, limit: 50, ..ListWins::default() };
+                Ok(Box::new(HomeData {
+                    hidden: hidden.iter().any(|(_, text)| *text == callout.text),
+                    wins: engine.ask(&wins)?,
+                    callout,
+                    sum: engine.ask(&SumMonth { month, owner: "me".into() })?,
+                    last_sum: engine.ask(&SumMonth { month: month.plus(-1), owner: "me".into() })?,
+                    week: engine.ask(&ListActivities {
+                        from: Some(monday),
+                        to: Some(monday + Days::new(6)),
+                        ..mine("me")
+                    })?,
+                    due: engine.ask(&DueSteps { until: today + Days::new(7), limit: 20 })?,
+                    drafts: engine.ask(&ListDrafts {})?,
+                    touched: engine.ask(&LastTouched { limit: 8 })?,
+                }))
+            };
+            Data::Home(all())
+        });
+    }
+
+    /// Where Enter leads from the box in focus.
+    pub fn target(&self) -> (PaneId, Option<Month>) {
+        let month = self.data.as_ref().and_then(|d| d.callout.month);
+        let pane = BOXES[self.focus];
+        (pane, month.filter(|_| pane == PaneId::Wins))
+    }
+
+    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+        match id {
+            "record.add" => return new_activity(Default::default()),
+            "home.next_box" | "list.down" => self.focus = (self.focus + 1) % BOXES.len(),
+            "home.last_box" | "list.up" => self.focus = (self.focus + BOXES.len() - 1) % BOXES.len(),
+            "home.hide_callout" => {
+                if let Some(data) = &mut self.data {
+                    data.hidden = !data.hidden;
+                    let text = data.hidden.then(|| data.callout.text.clone());
+                    let word =
+                        if data.hidden { "Hidden until it changes; x shows it again" } else { "Shown again" };
+                    cx.remember(
+                        &format!("{HIDDEN}{}", data.callout.month.map(|m| m.to_string()).unwrap_or_default()),
+                        text,
+                    );
+                    return Ask::Say(word.into());
+                }
+            }
+            _ => {}
+        }
+        Ask::Nothing
+    }
+
+    pub fn layout(&mut self, _area: Rect) {}
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let (Some(data), Some(me)) = (&self.data, &self.me) else {
+            put(buf, area, 1, 1, "loading", cx.style("text.muted"));
+            return;
+        };
+        let callout = if data.hidden { 1 } else { 2 + WINS as u16 };
+        self.draw_callout(part(area, 0, 0, area.width, callout), buf, data, cx);
+        let rest = part(area, 0, callout, area.width, area.height.saturating_sub(callout));
+        if area.width >= 90 {
+            let half = area.width / 2;
+            let (left, right) = (
+                part(rest, 0, 0, half - 1, rest.height),
+                part(rest, half, 0, rest.width - half, rest.height),
+            );
+            let split = (rest.height / 2).max(7);
+            self.draw_month(part(left, 0, 0, left.width, split), buf, data, me, cx);
+            self.draw_week(
+                part(left, 0, split, left.width, left.height.saturating_sub(split)),
+                buf,
+                data,
+                me,
+                cx,
+            );
+            self.draw_needs(part(right, 0, 0, right.width, split), buf, data, me, cx);
+            self.draw_accounts(
+                part(right, 0, split, right.width, right.height.saturating_sub(split)),
+                buf,
+                data,
+                me,
+                cx,
+            );
+        } else {
+            let month = 5.min(rest.height);
+            let needs = (1 + data.drafts.items.len().min(1) + data.due.items.len().clamp(1, 3)) as u16;
+            self.draw_month(part(rest, 0, 0, rest.width, month), buf, data, me, cx);
+            self.draw_needs(part(rest, 0, month, rest.width, needs), buf, data, me, cx);
+            let below = part(rest, 0, month + needs, rest.width, rest.height.saturating_sub(month + needs));
+            self.draw_week(part(below, 0, 0, below.width, 4), buf, data, me, cx);
+            self.draw_accounts(
+                part(below, 0, 4, below.width, below.height.saturating_sub(4)),
+                buf,
+                data,
+                me,
+                cx,
+            );
+        }
+    }
+
+    /// A box's title; the one in focus has a sign.
+    fn title(&self, place: usize, text: &str) -> String {
+        if self.focus == place { format!("> {text}") } else { text.to_owned() }
+    }
+
+    fn draw_callout(&self, area: Rect, buf: &mut Buffer, data: &HomeData, cx: &DrawCx) {
+        let callout = &data.callout;
+        if data.hidden {
+            rule(buf, area, 0, &self.title(0, "Wins & losses (hidden)"), "x show", cx);
+            return;
+        }
+        rule(buf, area, 0, &self.title(0, &callout.text), "", cx);
+        if callout.month.is_none() {
+            let text = "Enter one: 3, then a; or pams wins add --outcome win --account NAME --amount 84000";
+            put(buf, area, 2, 1, &cx.cut(text, usize::from(area.width) - 3), cx.style("text.muted"));
+            return;
+        }
+        let sums =
+            |all: &[crate::domain::Money]| all.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(" + ");
+        let line = format!(
+            "won {}   lost {}   yours: {} won, {} lost",
+            sums(&callout.won),
+            sums(&callout.lost),
+            callout.your_wins,
+            callout.your_losses
+        );
+        put(buf, area, 2, 1, &cx.cut(&line, usize::from(area.width) - 3), cx.style("text"));
+        let featured = callout.featured.as_ref();
+        let wide = area.width >= 90;
+        let half = if wide { area.width / 2 } else { area.width };
+        for (y, item) in data.wins.items.iter().take(WINS).enumerate() {
+            draw_win(part(area, 0, 2 + y as u16, half - 1, 1), buf, item, cx);
+        }
+        if let (true, Some(win)) = (wide, featured) {
+            let right = part(area, half, 2, area.width - half, WINS as u16);
+            let title = format!("Win of the month: {} {}", win.text("account"), win.text("amount_text"));
+            put(buf, right, 1, 0, &cx.cut(&title, usize::from(right.width) - 2), cx.style("text.title"));
+            let story = match win.text("story") {
+                story if story.is_empty() => "No story yet: f in Wins features one".to_owned(),
+                story => format!("\"{story}\""),
+            };
+            put(buf, right, 1, 1, &cx.cut(&story, usize::from(right.width) - 2), cx.style("text.muted"));
+            put(
+                buf,
+                right,
+                1,
+                2,
+                &cx.cut(&win.text("owner"), usize::from(right.width) - 2),
+                cx.style("text.muted"),
+            );
+        }
+    }
+
+    fn draw_month(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
+        let month = Month::of(me.today);
+        let days = |minutes| show_days(minutes, me.day_minutes);
+        let last = format!("{}: {}", month.plus(-1).short(), days(data.last_sum.minutes));
+        let title = self.title(1, &format!("My {}: {}", month.long(), days(data.sum.minutes)));
+        rule(buf, area, 0, &title, &last, cx);
+        if data.sum.by_type.is_empty() {
+            put(
+                buf,
+                area,
+                2,
+                1,
+                "Nothing logged this month: press ; and write what you did",
+                cx.style("text.muted"),
+            );
+            return;
+        }
+        let most = data.sum.by_type.first().map_or(1, |t| t.1.max(1));
+        let room = usize::from(area.width.saturating_sub(28));
+        for (y, (name, minutes, _)) in
+            data.sum.by_type.iter().take(usize::from(area.height).saturating_sub(1)).enumerate()
+        {
+            let bar = cx.bar().repeat((*minutes as usize * room.min(24)) / most as usize);
+            let pieces = [
+                (format!("  {}", cx.fit(name, 15)), cx.style("text")),
+                (cx.fit_right(&days(*minutes), 7) + "  ", cx.style("text")),
+                (bar, cx.style("bar")),
+            ];
+            put_line(buf, part(area, 0, 1 + y as u16, area.width, 1), 0, &pieces);
+        }
+    }
+
+    fn draw_needs(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
+        rule(buf, area, 0, &self.title(2, "Needs you"), "9 drafts", cx);
+        let mut lines: Vec<(String, &str)> = Vec::new();
+        if !data.drafts.items.is_empty() {
+            let count = data.drafts.items.len();
+            let first = data.drafts.items[0].text("title");
+            let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            lines.push((format!("{count} drafts: {first}{more}"), "text"));
+        }
+        for item in &data.due.items {
+            let due: Option<NaiveDate> = item.text("next_due").parse().ok();
+            let late = due.is_some_and(|d| d < me.today);
+            let when = match due {
+                Some(d) if d == me.today => "today".into(),
+                Some(d) => show_day(d),
+                None => String::new(),
+            };
+            let style = if late { "status.warning" } else { "text" };
+            lines.push((format!("{when}: {}, {}", item.text("next_step"), item.text("account")), style));
+        }
+        if lines.is_empty() {
+            lines.push(("Nothing waits for you".into(), "text.muted"));
+        }
+        for (y, (text, style)) in lines.iter().take(usize::from(area.height).saturating_sub(1)).enumerate() {
+            put(buf, area, 2, 1 + y as u16, &cx.cut(text, usize::from(area.width) - 3), cx.style(style));
+        }
+    }
+
+    fn draw_week(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
+        let missing: Vec<String> = data.sum.not_logged.iter().map(|d| d.day().to_string()).collect();
+        let note =
+            if missing.is_empty() { String::new() } else { format!("not logged: {}", missing.join(", ")) };
+        rule(buf, area, 0, "This week", &note, cx);
+        let monday = me.today - Days::new(u64::from(me.today.weekday().num_days_from_monday()));
+        let column = (area.width / 5).max(6);
+        for day in 0..5u16 {
+            let date = monday + Days::new(u64::from(day));
+            let of_day: Vec<&Item> =
+                data.week.items.iter().filter(|i| i.text("date") == date.to_string()).collect();
+            let minutes: i64 = of_day.iter().filter_map(|i| i.int("effort_minutes")).sum();
+            let area = part(area, day * column, 1, column, area.height.saturating_sub(1));
+            let style = if date == me.today { cx.style("text.title") } else { cx.style("text.muted") };
+            let cells = usize::from(column).saturating_sub(2);
+            put(buf, area, 1, 0, &cx.cut(&date.format("%a %d").to_string(), cells), style);
+            let sum = match (of_day.is_empty(), minutes) {
+                (true, _) => "-".to_owned(),
+                (false, 0) => "hours?".to_owned(),
+                (false, m) => show_effort(m),
+            };
+            put(buf, area, 1, 1, &cx.cut(&sum, cells), cx.style("text"));
+            for (y, item) in of_day.iter().take(usize::from(area.height).saturating_sub(2)).enumerate() {
+                let name = match item.text("account") {
+                    name if name.is_empty() => item.text("type"),
+                    name => name,
+                };
+                put(buf, area, 1, 2 + y as u16, &cx.cut(&name, cells), cx.style("text"));
+            }
+        }
+    }
+
+    fn draw_accounts(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
+        if area.height < 2 {
+            return;
+        }
+        rule(buf, area, 0, &self.title(3, "My accounts, last touched"), "", cx);
+        for (y, item) in data.touched.items.iter().take(usize::from(area.height) - 1).enumerate() {
+            let date: Option<NaiveDate> = item.text("date").parse().ok();
+            let when = match date {
+                Some(d) if d == me.today => "today".to_owned(),
+                Some(d) if (me.today - d).num_days() > 14 => {
+                    format!("quiet for {} days", (me.today - d).num_days())
+                }
+                Some(d) => show_day(d),
+                None => String::new(),
+            };
+            let next = match item.text("next_step") {
+                step if step.is_empty() => String::new(),
+                step => format!("next: {step}"),
+            };
+            let line = format!("{} {} {next}", cx.fit(&item.text("account"), 20), cx.fit(&when, 18));
+            put(
+                buf,
+                area,
+                2,
+                1 + y as u16,
+                &cx.cut(line.trim_end(), usize::from(area.width) - 3),
+                cx.style("text"),
+            );
+        }
+    }
+}
+
+/// Local state: the callout's text when it was hidden, by month.
+const HIDDEN: &str = "ui/callout/";
+
+/// `+ won Vantage Systems  84,000 EUR  yours`, in columns.
+pub fn draw_win(area: Rect, buf: &mut Buffer, item: &Item, cx: &DrawCx) {
+    let won = item.text("outcome") == "win";
+    let owner = if item.flag("yours") { "yours".into() } else { item.text("owner") };
+    let (sign, style) = if won { ("+ won ", cx.style("won")) } else { ("- lost", cx.style("lost")) };
+    let amount = match item.text("amount_text") {
+        a if a.is_empty() => String::new(),
+        a => format!("{a} {}", item.text("amount_currency")),
+    };
+    let wide = usize::from(area.width);
+    let name = wide.saturating_sub(6 + 16 + 14 + 6).clamp(8, 30);
+    let pieces = [
+        (format!("  {sign} "), style),
+        (cx.fit(&item.text("account"), name) + " ", cx.style("text")),
+        (cx.fit_right(&amount, 15) + " ", cx.style("text")),
+        (cx.fit(&owner, 14), cx.style("text.muted")),
+    ];
+    put_line(buf, area, 0, &pieces);
+}

@@ -1,0 +1,289 @@
+//! Wins and losses by the month: own entries and imported rows.
+
+use crate::domain::schema::Kind;
+use crate::domain::when::Month;
+use crate::services::records::{Delete, Page};
+use crate::services::show::Item;
+use crate::services::wins::{Callout, Feature, ListMonths, ListWins, ShowCallout};
+use crate::tui::app::Cx;
+use crate::tui::list::ListState;
+use crate::tui::msg::{Data, FormStart, Slot, WinsData};
+use crate::tui::panes::{Ask, edit_form};
+use crate::tui::widgets::{DrawCx, part, put, rule};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Rows asked for: a month has hundreds, not thousands.
+const PAGE: usize = 1_000;
+/// Months in the strip.
+const MONTHS: usize = 6;
+const HEADER: u16 = 5;
+
+#[derive(Default)]
+pub struct Wins {
+    month: Option<Month>,
+    mine: bool,
+    /// "", "own" or "imported"
+    source: &'static str,
+    /// "", "win" or "loss"
+    outcome: &'static str,
+    months: Vec<Callout>,
+    callout: Callout,
+    items: Vec<Item>,
+    more: bool,
+    list: ListState,
+    loaded: bool,
+}
+
+impl Wins {
+    pub fn load(&mut self, cx: &mut Cx) {
+        let month = self.month;
+        let owner = if self.mine { "me" } else { "all" }.to_owned();
+        let (source, outcome) = (self.source.to_owned(), self.outcome.to_owned());
+        cx.work(Slot::Wins, move |engine| {
+            let all = || {
+                let callout = engine.ask(&ShowCallout { month })?;
+                let list =
+                    ListWins { month: callout.month, owner, outcome, source, limit: PAGE, cursor: None };
+                let page = match callout.month {
+                    Some(_) => engine.ask(&list)?,
+                    None => Page { items: vec![], next: None },
+                };
+                Ok(WinsData { months: engine.ask(&ListMonths {})?, page, callout })
+            };
+            Data::Wins(all())
+        });
+    }
+
+    pub fn take(&mut self, data: WinsData) {
+        self.loaded = true;
+        self.months = data.months;
+        self.month = data.callout.month;
+        self.callout = data.callout;
+        self.items = data.page.items;
+        self.more = data.page.next.is_some();
+        self.list.set_len(self.items.len());
+    }
+
+    pub fn show_month(&mut self, month: Month) {
+        self.month = Some(month);
+    }
+
+    pub fn back(&mut self) -> bool {
+        let marked = !self.list.marks.is_empty();
+        self.list.marks.clear();
+        marked
+    }
+
+    fn here(&self) -> Option<&Item> {
+        self.items.get(self.list.cursor)
+    }
+
+    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+        if self.list.command(id) {
+            return Ask::Nothing;
+        }
+        match id {
+            "month.back" | "month.forward" => {
+                // From month to month that has data; the list is newest first.
+                let at = self.months.iter().position(|m| m.month == self.month).unwrap_or(0);
+                let to = if id == "month.back" { at + 1 } else { at.saturating_sub(1) };
+                if let Some(callout) = self.months.get(to) {
+                    self.month = callout.month;
+                    self.list = ListState { height: self.list.height, ..ListState::default() };
+                    self.load(cx);
+                }
+            }
+            "wins.owner" => {
+                self.mine = !self.mine;
+                self.load(cx);
+            }
+            "wins.source" => {
+                self.source = match self.source {
+                    "" => "own",
+                    "own" => "imported",
+                    _ => "",
+                };
+                self.load(cx);
+            }
+            "wins.outcome" => {
+                self.outcome = match self.outcome {
+                    "" => "win",
+                    "win" => "loss",
+                    _ => "",
+                };
+                self.load(cx);
+            }
+            "record.add" => return new_win(),
+            "record.open" | "record.edit" => {
+                if let Some(item) = self.here() {
+                    return edit_form(Kind::Win, item.id.to_string());
+                }
+            }
+            "wins.feature" => {
+                if let Some(item) = self.here() {
+                    let feature =
+                        Feature { which: item.id.to_string(), story: None, off: item.flag("featured") };
+                    let word =
+                        if feature.off { "No longer the win of the month" } else { "Win of the month" };
+                    let text = format!("{word}: {}", item.text("account"));
+                    return Ask::Act(Box::new(move |engine| {
+                        Data::Done(engine.run(&feature).map(|r| (text, Some(r.txn))))
+                    }));
+                }
+            }
+            "record.delete" => {
+                if let Some(item) = self.here() {
+                    let delete = Delete { kind: Kind::Win, which: item.id.to_string() };
+                    let text = format!("Deleted: {}", item.text("account"));
+                    return Ask::Act(Box::new(move |engine| {
+                        Data::Done(engine.run(&delete).map(|r| (text, Some(r.txn))))
+                    }));
+                }
+            }
+            _ => {}
+        }
+        Ask::Nothing
+    }
+
+    pub fn layout(&mut self, area: Rect) {
+        self.list.set_height(usize::from(area.height.saturating_sub(HEADER + 1)));
+    }
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let owner = if self.mine { "me" } else { "all" };
+        let source = if self.source.is_empty() { "both" } else { self.source };
+        let outcome = match self.outcome {
+            "" => "won and lost",
+            "win" => "won",
+            _ => "lost",
+        };
+        let line = format!("owner: {owner} (o)   source: {source} (s)   show: {outcome} (t)");
+        put(buf, area, 1, 0, &cx.cut(&line, usize::from(area.width) - 2), cx.style("text"));
+        let Some(month) = self.month else {
+            let text = match self.loaded {
+                true => "No wins or losses yet. Press a to enter the first.",
+                false => "loading",
+            };
+            put(buf, area, 2, 2, text, cx.style("text.muted"));
+            return;
+        };
+        self.draw_strip(part(area, 0, 1, area.width, 2), buf, month, cx);
+        let sums =
+            |all: &[crate::domain::Money]| all.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(" + ");
+        let c = &self.callout;
+        let closed = if c.closed { "   closed" } else { "" };
+        let text = format!("{}   won {}   lost {}{closed}", c.text, sums(&c.won), sums(&c.lost));
+        put(buf, area, 1, 3, &cx.cut(&text, usize::from(area.width) - 2), cx.style("text.title"));
+        rule(buf, area, 4, "", "", cx);
+        let columns = Columns::new(area.width);
+        let head = ["date", "", "account", "opportunity", "amount", "owner", "source"].map(str::to_owned);
+        put(buf, area, 0, 4, &columns.row(cx, head), cx.style("text.muted"));
+        if self.items.is_empty() {
+            put(
+                buf,
+                area,
+                2,
+                6,
+                "Nothing here with these filters: o, s and t change them",
+                cx.style("text.muted"),
+            );
+        }
+        for (y, place) in self.list.visible().enumerate() {
+            let item = &self.items[place];
+            let won = item.text("outcome") == "win";
+            let date: Option<chrono::NaiveDate> = item.text("date").parse().ok();
+            let amount = match item.text("amount_text") {
+                a if a.is_empty() => "-".into(),
+                a => format!("{a} {}", item.text("amount_currency")),
+            };
+            let star = if item.flag("featured") { "*" } else { "" };
+            let source = item.text("source");
+            let cells = [
+                date.map(|d| d.format("%d %b").to_string()).unwrap_or_default(),
+                if won { "+ won" } else { "- lost" }.to_owned(),
+                format!("{}{star}", item.text("account")),
+                item.text("opportunity"),
+                amount,
+                if item.flag("yours") { "yours".into() } else { item.text("owner") },
+                if source.is_empty() { "own".into() } else { source },
+            ];
+            let cursor = place == self.list.cursor;
+            let row = columns.row(cx, cells);
+            let row = if cursor { format!(">{}", &row[1..]) } else { row };
+            let style = match (cursor, won) {
+                (true, _) => cx.style("selection"),
+                (false, true) => cx.style("won"),
+                (false, false) => cx.style("lost"),
+            };
+            put(buf, area, 0, HEADER + y as u16, &cx.fit(&row, usize::from(area.width)), style);
+        }
+        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(self.more), cx);
+    }
+
+    fn draw_strip(&self, area: Rect, buf: &mut Buffer, month: Month, cx: &DrawCx) {
+        let at = self.months.iter().position(|m| m.month == Some(month)).unwrap_or(0);
+        let from = at.saturating_sub(1);
+        let shown = &self.months[from..(from + MONTHS).min(self.months.len())];
+        for (n, callout) in shown.iter().rev().enumerate() {
+            let Some(of) = callout.month else { continue };
+            let chosen = of == month;
+            let name = format!("{} {:02}", of.short(), of.year % 100);
+            let name = if chosen { format!("[{name}]") } else { name };
+            let style = if chosen { cx.style("text.title") } else { cx.style("text.muted") };
+            put(buf, area, 1 + n as u16 * 12, 0, &cx.fit_right(&name, 10), style);
+            let counts = format!("{} won {}", callout.wins, callout.losses);
+            put(buf, area, 1 + n as u16 * 12, 1, &cx.fit_right(&counts, 10), style);
+        }
+    }
+}
+
+struct Columns {
+    widths: [usize; 7],
+}
+
+impl Columns {
+    fn new(width: u16) -> Columns {
+        let wide = usize::from(width);
+        let (account, owner, source) = match wide {
+            0..=59 => (16, 0, 0),
+            60..=99 => (22, 12, 0),
+            100..=139 => (24, 16, 11),
+            _ => (34, 22, 12),
+        };
+        let fixed = 1 + 7 + 7 + account + 16 + owner + source + 7;
+        Columns { widths: [6, 6, account, wide.saturating_sub(fixed), 15, owner, source] }
+    }
+
+    fn row(&self, cx: &DrawCx, cells: [String; 7]) -> String {
+        let mut line = "  ".to_owned();
+        for (place, (cell, width)) in cells.iter().zip(self.widths).enumerate() {
+            if width > 0 {
+                let text = if place == 4 { cx.fit_right(cell, width) } else { cx.fit(cell, width) };
+                line.push_str(&text);
+                line.push(' ');
+            }
+        }
+        line
+    }
+}
+
+/// The form of an own win or loss, dated today.
+fn new_win() -> Ask {
+    Ask::Form(Box::new(|engine| {
+        let me = engine.ask(&crate::services::setup::WhoAmI {});
+        Data::Form(me.map(|me| {
+            FormStart {
+                kind: Kind::Win,
+                id: None,
+                rev: 0,
+                title: "New win or loss".into(),
+                input: [("outcome", "win".to_owned()), ("date", me.today.to_string()), ("owner", me.name)]
+                    .map(|(k, v)| (k.to_owned(), v))
+                    .into(),
+                notes: vec![("date".into(), "today".into())],
+                draft: None,
+            }
+        }))
+    }))
+}

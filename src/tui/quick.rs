@@ -1,0 +1,168 @@
+//! Lines typed at the foot of a pane: the quick log with its echo, and prompts.
+
+use crate::domain::schema::Kind;
+use crate::services::activities::{LineRead, LogLine, ReadLine};
+use crate::services::input::Input;
+use crate::tui::app::Cx;
+use crate::tui::form::TextField;
+use crate::tui::keys::Key;
+use crate::tui::msg::{Data, FormStart, Slot};
+use crate::tui::widgets::{DrawCx, part, put};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub struct Quick {
+    text: TextField,
+    pub read: Option<LineRead>,
+    pub problem: Option<String>,
+    earlier: Vec<String>,
+    /// How far back Up has gone.
+    back: usize,
+}
+
+impl Quick {
+    pub fn new(earlier: &[String]) -> Quick {
+        Quick {
+            text: TextField::new("", false),
+            read: None,
+            problem: None,
+            earlier: earlier.to_vec(),
+            back: 0,
+        }
+    }
+
+    pub fn line(&self) -> String {
+        self.text.text()
+    }
+
+    pub fn key(&mut self, key: Key, cx: &mut Cx) {
+        if self.text.key(key) {
+            self.ask(cx);
+        }
+    }
+
+    pub fn paste(&mut self, text: &str, cx: &mut Cx) {
+        self.text.paste(text);
+        self.ask(cx);
+    }
+
+    fn ask(&mut self, cx: &mut Cx) {
+        self.problem = None;
+        let line = self.text.text();
+        cx.work(Slot::Line, move |engine| Data::Line(engine.ask(&ReadLine { line })));
+    }
+
+    pub fn log(&mut self, ack: Vec<String>, cx: &mut Cx) {
+        let line = self.text.text();
+        if line.trim().is_empty() {
+            self.problem = Some("Write what it was: demo acme 3h yesterday #poc first talk".into());
+            return;
+        }
+        cx.work(Slot::Action, move |engine| {
+            Data::Logged(engine.run(&LogLine { line, ack }).map(|r| {
+                let text = match r.reply.saved.as_slice() {
+                    [one] => format!("Logged: {}, {}", r.reply.echo.join(", "), one.item.text("date")),
+                    many => format!("Logged {} days: {}", many.len(), r.reply.echo.join(", ")),
+                };
+                (r.txn, text)
+            }))
+        });
+    }
+
+    pub fn recall(&mut self, earlier: bool, cx: &mut Cx) {
+        let lines = &self.earlier;
+        self.back = if earlier { (self.back + 1).min(lines.len()) } else { self.back.saturating_sub(1) };
+        let text = match self.back {
+            0 => "",
+            n => &lines[lines.len() - n],
+        }
+        .to_owned();
+        self.text.set(&text);
+        self.ask(cx);
+    }
+
+    /// What was understood so far, as a form.
+    pub fn as_form(&self) -> FormStart {
+        let mut input = Input::new();
+        let mut notes = Vec::new();
+        if let Some(read) = &self.read {
+            let q = &read.quick;
+            let mut put = |name: &str, value: Option<String>| {
+                if let Some(value) = value.filter(|v| !v.is_empty()) {
+                    input.insert(name.to_owned(), value);
+                }
+            };
+            let named = |n: &Option<crate::domain::quick::Named>| n.as_ref().map(|n| n.name.clone());
+            put("type", named(&q.activity_type));
+            put("account", named(&q.account));
+            put("project", named(&q.project));
+            put("effort", q.effort.map(crate::domain::effort::show_effort));
+            put("use_cases", Some(q.use_cases.iter().map(|u| u.name.clone()).collect::<Vec<_>>().join(", ")));
+            put("participants", Some(q.participants.join(", ")));
+            put("next_step", Some(q.next_step.clone()));
+            put("next_due", q.next_due.map(|d| d.to_string()));
+            put("summary", Some(q.summary.clone()));
+            put("date", Some(q.dates.first().unwrap_or(&read.default_date).to_string()));
+            if q.dates.is_empty() {
+                notes.push(("date".to_owned(), read.default_source.clone()));
+            }
+        }
+        FormStart {
+            kind: Kind::Activity,
+            id: None,
+            rev: 0,
+            title: "New activity".into(),
+            input,
+            notes,
+            draft: None,
+        }
+    }
+
+    pub fn height(&self) -> u16 {
+        4
+    }
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        put(buf, area, 0, 0, &cx.rule().repeat(usize::from(area.width)), cx.style("rule"));
+        put(buf, area, 1, 1, "log>", cx.style("field.focus"));
+        self.text.draw(part(area, 6, 1, area.width.saturating_sub(7), 1), buf, true, cx);
+        let wide = usize::from(area.width.saturating_sub(7));
+        if let Some(problem) = &self.problem {
+            put(buf, area, 6, 2, &cx.cut(problem, wide), cx.style("status.error"));
+            return;
+        }
+        let Some(read) = self.read.as_ref().filter(|r| !r.echo.is_empty()) else {
+            let grammar =
+                "[type] account[/project] [effort] [date] #usecase +person >next step due : summary";
+            put(buf, area, 6, 2, &cx.cut(grammar, wide), cx.style("text.muted"));
+            return;
+        };
+        let echo = read.echo.join(" | ");
+        put(buf, area, 6, 2, &cx.cut(&echo, wide), cx.style("text"));
+        if read.quick.dates.is_empty() {
+            let date =
+                format!("{} ({})", crate::domain::when::show_day(read.default_date), read.default_source);
+            put(buf, area, 6, 3, &cx.cut(&date, wide), cx.style("text.muted"));
+        }
+    }
+}
+
+/// A text asked for at the foot of the pane.
+pub struct Prompt {
+    label: &'static str,
+    pub text: TextField,
+    /// What it was before: leaving puts it back.
+    pub before: String,
+}
+
+impl Prompt {
+    pub fn new(label: &'static str, text: &str) -> Prompt {
+        Prompt { label, text: TextField::new(text, false), before: text.to_owned() }
+    }
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        put(buf, area, 1, 0, &format!("{}>", self.label), cx.style("field.focus"));
+        let x = self.label.len() as u16 + 3;
+        self.text.draw(part(area, x, 0, area.width.saturating_sub(x + 1), 1), buf, true, cx);
+    }
+}

@@ -1,0 +1,77 @@
+//! The real terminal: entered and left in one place, left on every way out. Only this
+//! folder knows crossterm.
+
+mod input;
+mod watch;
+
+pub use input::keyboard;
+pub use watch::{signals, watch_hangup};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use std::io::{BufWriter, Stdout, Write, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A frame is buffered whole and leaves in one write.
+const FRAME_BYTES: usize = 64 << 10;
+
+pub type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+
+/// Whether the terminal is ours right now: leaving twice does nothing.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+pub fn open() -> std::io::Result<Screen> {
+    // NO_COLOR is the theme's business; crossterm would drop reverse video with it.
+    crossterm::style::force_color_output(true);
+    restore_on_panic();
+    enter()?;
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout())))
+}
+
+/// Raw mode, alternate screen, bracketed paste, no cursor.
+pub fn enter() -> std::io::Result<()> {
+    use crossterm::{cursor, event, terminal};
+    terminal::enable_raw_mode()?;
+    ENTERED.store(true, Ordering::SeqCst);
+    crossterm::execute!(stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)
+}
+
+/// Everything as it was found. Safe to call from anywhere, any number of times.
+pub fn leave() {
+    use crossterm::{cursor, event, terminal};
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        let mut out = stdout();
+        let _ = crossterm::execute!(
+            out,
+            event::DisableBracketedPaste,
+            terminal::LeaveAlternateScreen,
+            cursor::Show
+        );
+        let _ = out.flush();
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+fn restore_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let on_screen = ENTERED.load(Ordering::SeqCst);
+        if on_screen && std::thread::current().name() != Some("main") {
+            return; // a request that failed inside: its caller is told, the screen stays
+        }
+        leave();
+        if on_screen {
+            eprintln!(
+                "PAMS stopped on a fault of its own. Your data is safe: every saved change is on disk."
+            );
+        }
+        before(info);
+    }));
+}
+
+/// Stops the process as Ctrl-Z does, the terminal restored meanwhile.
+pub fn suspend() {
+    leave();
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
+    let _ = enter();
+}

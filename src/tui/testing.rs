@@ -1,0 +1,134 @@
+//! `Harness`: the whole program on a fake screen, keys in and text out. Work runs at
+//! once and in order, so a test never sleeps.
+
+use crate::domain::{Failure, Outcome};
+use crate::engine::{Changed, Engine};
+use crate::services::setup::WhoAmI;
+use crate::services::state::GetState;
+use crate::tui::app::{App, Status};
+use crate::tui::keys::{Key, Keymap};
+use crate::tui::msg::{Deadline, Effect, Msg};
+use crate::tui::panes::activities;
+use crate::tui::theme::{Depth, Theme};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::sync::mpsc::{Receiver, channel};
+
+pub struct Harness<'a> {
+    pub app: App,
+    engine: &'a Engine,
+    screen: Terminal<TestBackend>,
+    changes: Receiver<Changed>,
+    deadlines: Vec<Deadline>,
+    pub exit: Option<i32>,
+}
+
+/// Rounds of work after one key before the program counts as never at rest.
+const MAX_ROUNDS: usize = 100;
+
+impl<'a> Harness<'a> {
+    pub fn new(engine: &'a Engine, width: u16, height: u16) -> Outcome<Harness<'a>> {
+        let me = engine.ask(&WhoAmI {})?;
+        let keys = Keymap::load("default", None)?;
+        let theme = Theme::load("mono", None, Depth::None)?;
+        let mut app = App::new(me, keys, theme, false, Status { host: true, ..Status::default() });
+        app.now_ms = engine.now_ms();
+        for (name, text) in engine.ask(&GetState { prefix: "ui/".into() })? {
+            if name == activities::CHOICE {
+                app.panes.activities.restore(&text);
+            }
+        }
+        let (tell, changes) = channel();
+        engine.subscribe(move |changed| tell.send(changed.clone()).is_ok());
+        let screen =
+            Terminal::new(TestBackend::new(width, height)).map_err(|e| Failure::internal(e.to_string()))?;
+        let mut harness = Harness { app, engine, screen, changes, deadlines: vec![], exit: None };
+        let effects = harness.app.start();
+        harness.settle(effects)?;
+        Ok(harness)
+    }
+
+    /// Presses keys by name, separated by spaces: `a`, `ctrl-s`, `g a`.
+    pub fn press(&mut self, keys: &str) -> Outcome<&mut Self> {
+        for name in keys.split_whitespace() {
+            let key = Key::parse(name).ok_or_else(|| Failure::usage(format!("no key \"{name}\"")))?;
+            self.send(Msg::Key(key))?;
+        }
+        Ok(self)
+    }
+
+    /// Types a text, a key a character.
+    pub fn type_text(&mut self, text: &str) -> Outcome<&mut Self> {
+        for c in text.chars() {
+            self.send(Msg::Key(Key::plain(crate::tui::keys::Code::Char(c))))?;
+        }
+        Ok(self)
+    }
+
+    pub fn send(&mut self, msg: Msg) -> Outcome<&mut Self> {
+        let effects = self.app.update(msg);
+        self.settle(effects)?;
+        Ok(self)
+    }
+
+    /// Lets every deadline that waits come.
+    pub fn wait(&mut self) -> Outcome<&mut Self> {
+        for deadline in std::mem::take(&mut self.deadlines) {
+            self.send(Msg::Deadline(deadline))?;
+        }
+        Ok(self)
+    }
+
+    /// Runs work until the program is at rest.
+    fn settle(&mut self, mut effects: Vec<Effect>) -> Outcome<()> {
+        for _ in 0..MAX_ROUNDS {
+            let mut next = Vec::new();
+            for effect in effects {
+                match effect {
+                    Effect::Work(slot, generation, job) => {
+                        let data = job(self.engine);
+                        next.extend(self.app.update(Msg::Data(slot, generation, Box::new(data))));
+                    }
+                    Effect::After(_, deadline) if !self.deadlines.contains(&deadline) => {
+                        self.deadlines.push(deadline)
+                    }
+                    Effect::Quit(code) => self.exit = Some(code),
+                    _ => {}
+                }
+            }
+            while let Ok(changed) = self.changes.try_recv() {
+                next.extend(self.app.update(Msg::Changed(changed)));
+            }
+            let size = self.screen.size().map_err(|e| Failure::internal(e.to_string()))?;
+            next.extend(self.app.layout(size.width, size.height));
+            if next.is_empty() {
+                return Ok(());
+            }
+            effects = next;
+        }
+        Err(Failure::internal("the interface never comes to rest"))
+    }
+
+    pub fn resize(&mut self, width: u16, height: u16) -> Outcome<&mut Self> {
+        self.screen.backend_mut().resize(width, height);
+        let _ = self.screen.autoresize();
+        self.send(Msg::Resize)
+    }
+
+    /// The screen as text, lines trimmed at their end.
+    pub fn text(&mut self) -> String {
+        let app = &self.app;
+        let _ = self.screen.draw(|frame| app.draw(frame.area(), frame.buffer_mut()));
+        let buffer = self.screen.backend().buffer();
+        let mut out = String::new();
+        for y in 0..buffer.area.height {
+            let mut line = String::new();
+            for x in 0..buffer.area.width {
+                line.push_str(buffer[(x, y)].symbol());
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}
