@@ -343,18 +343,18 @@ records! {
     /// pages are left full behind it.
     100 Activity "activity" "activities" {
         1 activity_type: one(ActivityType), required;
-        2 date: date, required;
-        3 effort: effort;
-        4 owner: one(User), required;
         5 account: one(Account);
         6 project: one(Project);
-        7 use_cases: many(UseCase);
+        2 date: date, required;
+        3 effort: effort;
         9 summary: text, erasable;
-        10 details: long, erasable;
-        11 participants: words, erasable;
+        7 use_cases: many(UseCase);
         12 next_step: text, erasable;
         13 next_due: date;
+        11 participants: words, erasable;
+        10 details: long, erasable;
         14 outcome: text, erasable;
+        4 owner: one(User), required;
         15 empty_effort_ack: flag, system;
         16 source: choice("import" "note" "calendar" "migration" "sample"), system;
     }
@@ -371,21 +371,21 @@ records! {
         1 outcome: choice("win" "loss"), required, group(1);
         2 account: one(Account);
         3 project: one(Project);
-        4 date: date, required, group(1);
         5 amount: money;
+        4 date: date, required, group(1);
+        8 reason: one(Reason), group(1);
+        18 opportunity: text;
+        17 opportunity_id: text;
         6 products: words;
         7 competitor: text;
-        8 reason: one(Reason), group(1);
         9 lessons: long, erasable;
+        13 story: text;
         10 owner: one(User);
         11 month: month, system, group(1);
         12 featured: flag, system;
-        13 story: text;
         14 source: text, system;
         15 batch: one(Batch), system;
         16 row: int, system;
-        17 opportunity_id: text;
-        18 opportunity: text;
         19 account_raw: text, system;
         20 owner_raw: text, system, erasable;
         21 linked: one(Win), system;

@@ -285,8 +285,9 @@ fn month_of_wins(
     let last = month.last().min(today);
     for n in 0..wins + losses {
         let won = n < wins;
-        let place = random.below(world.accounts.len());
-        let (account, project) = world.accounts[if months_ago == 0 { n } else { place }];
+        let drawn = random.below(world.accounts.len());
+        let place = if months_ago == 0 { n } else { drawn };
+        let (account, project) = world.accounts[place];
         let day = Days::new(random.below(last.day() as usize) as u64);
         let reason = if won {
             ["proof of concept", "product fit"][n % 2]

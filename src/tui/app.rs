@@ -227,6 +227,9 @@ impl App {
                 self.clear_pending();
                 if lone {
                     self.text_key(key, effects);
+                } else if key.code != crate::tui::keys::Code::Esc {
+                    // A sequence that leads nowhere: its last key counts by itself.
+                    self.key(key, effects);
                 }
             }
         }
@@ -637,7 +640,13 @@ impl App {
         self.size = (width, height);
         let mut effects = Vec::new();
         let body = self.body(Rect { x: 0, y: 0, width, height });
-        self.with_cx(&mut effects, |panes, cx| panes.layout(body, cx));
+        let below = match self.layers.last() {
+            Some(Layer::Quick(quick)) => quick.height(),
+            Some(Layer::Prompt(_)) => 1,
+            _ => 0,
+        };
+        let above = part(body, 0, 0, body.width, body.height.saturating_sub(below));
+        self.with_cx(&mut effects, |panes, cx| panes.layout(above, cx));
         for layer in &mut self.layers {
             match layer {
                 Layer::Form(form) => form.layout(body),

@@ -105,7 +105,7 @@ pub struct Form {
 /// Suggestions shown under a field.
 const SUGGESTIONS: usize = 5;
 /// Cells of the labels' column.
-const LABELS: u16 = 15;
+const LABELS: u16 = 18;
 /// Lines of a field that takes several.
 const LONG_LINES: u16 = 3;
 

@@ -265,7 +265,7 @@ impl Activities {
             cx,
             ["date", "type", "account / project", "effort", "use cases", "summary"].map(str::to_owned),
         );
-        put(buf, area, 0, 3, &head, cx.style("text.muted"));
+        put(buf, area, 0, 3, &cx.fit(&head, usize::from(area.width)), cx.style("text.muted"));
         if self.items.is_empty() {
             self.draw_empty(part(area, 0, 5, area.width, 4), buf, cx);
         }

@@ -178,7 +178,14 @@ impl Wins {
         rule(buf, area, 4, "", "", cx);
         let columns = Columns::new(area.width);
         let head = ["date", "", "account", "opportunity", "amount", "owner", "source"].map(str::to_owned);
-        put(buf, area, 0, 4, &columns.row(cx, head), cx.style("text.muted"));
+        put(
+            buf,
+            area,
+            0,
+            4,
+            &cx.fit(&columns.row(cx, head), usize::from(area.width)),
+            cx.style("text.muted"),
+        );
         if self.items.is_empty() {
             put(
                 buf,
