@@ -25,6 +25,9 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
     match (noun, matches.subcommand()) {
         ("demo", _) => demo(context, matches),
         ("dev", Some(("fill", matches))) => fill(context, matches),
+        ("dev", Some(("hold", _))) => super::torture::hold(context),
+        ("dev", Some(("write", matches))) => super::torture::write(context, matches),
+        ("dev", Some(("torture", matches))) => super::torture::run(context, matches),
         ("dev", Some(("bench", matches))) => super::bench::run(context, matches),
         ("config", Some(("show", matches))) => show_config(context, matches),
         ("keys", _) => show_keys(context),

@@ -48,7 +48,7 @@ pub fn command() -> Command {
                         .required(true)
                         .num_args(1..)
                         .value_name("LINE")
-                        .allow_hyphen_values(true),
+                        .allow_negative_numbers(true),
                 )
                 .arg(flag("allow-empty-effort", "Enablement may have no effort"))
                 .arg(flag("dry-run", "Show how the line is read, save nothing")),
@@ -79,6 +79,16 @@ pub fn command() -> Command {
         .subcommand(Command::new("config").about("Settings").subcommand_required(true).subcommand(
             Command::new("show").about("All settings").arg(flag("origin", "And where each comes from")),
         ))
+        .subcommand(Command::new("keys").about("The keys of the interface, as they are in force"))
+        .subcommand(
+            Command::new("theme")
+                .about("Colours of the interface")
+                .subcommand_required(true)
+                .subcommand(Command::new("list").about("All themes"))
+                .subcommand(
+                    Command::new("show").about("The styles of one").arg(Arg::new("name").value_name("NAME")),
+                ),
+        )
         .subcommand(
             Command::new("completions")
                 .about("Completions for a shell")
@@ -369,6 +379,18 @@ fn dev() -> Command {
                 .about("Fill the current store with many activities, fast")
                 .arg(number("activities", "1000000", "How many").long("activities"))
                 .arg(number("seed", "1", "Another filling for another number")),
+        )
+        .subcommand(Command::new("hold").about("Hold the store as host until standard input ends"))
+        .subcommand(
+            Command::new("write")
+                .about("Log activities one by one, printing each when it is durable")
+                .arg(number("count", "1000", "How many"))
+                .arg(text("tag", "TEXT", "What their summaries begin with").default_value("w")),
+        )
+        .subcommand(
+            Command::new("torture")
+                .about("Kill writers and hosts with SIGKILL; count what was lost or doubled")
+                .arg(number("kills", "200", "How many on each path")),
         )
         .subcommand(
             Command::new("bench")

@@ -8,6 +8,7 @@ mod bench;
 mod drafts;
 mod output;
 mod record;
+mod torture;
 mod wins;
 
 use crate::changes::Via;

@@ -75,16 +75,16 @@ fn activity(activity: &Activity, facts: &Facts, problems: &mut Vec<Problem>) {
         ));
     }
     match activity.effort {
-        None if activity.activity_type.is_some() && !activity.empty_effort_ack => {
-            problems.push(if facts.effort_may_be_empty {
-                Problem::warning("effort", "ACT-02", "Enablement without days or hours: save anyway?")
-                    .fix("Give --hours or --days, or confirm with --allow-empty-effort")
-            } else {
-                Problem::error("effort", "ACT-03", "The effort is missing")
-                    .fix("Give --hours or --days, such as --hours 3")
-            });
-        }
-        Some(minutes) if minutes < 1 || minutes > 31 * 24 * 60 => {
+        None if activity.activity_type.is_none() => {} // the missing type is told already
+        None if !facts.effort_may_be_empty => problems.push(
+            Problem::error("effort", "ACT-03", "The effort is missing")
+                .fix("Give --hours or --days, such as --hours 3"),
+        ),
+        None if !activity.empty_effort_ack => problems.push(
+            Problem::warning("effort", "ACT-02", "Enablement without days or hours: save anyway?")
+                .fix("Give --hours or --days, or confirm with --allow-empty-effort"),
+        ),
+        Some(minutes) if !(1..=31 * 24 * 60).contains(&minutes) => {
             problems.push(Problem::error(
                 "effort",
                 "ACT-04",
@@ -142,6 +142,7 @@ mod tests {
             (false, None, false, Some("ACT-03")),
             (true, None, false, Some("ACT-02")),
             (true, None, true, None),
+            (false, None, true, Some("ACT-03")),
             (false, Some(60), false, None),
             (true, Some(60), false, None),
             (true, Some(0), false, Some("ACT-04")),

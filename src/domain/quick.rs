@@ -59,6 +59,32 @@ pub struct QuickLine {
     pub unknown: Vec<String>,
 }
 
+impl QuickLine {
+    /// This line laid over an earlier one: what it says replaces what that said.
+    pub fn over(self, earlier: QuickLine) -> QuickLine {
+        fn first<T>(mine: Vec<T>, other: Vec<T>) -> Vec<T> {
+            if mine.is_empty() { other } else { mine }
+        }
+        let next = !self.next_step.is_empty();
+        QuickLine {
+            activity_type: self.activity_type.or(earlier.activity_type),
+            project: if self.account.is_some() { self.project } else { self.project.or(earlier.project) },
+            account: self.account.or(earlier.account),
+            effort: self.effort.or(earlier.effort),
+            dates: first(self.dates, earlier.dates),
+            use_cases: first(self.use_cases, earlier.use_cases),
+            participants: first(self.participants, earlier.participants),
+            next_due: if next { self.next_due } else { earlier.next_due },
+            next_step: if next { self.next_step } else { earlier.next_step },
+            summary: if self.summary.is_empty() { earlier.summary } else { self.summary },
+            allow_future: self.allow_future,
+            repeat_last: false,
+            ambiguous: first(self.ambiguous, earlier.ambiguous),
+            unknown: first(self.unknown, earlier.unknown),
+        }
+    }
+}
+
 /// The longest range that one line may log.
 const MAX_DAYS: u64 = 31;
 /// Words that an account's name may have in the line.

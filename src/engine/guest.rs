@@ -9,9 +9,9 @@ use crate::services::Caller;
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ pub struct Guest {
     answers: Answers,
     alive: Arc<AtomicBool>,
     next: AtomicU64,
+    /// Frames heard so far: a host that is asked and says nothing more is silent.
+    heard: Arc<AtomicU64>,
+    socket: PathBuf,
+    patience: Duration,
 }
 
 impl Guest {
@@ -52,11 +56,15 @@ impl Guest {
             answers: Answers::default(),
             alive: Arc::new(AtomicBool::new(true)),
             next: AtomicU64::new(1),
+            heard: Arc::default(),
+            socket: socket.to_owned(),
+            patience: hello,
         };
         let (answers, alive, events) = (guest.answers.clone(), guest.alive.clone(), events.clone());
+        let heard = guest.heard.clone();
         std::thread::Builder::new()
             .name("pams-guest".into())
-            .spawn(move || listen(input, &answers, &alive, &events))
+            .spawn(move || listen(input, &answers, &alive, &events, &heard))
             .map_err(cannot)?;
         Ok(Some(guest))
     }
@@ -82,7 +90,24 @@ impl Guest {
             self.alive.store(false, Ordering::Release);
             return Err(gone());
         }
-        answered.recv().unwrap_or_else(|_| Err(gone()))
+        // A long command is fine as long as the host says it is there.
+        let mut asked = None;
+        loop {
+            match answered.recv_timeout(self.patience) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let heard = self.heard.load(Ordering::Acquire);
+                    if asked == Some(heard) {
+                        self.answers.lock().unwrap_or_else(|e| e.into_inner()).remove(&id);
+                        return Err(super::silent(Path::new("the one of this profile"), &self.socket));
+                    }
+                    asked = Some(heard);
+                    let mut output = self.output.lock().unwrap_or_else(|e| e.into_inner());
+                    let _ = wire::write(&mut *output, &ToHost::Ping);
+                }
+            }
+        }
     }
 }
 
@@ -93,20 +118,21 @@ impl Drop for Guest {
     }
 }
 
-fn listen(mut input: UnixStream, answers: &Answers, alive: &AtomicBool, events: &Events) {
+fn listen(mut input: UnixStream, answers: &Answers, alive: &AtomicBool, events: &Events, heard: &AtomicU64) {
     let give = |id: u64, answer: Outcome<Vec<u8>>| {
         if let Some(waiting) = answers.lock().unwrap_or_else(|e| e.into_inner()).remove(&id) {
             let _ = waiting.send(answer);
         }
     };
     while let Ok(frame) = wire::read::<ToGuest>(&mut input) {
+        heard.fetch_add(1, Ordering::AcqRel);
         match frame {
             ToGuest::Reply { id, body } => give(id, Ok(body.0)),
             // What the host could not finish because it closes is asked again elsewhere.
             ToGuest::Failed { id, failure } if failure.kind == FailureKind::Offline => give(id, Err(gone())),
             ToGuest::Failed { id, failure } => give(id, Err(failure)),
             ToGuest::Changed(changed) => events.publish(&changed),
-            ToGuest::Welcome { .. } | ToGuest::Refused(_) => {}
+            ToGuest::Welcome { .. } | ToGuest::Refused(_) | ToGuest::Pong => {}
             ToGuest::Leaving => break,
         }
     }

@@ -9,7 +9,8 @@ use crate::services::{Caller, ReadCx, WriteCx};
 use crate::store::{Batch, Commit, Reads, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
@@ -57,6 +58,9 @@ pub struct Host {
 /// What writer and readers share. The store is away while it is reopened.
 struct Shared {
     store: RwLock<Option<Arc<Store>>>,
+    /// Where it is opened again after a failed commit.
+    path: Option<PathBuf>,
+    closed: AtomicBool,
     events: Events,
 }
 
@@ -70,7 +74,9 @@ struct Waiting {
 
 impl Host {
     pub fn new(store: Store, events: Events) -> Outcome<Host> {
-        let shared = Arc::new(Shared { store: RwLock::new(Some(Arc::new(store))), events });
+        let path = store.path().map(Path::to_owned);
+        let store = RwLock::new(Some(Arc::new(store)));
+        let shared = Arc::new(Shared { store, path, closed: AtomicBool::new(false), events });
         let (waiting, queue) = sync_channel(MAX_WAITING);
         let writer = std::thread::Builder::new()
             .name("pams-writer".into())
@@ -106,7 +112,7 @@ impl Host {
         if let Some(writer) = self.writer.lock().unwrap_or_else(|e| e.into_inner()).take() {
             let _ = writer.join();
         }
-        drop(self.shared.take_store());
+        self.shared.close();
     }
 
     /// Answers one request. No panic leaves it.
@@ -137,30 +143,43 @@ impl Host {
 }
 
 impl Shared {
+    /// The store; one that could not be opened again is tried anew.
     fn store(&self) -> Option<Arc<Store>> {
-        self.store.read().unwrap_or_else(|e| e.into_inner()).clone()
+        let store = self.store.read().unwrap_or_else(|e| e.into_inner()).clone();
+        if store.is_some() || self.closed.load(Ordering::Acquire) {
+            return store;
+        }
+        let mut slot = self.store.write().unwrap_or_else(|e| e.into_inner());
+        if slot.is_none() {
+            *slot = self.path.as_deref().and_then(|path| Store::open(path).ok()).map(Arc::new);
+        }
+        slot.clone()
     }
 
-    /// Takes the store away from readers and waits until the last one is done.
-    fn take_store(&self) -> Option<Store> {
-        let mut store = self.store.write().unwrap_or_else(|e| e.into_inner()).take()?;
-        loop {
-            match Arc::try_unwrap(store) {
-                Ok(store) => return Some(store),
-                Err(shared) => store = shared,
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    /// Closes the file for good, once the last reader is done.
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let store = self.store.write().unwrap_or_else(|e| e.into_inner()).take();
+        drop(store.and_then(alone));
     }
 
     /// redb refuses writes after a failed commit until the file is opened again.
+    /// Readers wait meanwhile.
     fn reopen(&self) {
-        let Some(old) = self.take_store() else { return };
-        let path = old.path().to_owned();
-        drop(old);
-        if let Ok(store) = Store::open(&path) {
-            *self.store.write().unwrap_or_else(|e| e.into_inner()) = Some(Arc::new(store));
+        let mut slot = self.store.write().unwrap_or_else(|e| e.into_inner());
+        drop(slot.take().and_then(alone));
+        *slot = self.path.as_deref().and_then(|path| Store::open(path).ok()).map(Arc::new);
+    }
+}
+
+/// Waits until nobody else looks at the store; views are short.
+fn alone(mut store: Arc<Store>) -> Option<Store> {
+    loop {
+        match Arc::try_unwrap(store) {
+            Ok(store) => return Some(store),
+            Err(shared) => store = shared,
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -255,14 +274,25 @@ fn settle_failed_commit(
 ) {
     let failure = Failure::from(error);
     shared.reopen();
-    let view = shared.store().and_then(|store| store.view().ok());
+    let view = shared.store().map(|store| store.view());
     for (waiting, answer) in group.iter().zip(answers) {
         if matches!(answer, Some(Err(_))) {
             continue;
         }
-        let landed = view.as_ref().and_then(|v| v.done(waiting.caller.txn).ok().flatten());
-        *answer = Some(landed.ok_or_else(|| failure.clone()));
+        *answer = Some(match &view {
+            Some(Ok(view)) => match view.done(waiting.caller.txn) {
+                Ok(Some(done)) => Ok(done),
+                Ok(None) => Err(failure.clone()),
+                Err(error) => Err(unknown(&Failure::from(error))),
+            },
+            _ => Err(unknown(&failure)),
+        });
     }
+}
+
+fn unknown(failure: &Failure) -> Failure {
+    Failure::internal(format!("{}; whether the last change was saved is not known", failure.message))
+        .hint("Look before you repeat it: `pams recent` lists what was saved")
 }
 
 /// One command: what was done before under this transaction id is not done again.
@@ -277,5 +307,6 @@ fn run(batch: &mut Batch, waiting: &Waiting) -> Outcome<Vec<u8>> {
     let seq = cx.finish()?;
     let receipt = wire::receipt(txn, seq, &reply)?;
     batch.set_done(txn, &receipt)?;
+    batch.end_command()?;
     Ok(receipt)
 }

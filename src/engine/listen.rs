@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
@@ -21,6 +22,10 @@ const MAX_REQUESTS: usize = 16;
 const THREADS: usize = 4;
 /// Events a slow guest may lag behind before it is told "many".
 const MAX_EVENTS: usize = 64;
+/// How long a guest may take to greet, and all of them to hear that we leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Rest after a connection could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Frames that may wait for a slow guest.
 const MAX_FRAMES: usize = 32;
 
@@ -48,6 +53,7 @@ impl Listener {
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
+            .enable_time()
             .max_blocking_threads(THREADS)
             .build()
             .map_err(failed)?;
@@ -94,7 +100,12 @@ async fn accept(
         tokio::select! {
             _ = stopped.changed() => break,
             Some(_) = guests.join_next() => {}
-            Ok((stream, _)) = listener.accept() => {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else {
+                    // No descriptors left, say: others may close some.
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                };
                 let place = places.clone().try_acquire_owned().ok();
                 let (host, events, stopped) = (host.clone(), tell.subscribe(), stopped.clone());
                 guests.spawn(async move {
@@ -106,8 +117,10 @@ async fn accept(
         }
     }
     drop(listener);
-    // Each guest is told that we leave; none is waited for longer than its farewell.
-    while guests.join_next().await.is_some() {}
+    // Each guest is told that we leave; one that stands still is not waited for.
+    let farewell = async { while guests.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    guests.abort_all();
 }
 
 async fn serve(
@@ -117,7 +130,8 @@ async fn serve(
     mut stopped: watch::Receiver<bool>,
     full: bool,
 ) -> std::io::Result<()> {
-    if let Err(failure) = greet(&mut stream, full).await? {
+    let greeting = tokio::time::timeout(FAREWELL, greet(&mut stream, full));
+    if let Err(failure) = greeting.await.map_err(|_| std::io::ErrorKind::TimedOut)?? {
         return send(&mut stream, &ToGuest::Refused(failure)).await;
     }
     let (mut input, mut output) = stream.into_split();
@@ -126,7 +140,12 @@ async fn serve(
     // Reading is a task of its own: a frame must not be cut in two by another event.
     let reading = tokio::spawn(async move {
         while let Ok(request) = receive::<ToHost>(&mut input).await {
-            let ToHost::Request { id, name, body, caller } = request else { break };
+            let ToHost::Request { id, name, body, caller } = request else {
+                if matches!(request, ToHost::Ping) && frames.send(ToGuest::Pong).await.is_ok() {
+                    continue;
+                }
+                break;
+            };
             let (Some(host), Ok(slot)) = (host.upgrade(), slots.clone().acquire_owned().await) else { break };
             let frames = frames.clone();
             tokio::task::spawn_blocking(move || {

@@ -18,7 +18,7 @@ use crate::services::{Caller, Command, Query, Receipt, new_id};
 use crate::store::{Store, StoreError};
 use guest::Guest;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 /// How long a process tries to become guest or host.
@@ -45,8 +45,9 @@ pub struct Engine {
     clock: Clock,
     read_only: bool,
     role: RwLock<Role>,
-    /// One process at a time looks for a new role.
-    joining: Mutex<()>,
+    /// One thread at a time looks for a new role; true while we have left on purpose.
+    joining: Mutex<bool>,
+    resumed: Condvar,
     events: host::Events,
 }
 
@@ -66,7 +67,8 @@ impl Engine {
             clock,
             read_only,
             role: RwLock::new(Role::Away),
-            joining: Mutex::new(()),
+            joining: Mutex::new(false),
+            resumed: Condvar::new(),
             events: host::Events::default(),
         };
         engine.rejoin()?;
@@ -79,7 +81,16 @@ impl Engine {
         let host = Arc::new(Host::new(store, events.clone())?);
         let places = Places { store: PathBuf::new(), socket: PathBuf::new() };
         let role = RwLock::new(Role::Host(host));
-        Ok(Engine { places, via, clock, read_only: false, role, joining: Mutex::new(()), events })
+        Ok(Engine {
+            places,
+            via,
+            clock,
+            read_only: false,
+            role,
+            joining: Mutex::new(false),
+            resumed: Condvar::new(),
+            events,
+        })
     }
 
     pub fn ask<Q: Query>(&self, query: &Q) -> Outcome<Q::Reply> {
@@ -115,8 +126,10 @@ impl Engine {
         (self.clock)()
     }
 
-    /// Hands the store over: guests go on without us. `resume` comes back.
+    /// Hands the store over: guests go on without us. Requests wait for `resume`.
     pub fn leave(&self) {
+        let mut left = self.joining.lock().unwrap_or_else(|e| e.into_inner());
+        *left = true;
         let role = std::mem::replace(&mut *self.role.write().unwrap_or_else(|e| e.into_inner()), Role::Away);
         if let Role::Host(host) = role {
             host.close();
@@ -124,7 +137,10 @@ impl Engine {
     }
 
     pub fn resume(&self) -> Outcome<()> {
-        self.rejoin()
+        *self.joining.lock().unwrap_or_else(|e| e.into_inner()) = false;
+        let joined = self.rejoin();
+        self.resumed.notify_all();
+        joined
     }
 
     fn caller(&self) -> Caller {
@@ -161,7 +177,8 @@ impl Engine {
 
     /// Finds a role again after the host went away; the first one in does it for all.
     fn rejoin(&self) -> Outcome<()> {
-        let _one = self.joining.lock().unwrap_or_else(|e| e.into_inner());
+        let left = self.joining.lock().unwrap_or_else(|e| e.into_inner());
+        let _one = self.resumed.wait_while(left, |left| *left).unwrap_or_else(|e| e.into_inner());
         match &*self.role.read().unwrap_or_else(|e| e.into_inner()) {
             Role::Guest(guest) if guest.is_alive() => return Ok(()),
             Role::Host(host) if !host.is_closed() => return Ok(()),

@@ -15,8 +15,19 @@ pub const MAX_FRAME: usize = (1 << 20) + (64 << 10);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToHost {
-    Hello { protocol: u32, version: String, pid: u32 },
-    Request { id: u64, name: String, body: Bytes, caller: Caller },
+    Hello {
+        protocol: u32,
+        version: String,
+        pid: u32,
+    },
+    Request {
+        id: u64,
+        name: String,
+        body: Bytes,
+        caller: Caller,
+    },
+    /// Are you there? Answered at once, whatever is under way.
+    Ping,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +46,7 @@ pub enum ToGuest {
         failure: Failure,
     },
     Changed(Changed),
+    Pong,
     /// The host closes: connect again.
     Leaving,
 }

@@ -9,7 +9,7 @@ use crate::domain::when::Month;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::input::Input;
 use crate::services::names::{self, Names};
-use crate::services::records::{self, MAX_LIMIT, Page, Save, Saved};
+use crate::services::records::{self, MAX_LIMIT, MAX_PAGE_BYTES, Page, Save, Saved};
 use crate::services::show::Shower;
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx};
 use crate::store::{IndexKey, Reads, StoreError};
@@ -78,9 +78,10 @@ impl Query for ListActivities {
         };
         let mut shower = Shower::new(cx.reads);
         let mut next = None;
+        let mut weight = 0;
         let mut items = Vec::with_capacity(rows.len().min(limit));
         for (place, (key, id, head)) in rows.iter().enumerate() {
-            if place == limit {
+            if place == limit || weight > MAX_PAGE_BYTES {
                 // The next page starts at this row, included.
                 next = Some(hex(key));
                 break;
@@ -89,6 +90,7 @@ impl Query for ListActivities {
             if let Some(minutes) = item.int("effort_minutes") {
                 item.values.insert("hours".into(), serde_json::json!(minutes as f64 / 60.0));
             }
+            weight += item.weight();
             items.push(item);
         }
         Ok(Page { items, next })
@@ -208,20 +210,23 @@ impl ListActivities {
         for seq in seqs {
             let Some(record) = reads.record(seq)? else { continue };
             let id = record.change.entity;
-            for (kind, entity, head) in crate::changes::merge::heads_after(heads.remove(&id), &record) {
+            for (kind, entity, head) in crate::changes::merge::heads_after(heads.get(&id).cloned(), &record) {
                 if kind == Kind::Activity {
                     heads.insert(entity, head);
                 }
             }
         }
-        let owner = self.owner(reads, settings)?;
+        let wanted = self.wanted(reads, settings)?;
         let (first, last) = self.bounds();
         let filter = self.filter.as_deref().map(Filter::new);
         let mut known = HashMap::new();
         let mut rows: Vec<Row> = Vec::new();
         for (id, head) in heads.into_iter().filter(|(_, h)| !h.deleted) {
             let Some(Value::Date(date)) = head.fields.get(&2) else { continue };
-            let mine = owner.is_none_or(|o| head.fields.get(&4) == Some(&Value::Id(o)));
+            let mine = wanted
+                .iter()
+                .zip([4u16, 5, 6])
+                .all(|(id, field)| id.is_none_or(|id| head.fields.get(&field) == Some(&Value::Id(id))));
             if (first..=last).contains(date)
                 && mine
                 && filter.as_ref().is_none_or(|f| f.matches(reads, &head.fields, &mut known))
@@ -282,7 +287,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    (text.len() % 2 == 0 && text.is_ascii())
+    (text.len().is_multiple_of(2) && text.is_ascii())
         .then(|| (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect())
         .flatten()
 }
@@ -456,16 +461,13 @@ impl Command for LogLine {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Logged> {
         let settings = cx.settings()?;
+        let parse = |line: &str| quick::parse(line, settings.today, settings.day_minutes, &Names(cx.reads()));
+        let mut quick = parse(&self.line);
         let mut line = self.line.clone();
-        let parse = |line: &str, cx: &WriteCx| {
-            quick::parse(line, settings.today, settings.day_minutes, &Names(cx.reads()))
-        };
-        let mut quick = parse(&line, cx);
         if quick.repeat_last {
             let last = cx.reads().local(LAST_LINE)?.map(|b| String::from_utf8_lossy(&b).into_owned());
-            let last = last.ok_or_else(|| Failure::invalid("There is no earlier line to repeat"))?;
-            line = format!("{last} {}", line.replacen('=', "", 1));
-            quick = parse(&line, cx);
+            line = last.ok_or_else(|| Failure::invalid("There is no earlier line to repeat"))?;
+            quick = quick.over(parse(&line));
         }
         refuse_unclear(&quick)?;
         let mut input = input_of(&quick);

@@ -1,10 +1,10 @@
 //! Drafts: changes that wait for a person. Conflicts and refusals come from the log;
 //! an unsaved form is kept when its person leaves it or the line drops.
 
-use crate::changes::{Cause, codec, hlc};
+use crate::changes::{Cause, Op, Verdict, codec, hlc};
 use crate::domain::schema::{Draft, Kind, Record};
 use crate::domain::value::Value;
-use crate::domain::{Failure, Id, Outcome};
+use crate::domain::{Failure, Fields, Id, Outcome};
 use crate::services::input::Input;
 use crate::services::records::{self, Page, Save, Saved};
 use crate::services::show::{Item, Shower};
@@ -207,6 +207,8 @@ pub struct Resolved {
     pub draft: Id,
     pub saved: Option<Saved>,
     pub changed: Vec<String>,
+    /// Somebody changed the same again: the new draft that waits.
+    pub draft_again: Option<Id>,
 }
 
 impl Command for ResolveDraft {
@@ -218,7 +220,7 @@ impl Command for ResolveDraft {
         let draft = Draft::from_fields(&records::live(cx.reads(), Kind::Draft, id)?.fields);
         let (kind, entity) = target(&draft).ok_or_else(|| Failure::internal("The draft has no target"))?;
         cx.set_cause(Cause::ResolveDraft, None);
-        let mut resolved = Resolved { draft: id, saved: None, changed: vec![] };
+        let mut resolved = Resolved { draft: id, saved: None, changed: vec![], draft_again: None };
         if draft.reason == "unsaved" {
             let mut input = form_of(&draft)?;
             input.extend(self.input.clone());
@@ -228,26 +230,7 @@ impl Command for ResolveDraft {
             let entity = entity.ok_or_else(|| Failure::internal("The draft has no target"))?;
             let conflicts = codec::decode_conflicts(&draft.detail).map_err(crate::store::StoreError::from)?;
             self.refuse_unknown(kind, &conflicts)?;
-            let head = cx.reads().head(kind, entity)?;
-            if head.is_some_and(|h| h.deleted) && self.choose != "theirs" {
-                cx.restore(kind, entity)?;
-            }
-            cx.update(kind, entity, |fields| {
-                for c in &conflicts {
-                    let name = kind.schema().field(c.field).map_or("", |f| f.name);
-                    let choice = self.choices.get(name).unwrap_or(&self.choose);
-                    let value = match choice.as_str() {
-                        "mine" => &c.mine,
-                        "base" => &c.base,
-                        _ => continue, // theirs is what the record holds
-                    };
-                    resolved.changed.push(name.to_owned());
-                    match value {
-                        Some(value) => fields.insert(c.field, value.clone()),
-                        None => fields.remove(&c.field),
-                    };
-                }
-            })?;
+            self.settle(cx, id, kind, entity, &conflicts, &mut resolved)?;
         }
         set_state(cx, id, "resolved")?;
         Ok(resolved)
@@ -255,6 +238,59 @@ impl Command for ResolveDraft {
 }
 
 impl ResolveDraft {
+    /// Writes the chosen sides. What somebody changed since the draft was made
+    /// conflicts again: nobody's value is written over unseen.
+    fn settle(
+        &self,
+        cx: &mut WriteCx,
+        draft: Id,
+        kind: Kind,
+        entity: Id,
+        conflicts: &[crate::changes::Conflict],
+        resolved: &mut Resolved,
+    ) -> Outcome<()> {
+        let head = cx.reads().head(kind, entity)?.unwrap_or_default();
+        let change = match cx.reads().seq_of(draft)? {
+            Some(seq) => cx.reads().record(seq)?,
+            None => None,
+        };
+        if change.is_some_and(|r| r.change.op == Op::Delete) {
+            if self.choose == "mine" && !head.deleted {
+                cx.delete(kind, entity, &head.fields)?;
+                resolved.changed.push("deleted".into());
+            }
+            return Ok(());
+        }
+        let (mut seen, mut wanted) = (head.fields.clone(), head.fields.clone());
+        let put = |fields: &mut Fields, field, value: &Option<Value>| match value {
+            Some(value) => drop(fields.insert(field, value.clone())),
+            None => drop(fields.remove(&field)),
+        };
+        for c in conflicts {
+            let name = kind.schema().field(c.field).map_or("", |f| f.name);
+            let choice = self.choices.get(name).unwrap_or(&self.choose);
+            let value = match choice.as_str() {
+                "mine" => &c.mine,
+                "base" => &c.base,
+                _ => continue, // theirs is what the record holds
+            };
+            if !head.deleted {
+                put(&mut seen, c.field, &c.theirs);
+            }
+            put(&mut wanted, c.field, value);
+            resolved.changed.push(name.to_owned());
+        }
+        if resolved.changed.is_empty() {
+            return Ok(());
+        }
+        if head.deleted {
+            cx.restore(kind, entity)?;
+        }
+        let record = cx.set(kind, entity, head.rev, &seen, &wanted)?;
+        resolved.draft_again = (record.verdict == Verdict::Drafted).then_some(record.change.change_id);
+        Ok(())
+    }
+
     fn refuse_unknown(&self, kind: Kind, conflicts: &[crate::changes::Conflict]) -> Outcome<()> {
         let good = |choice: &str| matches!(choice, "mine" | "theirs" | "base");
         let bad = self.choices.values().chain([&self.choose]).find(|c| !good(c));

@@ -40,14 +40,25 @@ pub fn find(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) -> Ou
                 true => IndexKey::new(number).text(text),
                 false => IndexKey::new(number).text_prefix(text),
             };
-            for id in reads.index_ids(prefix, MAX_CANDIDATES)? {
-                if let Some(fields) = reads.fields(kind, id)?
-                    && !is_archived(kind, &fields)
-                    && within.is_none_or(|account| in_account(kind, &fields, account))
-                    && found.iter().all(|(other, _)| *other != id)
-                {
-                    found.push((id, name_of(kind, &fields).unwrap_or_default().to_owned()));
+            let mut failed = None;
+            reads.index(&prefix, &prefix.clone().after(), false, &mut |id, _| {
+                match reads.fields(kind, id) {
+                    Ok(Some(fields)) => {
+                        let fits = !is_archived(kind, &fields)
+                            && within.is_none_or(|account| in_account(kind, &fields, account))
+                            && found.iter().all(|(other, _)| *other != id);
+                        if fits {
+                            found.push((id, name_of(kind, &fields).unwrap_or_default().to_owned()));
+                        }
+                    }
+                    Ok(None) => {}
+                    Err(error) => failed = Some(error),
                 }
+                let go_on = found.len() < MAX_CANDIDATES && failed.is_none();
+                if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            if let Some(error) = failed {
+                return Err(error.into());
             }
         }
         if !found.is_empty() {

@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+/// A page ends behind the row that makes it larger than this.
+pub const MAX_PAGE_BYTES: usize = 512 << 10;
+/// Longest value shown in a history.
+const MAX_HISTORY_TEXT: usize = 400;
 /// Rows of a list reply at the most.
 pub const MAX_LIMIT: usize = 1_000;
 
@@ -210,7 +214,14 @@ pub fn live(reads: &dyn Reads, kind: Kind, id: Id) -> Outcome<Head> {
 
 /// The fields of a record as they were at a rev.
 pub fn fields_at(reads: &dyn Reads, kind: Kind, id: Id, rev: u64) -> Outcome<Fields> {
-    let mut head = None;
+    // A conflict's draft begins in the record whose change it holds.
+    let mut head = match reads.seq_of(id)? {
+        Some(seq) if kind == Kind::Draft => reads.record(seq)?.and_then(|record| {
+            let after = crate::changes::merge::heads_after(None, &record);
+            after.into_iter().find(|(k, ..)| *k == Kind::Draft).map(|(_, _, h)| h)
+        }),
+        _ => None,
+    };
     for seq in reads.history(kind, id)?.into_iter().take_while(|seq| *seq <= rev) {
         if let Some(record) = reads.record(seq)? {
             let after = crate::changes::merge::heads_after(head.clone(), &record);
@@ -322,10 +333,17 @@ impl Query for List {
         if let Some(error) = failed {
             return Err(crate::store::StoreError::from(error).into());
         }
-        let next = (found.len() > limit).then(|| found.pop()).flatten().map(|(id, _)| id.to_string());
         let mut shower = Shower::new(cx.reads);
-        let items =
-            found.iter().map(|(id, head)| shower.item(self.kind, *id, head)).collect::<Outcome<_>>()?;
+        let (mut items, mut weight, mut next) = (Vec::new(), 0, None);
+        for (id, head) in &found {
+            if items.len() == limit || weight > MAX_PAGE_BYTES {
+                next = Some(id.to_string());
+                break;
+            }
+            let item = shower.item(self.kind, *id, head)?;
+            weight += item.weight();
+            items.push(item);
+        }
         Ok(Page { items, next })
     }
 }
@@ -368,7 +386,8 @@ fn archived_named(reads: &dyn Reads, kind: Kind, which: &str) -> Outcome<Id> {
     reads.heads(kind, Id::default(), &mut |id, bytes| {
         if let Ok(head) = codec::decode_head(bytes)
             && !head.deleted
-            && name_of(kind, &head.fields).is_some_and(|n| text::fold(n) == text::fold(which))
+            && names::is_archived(kind, &head.fields)
+            && name_of(kind, &head.fields).is_some_and(|n| text::fold(n).starts_with(&text::fold(which)))
         {
             found = Some(id);
         }
@@ -411,12 +430,11 @@ fn count(kind: Kind, n: usize) -> String {
     format!("{n} {}", if n == 1 { kind.name() } else { kind.schema().plural })
 }
 
-/// Records that refer to one of `targets`: kind → (id, the fields that do).
-fn references(
-    reads: &dyn Reads,
-    kind: Kind,
-    targets: &[Id],
-) -> Outcome<BTreeMap<Kind, Vec<(Id, Vec<FieldId>)>>> {
+/// kind → (record, the fields of it that refer)
+type References = BTreeMap<Kind, Vec<(Id, Vec<FieldId>)>>;
+
+/// Records that refer to one of `targets`.
+fn references(reads: &dyn Reads, kind: Kind, targets: &[Id]) -> Outcome<References> {
     let mut uses = BTreeMap::new();
     for other in Kind::ALL {
         let refers = |t: Type| matches!(t, Type::One(k) | Type::Many(k) if k == kind);
@@ -595,7 +613,8 @@ impl Query for History {
                 let field = self.kind.schema().field(f.field);
                 let name = field.map_or_else(|| format!("field {}", f.field), |f| f.label());
                 let (old, new) = (shower.line(field, f.old.as_ref())?, shower.line(field, f.new.as_ref())?);
-                fields.push((name, old, new));
+                let short = |text: String| text.chars().take(MAX_HISTORY_TEXT).collect::<String>();
+                fields.push((name, short(old), short(new)));
             }
             rows.push(HistoryRow {
                 seq,

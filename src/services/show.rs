@@ -39,6 +39,13 @@ impl Item {
         self.values.get(name).and_then(Json::as_i64)
     }
 
+    /// About how many bytes it takes in a reply.
+    pub fn weight(&self) -> usize {
+        let texts =
+            self.values.iter().map(|(name, value)| name.len() + value.as_str().map_or(32, str::len) + 8);
+        texts.sum::<usize>() + 64
+    }
+
     pub fn flag(&self, name: &str) -> bool {
         self.values.get(name).and_then(Json::as_bool).unwrap_or(false)
     }

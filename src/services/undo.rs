@@ -93,7 +93,8 @@ fn last(reads: &dyn Reads, me: Id, redo: bool) -> Outcome<Option<Id>> {
             true => stands && is_undo,
             false => stands && !is_undo,
         };
-        if hit {
+        // A save that changed nothing is no step back.
+        if hit && had_effect(reads, txn) {
             // A redo is undone through what it restored: its own transaction.
             found = Some(txn);
             return ControlFlow::Break(());
@@ -106,6 +107,17 @@ fn last(reads: &dyn Reads, me: Id, redo: bool) -> Outcome<Option<Id>> {
         Some(error) => Err(crate::store::StoreError::from(error).into()),
         None => Ok(found),
     }
+}
+
+fn had_effect(reads: &dyn Reads, txn: Id) -> bool {
+    let rows = reads.txn_rows(txn).unwrap_or_default();
+    let mut seqs = rows.iter().flat_map(|r| r.first_seq..r.first_seq + r.count);
+    seqs.any(|seq| reads.record(seq).ok().flatten().is_some_and(|r| is_effective(&r)))
+}
+
+fn is_effective(record: &Ordered) -> bool {
+    matches!(record.verdict, Verdict::Applied | Verdict::Merged)
+        || record.verdict == Verdict::Drafted && !record.effect().is_empty()
 }
 
 fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
@@ -139,9 +151,7 @@ fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
 fn invert(cx: &mut WriteCx, record: &Ordered) -> Outcome<Option<Ordered>> {
     let change = &record.change;
     let (kind, id) = (change.kind, change.entity);
-    let effective = matches!(record.verdict, Verdict::Applied | Verdict::Merged)
-        || record.verdict == Verdict::Drafted && !record.effect().is_empty();
-    if !effective {
+    if !is_effective(record) {
         return Ok(None);
     }
     Ok(match change.op {

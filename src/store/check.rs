@@ -1,7 +1,7 @@
 //! `pams db check`: everything that is a view of the log is compared with the log.
 
 use super::reads::{Reads, latest_key};
-use super::write::latest_rows;
+use super::write::{latest_rows, origin_row};
 use super::{Stored, View, keys};
 use crate::changes::codec;
 use crate::changes::merge::heads_after;
@@ -47,6 +47,7 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
     })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[0; 32]);
+    let mut last_link = (0, [0; 32]);
     let mut latest: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let mut ends: HashMap<u64, [u8; 32]> = HashMap::new();
     let mut seen_txns: HashSet<Id> = HashSet::new();
@@ -55,7 +56,7 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
         if *seq != place as u64 + 1 {
             report.wrong.push(format!("change {seq} stands at place {}", place + 1));
         }
-        let (mut record, _, commitment) = codec::decode_header(*seq, header)?;
+        let (mut record, origin, commitment) = codec::decode_header(*seq, header)?;
         match view.payload(*seq)? {
             Some(payload) => {
                 if <[u8; 32]>::from(blake3::hash(&payload)) != commitment {
@@ -76,6 +77,10 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
                 ends.insert(row.first_seq + row.count - 1, row.chain);
             }
         }
+        match view.origin(origin)? {
+            Some((device, actor, via)) => drop(hasher.update(&origin_row(device, actor, via))),
+            None => report.wrong.push(format!("the origin of change {seq} is missing")),
+        }
         hasher.update(header);
         if let Some(expected) = ends.get(seq) {
             let chain: [u8; 32] = hasher.finalize().into();
@@ -84,8 +89,15 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
             }
             hasher = blake3::Hasher::new();
             hasher.update(expected);
+            last_link = (*seq, *expected);
         }
         apply(&record, &mut heads, &mut latest);
+    }
+    if last_link.0 != report.changes {
+        report.wrong.push(format!("the log ends at {}, its hash chain at {}", report.changes, last_link.0));
+    }
+    if report.changes > 0 && view.meta("chain")?.as_deref() != Some(last_link.1.as_slice()) {
+        report.wrong.push("the hash chain does not end where the store says".to_owned());
     }
     for (key, value) in latest {
         let kind = Kind::from_number(key[0]);

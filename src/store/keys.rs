@@ -103,7 +103,9 @@ pub fn entries(index: &Index, fields: &Fields, entity: Id) -> Vec<Vec<u8>> {
         let Some(value) = fields.get(field) else { return vec![] };
         keys = keys.into_iter().flat_map(|key| extended(key, value)).collect();
     }
-    keys.into_iter().map(|key| key.id(entity).0).collect()
+    // Two words of a set may fold alike: one entry serves both.
+    let entries: std::collections::BTreeSet<Vec<u8>> = keys.into_iter().map(|key| key.id(entity).0).collect();
+    entries.into_iter().collect()
 }
 
 fn extended(key: IndexKey, value: &Value) -> Vec<IndexKey> {

@@ -30,6 +30,7 @@ const CACHE_BYTES: usize = 48 << 20;
 /// An open store. One process at a time holds it; redb's file lock sees to that.
 pub struct Store {
     db: Database,
+    /// Empty for a store on a backend of its own.
     path: PathBuf,
 }
 
@@ -67,7 +68,7 @@ impl Store {
 
     /// A store on any backend: memory for tests, a simulated disk for crash tests.
     pub fn with_backend(backend: impl StorageBackend) -> Stored<Store> {
-        let path = PathBuf::from("memory");
+        let path = PathBuf::new();
         let mut builder = Builder::new();
         builder.set_cache_size(4 << 20);
         let db = builder.create_with_backend(backend).map_err(|e| StoreError::open(&path, e))?;
@@ -93,8 +94,9 @@ impl Store {
         tables::format(&txn)
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The file, if the store is one.
+    pub fn path(&self) -> Option<&Path> {
+        Some(self.path.as_path()).filter(|p| !p.as_os_str().is_empty())
     }
 
     /// Looks at the store as it is now.

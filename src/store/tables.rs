@@ -13,7 +13,8 @@ macro_rules! tables {
             pub const $name: TableDefinition<$key, $value> = TableDefinition::new(stringify!($name));)*
         }
 
-        /// All tables, readable.
+        /// All tables, readable; a view has no use for each of them.
+        #[allow(dead_code)]
         pub struct ReadTables { $($(#[$doc])* pub $name: ReadOnlyTable<$key, $value>,)* }
 
         impl ReadTables {
@@ -58,6 +59,8 @@ tables! {
     latest: Bytes => Bytes;
     /// transaction → reply, so that a repeat answers the same
     done: &'static [u8; 16] => Bytes;
+    /// order of keeping → transaction, so that the oldest reply goes first
+    done_q: u64 => &'static [u8; 16];
     /// hash ‖ piece → bytes
     blob: &'static [u8; 36] => Bytes;
     /// batch ‖ row → staged row

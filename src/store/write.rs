@@ -19,8 +19,6 @@ use std::ops::Bound;
 const PIECE_BYTES: usize = 32_700;
 /// Replies kept for repeats; the oldest go first.
 const MAX_DONE: u64 = 4_096;
-/// Longest reply kept: receipts are small.
-const MAX_DONE_BYTES: usize = 64 << 10;
 
 /// Records remembered a kind for the event after the commit.
 const MAX_TOUCHED: usize = 1_000;
@@ -103,13 +101,21 @@ impl<'t> Batch<'t> {
     }
 
     pub(super) fn finish(&mut self) -> Stored<()> {
-        self.close_txn()?;
-        self.write_deferred()?;
+        self.end_command()?;
         self.tables.meta.insert("chain", self.chain.as_slice())?;
-        while self.tables.done.len()? > MAX_DONE {
-            self.tables.done.pop_first()?;
+        while self.tables.done_q.len()? > MAX_DONE {
+            let oldest = self.tables.done_q.pop_first()?.map(|(_, txn)| *txn.value());
+            if let Some(txn) = oldest {
+                self.tables.done.remove(&txn)?;
+            }
         }
         Ok(())
+    }
+
+    /// Nothing of one command reaches into the next of its group.
+    pub fn end_command(&mut self) -> Stored<()> {
+        self.close_txn()?;
+        self.write_deferred()
     }
 
     /// Ends the current user's transaction: its row in the log, and the chain over it.
@@ -136,10 +142,7 @@ impl<'t> Batch<'t> {
             return Ok(*number);
         }
         let number = self.origins.len() as u32;
-        let mut row = [0; 33];
-        row[..16].copy_from_slice(&device.0);
-        row[16..32].copy_from_slice(&actor.0);
-        row[32] = via as u8;
+        let row = origin_row(device, actor, via);
         self.tables.origin.insert(number, &row)?;
         self.origins.insert(key, number);
         Ok(number)
@@ -202,10 +205,10 @@ impl<'t> Batch<'t> {
 
     /// Keeps the reply of a transaction for a repeat of the request.
     pub fn set_done(&mut self, txn: Id, reply: &[u8]) -> Stored<()> {
-        if reply.len() <= MAX_DONE_BYTES {
-            self.dirty = true;
-            self.tables.done.insert(&txn.0, reply)?;
-        }
+        self.dirty = true;
+        self.tables.done.insert(&txn.0, reply)?;
+        let place = self.tables.done_q.last()?.map_or(0, |(n, _)| n.value() + 1);
+        self.tables.done_q.insert(place, &txn.0)?;
         Ok(())
     }
 
@@ -234,6 +237,15 @@ impl<'t> Batch<'t> {
         self.tables.stage.retain_in::<&[u8; 20], _>(&from..=&to, |_, _| false)?;
         Ok(())
     }
+}
+
+/// device ‖ actor ‖ via
+pub(super) fn origin_row(device: Id, actor: Id, via: Via) -> [u8; 33] {
+    let mut row = [0; 33];
+    row[..16].copy_from_slice(&device.0);
+    row[16..32].copy_from_slice(&actor.0);
+    row[32] = via as u8;
+    row
 }
 
 pub fn blob_key(hash: &[u8; 32], piece: u32) -> [u8; 36] {
@@ -306,6 +318,8 @@ impl Ledger for Batch<'_> {
             hasher.update(&chain);
             OpenTxn { txn: change.txn_id, first_seq: record.seq, hasher }
         });
+        // The header names its origin by number; the chain covers what that stands for.
+        open.hasher.update(&origin_row(change.device, change.actor, change.via));
         open.hasher.update(&header);
         self.tables.log_h.insert(record.seq, header.as_slice())?;
         self.tables.log_p.insert(record.seq, payload.as_slice())?;

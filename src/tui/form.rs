@@ -17,7 +17,7 @@ use tui_textarea::{CursorMove, Input as AreaInput, Key as AreaKey, TextArea};
 
 /// A text being edited, on one line or several.
 pub struct TextField {
-    area: TextArea<'static>,
+    area: Box<TextArea<'static>>,
     lines: bool,
 }
 
@@ -27,7 +27,7 @@ impl TextField {
             true => text.split('\n').map(str::to_owned).collect(),
             false => vec![text.replace('\n', " ")],
         };
-        let mut area = TextArea::new(content);
+        let mut area = Box::new(TextArea::new(content));
         area.move_cursor(CursorMove::Bottom);
         area.move_cursor(CursorMove::End);
         area.set_cursor_line_style(Style::default());
@@ -73,7 +73,7 @@ impl TextField {
         let mut shown = self.area.clone();
         shown.set_style(cx.style("field"));
         shown.set_cursor_style(if focus { cx.style("selection") } else { cx.style("field") });
-        shown.render(area, buf);
+        (&*shown).render(area, buf);
     }
 }
 

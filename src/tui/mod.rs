@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod command;
+mod draw;
 pub mod form;
 pub mod keys;
 pub mod list;

@@ -137,13 +137,24 @@ impl Quick {
             put(buf, area, 6, 2, &cx.cut(grammar, wide), cx.style("text.muted"));
             return;
         };
-        let echo = read.echo.join(" | ");
-        put(buf, area, 6, 2, &cx.cut(&echo, wide), cx.style("text"));
+        let mut parts = read.echo.clone();
         if read.quick.dates.is_empty() {
-            let date =
-                format!("{} ({})", crate::domain::when::show_day(read.default_date), read.default_source);
-            put(buf, area, 6, 3, &cx.cut(&date, wide), cx.style("text.muted"));
+            let date = crate::domain::when::show_day(read.default_date);
+            parts.push(format!("{date} ({})", read.default_source));
         }
+        // Two lines, broken between parts.
+        let (mut y, mut line) = (2, String::new());
+        for piece in parts {
+            if y == 2 && !line.is_empty() && line.chars().count() + piece.chars().count() + 3 > wide {
+                put(buf, area, 6, y, &cx.cut(&line, wide), cx.style("text"));
+                (y, line) = (3, String::new());
+            }
+            if !line.is_empty() {
+                line.push_str(" | ");
+            }
+            line.push_str(&piece);
+        }
+        put(buf, area, 6, y, &cx.cut(&line, wide), cx.style("text"));
     }
 }
 

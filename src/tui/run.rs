@@ -52,6 +52,8 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
         turn(&mut app, &mut screen, &engine, &rx, &work)
     })();
     terminal::leave();
+    // Its own way out would write to a terminal that is no longer ours.
+    std::mem::forget(screen);
     engine.leave();
     result.map_err(failed)
 }

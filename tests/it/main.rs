@@ -1,1 +1,10 @@
+//! The integration tests, one binary: the program as its users meet it.
 
+mod cli;
+mod crash;
+mod docs;
+mod processes;
+mod program;
+mod pty;
+mod screens;
+mod tidy;

@@ -60,7 +60,11 @@ impl Wins {
         self.months = data.months;
         self.month = data.callout.month;
         self.callout = data.callout;
+        let under = self.here().map(|i| i.id);
         self.items = data.page.items;
+        if let Some(place) = under.and_then(|id| self.items.iter().position(|i| i.id == id)) {
+            self.list.cursor = place;
+        }
         self.more = data.page.next.is_some();
         self.list.set_len(self.items.len());
     }

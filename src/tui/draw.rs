@@ -1,0 +1,162 @@
+//! How the shell looks: tabs above, the pane or what lies over it, three lines below.
+
+use crate::tui::app::{App, Layer};
+use crate::tui::command;
+use crate::tui::keys::Key;
+use crate::tui::panes::PaneId;
+use crate::tui::widgets::{DrawCx, part, put, put_line};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+/// Smallest terminal that is drawn in.
+const SMALLEST: (u16, u16) = (40, 12);
+
+impl App {
+    pub fn draw(&self, area: Rect, buf: &mut Buffer) {
+        let cx = DrawCx { theme: &self.theme, ascii: self.ascii };
+        if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+            let text = format!(
+                "PAMS needs {}x{} cells; this is {}x{}.",
+                SMALLEST.0, SMALLEST.1, area.width, area.height
+            );
+            for (y, line) in text.split("; ").enumerate() {
+                put(buf, area, 0, y as u16, line, cx.style("text"));
+            }
+            return;
+        }
+        self.draw_tabs(area, buf, &cx);
+        let body = self.body(area);
+        match self.layers.iter().rev().find(|l| !matches!(l, Layer::Confirm(_))) {
+            Some(Layer::Form(form)) => form.draw(body, buf, &cx),
+            Some(Layer::Help(help)) => help.draw(body, buf, &cx),
+            Some(Layer::Palette(palette)) => palette.draw(body, buf, &cx),
+            Some(Layer::Quick(quick)) => {
+                let lines = quick.height();
+                let above = part(body, 0, 0, body.width, body.height.saturating_sub(lines));
+                self.panes.draw(above, buf, &cx);
+                quick.draw(part(body, 0, above.height, body.width, lines), buf, &cx);
+            }
+            Some(Layer::Prompt(prompt)) => {
+                let above = part(body, 0, 0, body.width, body.height.saturating_sub(1));
+                self.panes.draw(above, buf, &cx);
+                prompt.draw(part(body, 0, above.height, body.width, 1), buf, &cx);
+            }
+            _ => self.panes.draw(body, buf, &cx),
+        }
+        self.draw_footer(part(area, 0, area.height - 3, area.width, 3), buf, &cx);
+    }
+
+    fn draw_tabs(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let mut x = 0;
+        let short = area.width < 60;
+        for pane in PaneId::ALL {
+            let open = pane == self.panes.current;
+            let count = self.panes.badge(pane);
+            let name = if short && !open { String::new() } else { pane.title().to_owned() };
+            let text = format!(" {} {}{} ", pane.digit(), name, count);
+            put(buf, area, x, 0, &text, cx.style(if open { "tab.open" } else { "tab" }));
+            x += text.width() as u16 + 1;
+        }
+        let name = format!("{} ", self.me.organisation);
+        let right = area.width.saturating_sub(name.width() as u16);
+        if right > x {
+            put(buf, area, right, 0, &name, cx.style("text.muted"));
+        }
+    }
+
+    fn draw_footer(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let scopes = self.scopes();
+        match self.layers.last() {
+            Some(Layer::Confirm(confirm)) => {
+                put(
+                    buf,
+                    area,
+                    1,
+                    0,
+                    &cx.cut(&confirm.text, usize::from(area.width) - 1),
+                    cx.style("status.warning"),
+                );
+            }
+            _ if self.which => self.draw_following(area, buf, &scopes, cx),
+            _ => self.draw_hints(area, buf, &scopes, cx),
+        }
+        let toast = &self.toast;
+        let style = cx.style(if toast.bad { "status.error" } else { "status" });
+        let undo = if toast.undo { "   u undo" } else { "" };
+        let text = cx.cut(&toast.text, usize::from(area.width).saturating_sub(undo.len() + 2));
+        put_line(buf, area, 1, &[(format!(" {text}"), style), (undo.into(), cx.style("text.muted"))]);
+        let mut words = vec![self.me.name.clone()];
+        words.push(if self.status.host { "local".into() } else { "local, guest".into() });
+        if self.status.read_only {
+            words.push("read-only".into());
+        }
+        if !self.status.saved_at.is_empty() {
+            words.push(format!("saved {}", self.status.saved_at));
+        }
+        let drafts = self.panes.drafts.count();
+        words.push(match drafts {
+            0 => "no drafts".into(),
+            1 => "1 draft".into(),
+            n => format!("{n} drafts"),
+        });
+        let line = words.join("   ");
+        put(buf, area, 1, 2, &cx.cut(&line, usize::from(area.width) - 2), cx.style("text.muted"));
+    }
+
+    /// As many hints as fit, the most useful first, always with help at the end.
+    fn draw_hints(&self, area: Rect, buf: &mut Buffer, scopes: &[&str], cx: &DrawCx) {
+        let ids: Vec<(&'static str, &'static str)> = match self.layers.last() {
+            Some(Layer::Form(_)) => {
+                vec![
+                    ("form.save", "save"),
+                    ("form.next", "next"),
+                    ("form.down", "choose"),
+                    ("form.leave", "leave"),
+                ]
+            }
+            Some(Layer::Quick(_)) => vec![
+                ("line.take", "save"),
+                ("line.as_form", "open as form"),
+                ("line.earlier", "earlier lines"),
+                ("line.leave", "leave"),
+            ],
+            Some(Layer::Prompt(_)) => vec![("line.take", "keep"), ("line.leave", "as before")],
+            Some(_) => vec![("overlay.take", "take"), ("overlay.down", "down"), ("overlay.close", "close")],
+            None => self.panes.hints(),
+        };
+        let help = if self.layers.is_empty() { vec![("app.help", "keys")] } else { vec![] };
+        let width = |(key, word): &(String, &str)| key.width() + word.width() + 4;
+        let keyed = |all: Vec<(&'static str, &'static str)>| -> Vec<(String, &'static str)> {
+            all.into_iter().filter_map(|(id, word)| Some((self.keys.keys_of(id, scopes)?, word))).collect()
+        };
+        let help = keyed(help);
+        let mut left = usize::from(area.width).saturating_sub(1 + help.iter().map(width).sum::<usize>());
+        let mut shown = Vec::new();
+        for hint in keyed(ids) {
+            if width(&hint) > left {
+                break;
+            }
+            left -= width(&hint);
+            shown.push(hint);
+        }
+        let mut pieces = vec![(" ".to_owned(), cx.style("text"))];
+        for (key, word) in shown.into_iter().chain(help) {
+            pieces.push((key, cx.style("key")));
+            pieces.push((format!(" {word}   "), cx.style("text")));
+        }
+        put_line(buf, area, 0, &pieces);
+    }
+
+    /// What can follow a half-typed sequence.
+    fn draw_following(&self, area: Rect, buf: &mut Buffer, scopes: &[&str], cx: &DrawCx) {
+        let typed: Vec<String> = self.pending.iter().map(Key::to_string).collect();
+        let mut pieces = vec![(format!(" {} then:  ", typed.join(" ")), cx.style("text.title"))];
+        for (keys, id) in self.keys.following(scopes, &self.pending) {
+            let title = command::find(id).map_or(id, |c| c.title);
+            pieces.push((keys, cx.style("key")));
+            pieces.push((format!(" {}   ", title.trim_start_matches("Go to ")), cx.style("text")));
+        }
+        put_line(buf, area, 0, &pieces);
+    }
+}

@@ -1,0 +1,357 @@
+//! The command line: what scripts rely on.
+
+use crate::program::{Pams, texts};
+use std::collections::BTreeSet;
+
+#[test]
+fn an_activity_lives_through_add_edit_undo_redo_delete() {
+    let pams = Pams::with_names();
+    let added = pams.json(&[
+        "activity",
+        "add",
+        "--type",
+        "demo",
+        "--account",
+        "acme",
+        "--project",
+        "platform",
+        "--date",
+        "2026-02-12",
+        "--hours",
+        "3",
+        "--summary",
+        "first talk",
+    ]);
+    let id = added["id"].as_str().unwrap();
+    assert_eq!((added["account"].as_str(), added["effort_minutes"].as_i64()), (Some("Acme Corp"), Some(180)));
+    pams.ok(&["activity", "edit", id, "--summary", "second talk", "--days", "0.5"]);
+    let shown = pams.json(&["activity", "show", &id[20..]]);
+    assert_eq!(
+        (shown["summary"].as_str(), shown["effort_minutes"].as_i64()),
+        (Some("second talk"), Some(240))
+    );
+    pams.ok(&["undo"]);
+    assert_eq!(pams.summaries(), ["first talk"]);
+    pams.ok(&["redo"]);
+    assert_eq!(pams.summaries(), ["second talk"]);
+    pams.ok(&["activity", "delete", id]);
+    assert!(pams.summaries().is_empty());
+    assert_eq!(pams.fails(4, &["activity", "show", id]).lines().count(), 2);
+    pams.ok(&["undo"]);
+    assert_eq!(pams.summaries(), ["second talk"]);
+    let history = pams.json(&["history", "activity", id]);
+    let what = texts(&history["items"], "what");
+    assert_eq!(what, ["restore", "delete", "set", "set", "set", "create"]);
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+}
+
+/// P-001: the date follows what was logged last, per project first, and survives.
+#[test]
+fn the_date_starts_where_logging_stopped() {
+    let pams = Pams::with_names();
+    pams.log("demo orbit 1h mon");
+    let second = pams.json(&["activity", "add", "--type", "demo", "--account", "orbit", "--hours", "1"]);
+    assert_eq!(second["date"], "2026-02-16");
+    pams.ok(&[
+        "activity",
+        "add",
+        "--type",
+        "demo",
+        "--project",
+        "platform",
+        "--hours",
+        "1",
+        "--date",
+        "2026-02-10",
+    ]);
+    let other = pams.json(&["activity", "add", "--type", "demo", "--account", "orbit", "--hours", "1"]);
+    assert_eq!(other["date"], "2026-02-10", "the last used date of the user");
+    pams.ok(&[
+        "activity",
+        "add",
+        "--type",
+        "demo",
+        "--account",
+        "orbit",
+        "--hours",
+        "1",
+        "--date",
+        "2026-02-18",
+    ]);
+    let project = pams.json(&["activity", "add", "--type", "demo", "--project", "platform", "--hours", "1"]);
+    assert_eq!(project["date"], "2026-02-10", "the last used date of the project");
+    assert!(pams.run(&["activity", "add", "--type", "demo", "--hours", "1"]).err.contains("last logged"));
+    let err = pams.fails(3, &["activity", "add", "--type", "demo", "--hours", "1", "--date", "2026-02-21"]);
+    assert!(err.contains("future"), "{err}");
+    pams.ok(&["activity", "add", "--type", "demo", "--hours", "1", "--date", "2026-02-21", "--allow-future"]);
+}
+
+/// P-003 on the command line.
+#[test]
+fn only_enablement_may_have_no_effort_and_only_when_said() {
+    let pams = Pams::with_names();
+    let err = pams.fails(3, &["activity", "add", "--type", "enablement"]);
+    assert!(err.contains("--allow-empty-effort"), "{err}");
+    pams.ok(&["activity", "add", "--type", "enablement", "--allow-empty-effort"]);
+    pams.fails(3, &["activity", "add", "--type", "demo", "--allow-empty-effort"]);
+}
+
+/// P-002, P-009: a total order, and the union of the pages is the whole.
+#[test]
+fn pages_are_the_list_without_gaps_or_repeats() {
+    let pams = Pams::with_names();
+    pams.ok(&["dev", "fill", "--activities", "700"]);
+    let whole = pams.json(&["activity", "list", "--owner", "all", "--limit", "1000"]);
+    let whole = texts(&whole["items"], "id");
+    assert_eq!(whole.iter().collect::<BTreeSet<_>>().len(), 700);
+    let (mut pages, mut cursor) = (Vec::new(), None);
+    loop {
+        let mut words = vec!["activity", "list", "--owner", "all", "--limit", "97"];
+        let at: String;
+        if let Some(next) = cursor {
+            at = next;
+            words.extend(["--cursor", at.as_str()]);
+        }
+        let page = pams.json(&words);
+        pages.extend(texts(&page["items"], "id"));
+        cursor = page["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, whole);
+    let dates =
+        texts(&pams.json(&["activity", "list", "--owner", "all", "--limit", "1000"])["items"], "date");
+    assert!(dates.windows(2).all(|w| w[0] >= w[1]), "newest first");
+    pams.fails(2, &["activity", "list", "--cursor", "zz"]);
+}
+
+/// B-002: a changed date moves the activity between months.
+#[test]
+fn a_new_date_moves_to_its_month() {
+    let pams = Pams::with_names();
+    let id = pams.log("demo acme 1h 2026-02-03 : moves");
+    let saved = pams.json(&["activity", "edit", &id, "--date", "2026-01-15"]);
+    assert_eq!(saved["notes"], serde_json::json!(["moved to January 2026"]));
+    let of = |month| texts(&pams.json(&["activity", "list", "--month", month])["items"], "summary");
+    assert!(of("2026-02").is_empty());
+    assert_eq!(of("2026-01"), ["moves"]);
+}
+
+#[test]
+fn the_state_of_an_earlier_day_is_in_the_log() {
+    let mut pams = Pams::with_names();
+    let id = pams.log("demo acme 1h 2026-02-03 : before");
+    pams.env[0].1 = "2026-03-05".into();
+    pams.ok(&["activity", "edit", &id, "--summary", "after"]);
+    pams.log("demo acme 1h 2026-03-04 : later");
+    assert_eq!(pams.summaries(), ["later", "after"]);
+    let then = pams.json(&["activity", "list", "--at", "2026-02-25"]);
+    assert_eq!(texts(&then["items"], "summary"), ["before"]);
+    let earlier = pams.json(&["activity", "list", "--at", "2026-02-01"]);
+    assert_eq!(earlier["items"], serde_json::json!([]));
+}
+
+#[test]
+fn a_line_logs_a_range_repeats_and_refuses_to_guess() {
+    let pams = Pams::with_names();
+    pams.ok(&["account", "add", "Acme North"]);
+    assert_eq!(pams.json(&["log", "demo orbit mon-wed 1d"])["items"].as_array().unwrap().len(), 3);
+    assert_eq!(pams.json(&["log", "= y : once more"])["items"][0]["summary"], "once more");
+    let err = pams.fails(3, &["log", "demo acme 3h"]);
+    assert!(err.contains("Acme Corp") && err.contains("Acme North"), "{err}");
+    assert_eq!(pams.summaries().len(), 4, "nothing was logged by the refused line");
+    pams.fails(3, &["log", "nothing known here"]);
+    pams.fails(4, &["log", "demo orbit #nosuch 1h"]);
+    let read = pams.json(&["log", "--dry-run", "demo orbit 2h fri #proof +Ana >call mon: talk"]);
+    assert_eq!(read["quick"]["next_due"], "2026-02-23");
+}
+
+/// P-005: preview, merge, redirects, undo.
+#[test]
+fn merging_moves_every_use_and_undo_restores() {
+    let pams = Pams::new();
+    pams.ok(&["industry", "add", "Retail"]);
+    pams.ok(&["industry", "add", "Retailing"]);
+    pams.ok(&["account", "add", "Shop", "--industry", "Retailing"]);
+    pams.ok(&["usecase", "add", "Shelf audit", "--industry", "retailing"]);
+    let preview =
+        pams.json(&["industry", "merge", "retail", "retailing", "--into", "Retail trade", "--dry-run"]);
+    assert_eq!(preview["moved"], serde_json::json!({ "accounts": 1, "usecases": 1 }));
+    let before = pams.json(&["db", "check"])["changes"].clone();
+    let merged = pams.json(&["industry", "merge", "retail", "retailing", "--into", "Retail trade"]);
+    assert_eq!(merged["item"]["name"], "Retail trade");
+    assert_eq!(pams.json(&["account", "show", "shop"])["industry"], "Retail trade");
+    assert_eq!(
+        pams.json(&["industry", "show", "retailing"])["name"],
+        "Retail trade",
+        "the old name is an alias"
+    );
+    assert_eq!(pams.json(&["industry", "list"])["items"].as_array().unwrap().len(), 1);
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["account", "show", "shop"])["industry"], "Retailing");
+    assert_eq!(pams.json(&["industry", "list"])["items"].as_array().unwrap().len(), 2);
+    let check = pams.json(&["db", "check"]);
+    assert_eq!(check["wrong"], serde_json::json!([]));
+    assert!(check["changes"].as_u64() > before.as_u64());
+}
+
+/// P-004 and P-020.
+#[test]
+fn a_win_takes_the_only_project_and_one_is_featured() {
+    let pams = Pams::with_names();
+    let won = pams.json(&[
+        "wins",
+        "add",
+        "--outcome",
+        "win",
+        "--account",
+        "acme",
+        "--amount",
+        "84,000",
+        "--date",
+        "12",
+    ]);
+    assert_eq!((won["project"].as_str(), won["amount"].as_str()), (Some("Platform"), Some("84000.00")));
+    assert_eq!(won["month"], "2026-02");
+    let err = pams.fails(3, &["wins", "add", "--outcome", "loss", "--account", "orbit"]);
+    assert!(err.contains("date"), "{err}");
+    let err = pams.fails(3, &["wins", "add", "--outcome", "loss", "--account", "orbit", "--date", "12"]);
+    assert!(err.contains("reason"), "{err}");
+    pams.ok(&["wins", "add", "--outcome", "loss", "--account", "orbit", "--date", "12", "--reason", "price"]);
+    pams.ok(&["project", "add", "Second", "--account", "acme", "--stage", "on hold"]);
+    let second = pams.json(&[
+        "wins",
+        "add",
+        "--outcome",
+        "win",
+        "--account",
+        "acme",
+        "--date",
+        "13",
+        "--amount",
+        "5 USD",
+    ]);
+    assert_eq!(second["project"].as_str(), Some("Platform"), "the only open one");
+    let callout = pams.json(&["wins", "callout"]);
+    assert_eq!(callout["text"], "Wins & losses — February 2026: 2 wins · 1 loss · yours: 3");
+    assert_eq!(callout["won"].as_array().unwrap().len(), 2, "a sum for each currency");
+    for win in [&won, &second] {
+        pams.ok(&["wins", "feature", win["id"].as_str().unwrap(), "--story", "Nine days."]);
+    }
+    let list = pams.json(&["wins", "list"]);
+    let featured: Vec<_> =
+        list["items"].as_array().unwrap().iter().filter(|w| w["featured"] == true).collect();
+    assert_eq!(featured.len(), 1);
+    assert_eq!(featured[0]["id"], second["id"]);
+}
+
+/// P-008 for local drafts: two people edit what both saw, nobody's text is lost.
+#[test]
+fn a_conflict_waits_as_a_draft_and_is_settled_by_field() {
+    use pams::changes::Via;
+    use pams::domain::Kind;
+    use pams::services::records::{Save, Show};
+    let pams = Pams::with_names();
+    let id = pams.log("demo acme 1h 2026-02-03 : base");
+    let places = pams::engine::Places { store: pams.store(), socket: pams.path().join("state/pams.sock") };
+    let engine = pams::engine::Engine::open(places, Via::Cli, || 1_771_583_400_000, false).unwrap();
+    let seen = engine.ask(&Show { kind: Kind::Activity, which: id.clone() }).unwrap().item;
+    let edit = |summary: &str| Save {
+        kind: Kind::Activity,
+        id: Some(seen.id),
+        input: [("summary".to_owned(), summary.to_owned())].into(),
+        seen_rev: Some(seen.rev),
+        ack: vec![],
+    };
+    assert_eq!(engine.run(&edit("theirs")).unwrap().reply.draft, None);
+    let mine = engine.run(&edit("mine")).unwrap().reply;
+    let draft = mine.draft.expect("a conflict makes a draft").to_string();
+    drop(engine);
+    assert_eq!(pams.summaries(), ["theirs"]);
+    let shown = pams.json(&["drafts", "show", &draft[20..]]);
+    assert_eq!(shown["fields"]["summary"], serde_json::json!(["base", "mine", "theirs"]));
+    assert!(!shown["theirs_by"].as_str().unwrap().is_empty());
+    pams.fails(2, &["drafts", "resolve", "last"]);
+    pams.ok(&["drafts", "resolve", "last", "--field", "summary=mine"]);
+    assert_eq!(pams.summaries(), ["mine"]);
+    assert_eq!(pams.json(&["drafts", "list"])["items"], serde_json::json!([]));
+    pams.ok(&["undo"]);
+    assert_eq!(pams.summaries(), ["theirs"]);
+    assert_eq!(
+        pams.json(&["drafts", "list"])["items"].as_array().unwrap().len(),
+        1,
+        "undo brings the draft back"
+    );
+}
+
+#[test]
+fn export_is_complete_and_runs_nothing() {
+    let pams = Pams::with_names();
+    pams.log("demo acme 1h 2026-02-03 : =2+3");
+    pams.log("demo orbit 90m 2026-02-04 : \"quoted\", with comma");
+    let file = pams.path().join("out.csv");
+    pams.ok(&["activity", "export", "-o", file.to_str().unwrap()]);
+    let mut csv = csv::Reader::from_path(&file).unwrap();
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let summaries: Vec<&str> = rows.iter().map(|r| &r[9]).collect();
+    assert_eq!(summaries, ["\"quoted\", with comma", "'=2+3"]);
+    assert_eq!((&rows[0][6], &rows[1][4]), ("1.5", "Acme Corp"));
+}
+
+#[test]
+fn bad_places_get_a_sentence_and_a_code() {
+    let pams = Pams::with_names();
+    let store = pams.store();
+    let whole = std::fs::read(&store).unwrap();
+    std::fs::write(&store, b"not a store at all, but a text that is long enough to look at").unwrap();
+    assert!(pams.fails(9, &["account", "list"]).contains("not a PAMS store"));
+    std::fs::write(&store, &whole[..whole.len() / 3]).unwrap();
+    let err = pams.run(&["account", "list"]);
+    assert!(err.code != 0 && !err.err.contains("panicked at"), "{err:?}");
+    std::fs::write(&store, whole).unwrap();
+    pams.ok(&["account", "list"]);
+    pams.fails(6, &["--read-only", "account", "add", "X"]);
+    pams.ok(&["--read-only", "account", "list"]);
+    assert!(pams.fails(2, &[]).contains("needs a terminal"));
+    pams.fails(2, &["--profile", "../x", "account", "list"]);
+    std::fs::create_dir_all(pams.path().join("config")).unwrap();
+    std::fs::write(pams.path().join("config/config.toml"), "theme = \"dark\"\nkeymapp = \"x\"\n").unwrap();
+    assert!(pams.fails(3, &["config", "show"]).contains("keymap"));
+}
+
+/// Every byte of a store may be wrong: an error, or an answer, never a panic that
+/// reaches a person.
+#[test]
+fn flipped_bytes_never_panic_out_of_the_process() {
+    let pams = Pams::with_names();
+    pams.ok(&["dev", "fill", "--activities", "200"]);
+    let whole = std::fs::read(pams.store()).unwrap();
+    let mut at = 17usize;
+    for round in 0..40 {
+        let mut bytes = whole.clone();
+        at = (at * 7919 + round * 104_729) % bytes.len();
+        bytes[at] ^= 1 << (round % 8);
+        std::fs::write(pams.store(), &bytes).unwrap();
+        for words in [&["activity", "list", "--owner", "all", "--json"][..], &["db", "check", "--json"]] {
+            let ran = pams.run(words);
+            assert!(ran.code != 101, "byte {at}: {words:?} {ran:?}");
+        }
+    }
+}
+
+#[test]
+fn the_texts_about_the_program_are_made_from_it() {
+    let pams = Pams::new();
+    assert!(pams.ok(&["keys"]).contains("go.activities"));
+    assert_eq!(pams.json(&["theme", "list"])["current"], "terminal");
+    assert!(pams.ok(&["completions", "bash"]).contains("pams"));
+    assert!(pams.ok(&["man"]).contains(".TH"));
+    assert!(pams.ok(&["config", "show", "--origin"]).contains("built in"));
+    assert_eq!(pams.json(&["doctor"])["version"], env!("CARGO_PKG_VERSION"));
+    let demo = pams.json(&["demo", "--check"]);
+    assert_eq!(demo["callout"], "Wins & losses — February 2026: 7 wins · 3 losses · yours: 2");
+    assert_eq!(demo["check"]["wrong"], serde_json::json!([]));
+    assert!(demo["counts"]["activities"].as_u64() > Some(1_000));
+    assert!(!pams.store().exists(), "the demo leaves the profile alone");
+}

@@ -1,0 +1,203 @@
+//! The program in a real pseudo-terminal: how it starts, and every way it ends.
+
+use crate::program::EXE;
+use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Patience with a loaded machine; nothing waits longer than it must.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Terminal {
+    master: Option<Box<dyn MasterPty + Send>>,
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    keys: Option<Box<dyn Write + Send>>,
+    bytes: Arc<Mutex<Vec<u8>>>,
+    size: (u16, u16),
+}
+
+fn demo(rows: u16, cols: u16, env: &[(&str, &str)]) -> Terminal {
+    let (mut terminal, mut reader) = start(rows, cols, env);
+    let sink = terminal.bytes.clone();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n) = reader.read(&mut buffer) {
+            if n == 0 {
+                break;
+            }
+            sink.lock().unwrap().extend_from_slice(&buffer[..n]);
+        }
+    });
+    terminal.size = (rows, cols);
+    terminal
+}
+
+fn start(rows: u16, cols: u16, env: &[(&str, &str)]) -> (Terminal, Box<dyn Read + Send>) {
+    let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+    let mut command = CommandBuilder::new(EXE);
+    command.arg("demo");
+    command.env("TERM", "xterm-256color");
+    command.env("LANG", "C.UTF-8");
+    command.env("PAMS_NOW", "2026-02-20");
+    env.iter().for_each(|(k, v)| command.env(k, v));
+    let child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let reader = pair.master.try_clone_reader().unwrap();
+    let keys = pair.master.take_writer().unwrap();
+    (Terminal { master: Some(pair.master), child, keys: Some(keys), bytes, size: (rows, cols) }, reader)
+}
+
+impl Terminal {
+    fn screen(&self) -> String {
+        let mut parser = vt100::Parser::new(self.size.0, self.size.1, 0);
+        parser.process(&self.bytes.lock().unwrap());
+        parser.screen().contents()
+    }
+
+    fn wait_for(&self, text: &str) {
+        let start = Instant::now();
+        while !self.screen().contains(text) {
+            assert!(start.elapsed() < PATIENCE, "\"{text}\" never came:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.child.process_id().unwrap() as i32).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Everything that was switched on is switched off again.
+    fn assert_restored(&self) {
+        let text = String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned();
+        for (on, off) in
+            [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?25l", "\x1b[?25h"), ("\x1b[?2004h", "\x1b[?2004l")]
+        {
+            assert!(text.contains(on), "{on:?} was never sent");
+            assert!(text.rfind(off) > text.rfind(on), "{off:?} is missing at the end");
+        }
+    }
+}
+
+#[test]
+fn it_starts_works_and_quits_clean() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("2");
+    t.wait_for("owner: me");
+    t.press(";demo acme 1h : in a pty\r");
+    t.wait_for("Logged: Demo");
+    t.press("u");
+    t.wait_for("Undone");
+    t.press("\x11"); // ctrl-q
+    assert!(t.end().success());
+    t.assert_restored();
+}
+
+#[test]
+fn a_burst_of_keys_is_kept_in_order() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("2;demo nordlys 2h : typed ahead of the screen");
+    t.wait_for("log> demo nordlys 2h : typed ahead of the screen");
+    t.press("\x1b");
+    t.wait_for("; log");
+    t.press("\x11");
+    assert!(t.end().success());
+}
+
+#[test]
+fn a_paste_is_text_and_never_keys() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("2");
+    t.wait_for("owner: me");
+    t.press("\x1b[200~demo acme 1h : pasted dd q\n9\x1b[201~");
+    t.wait_for("log> demo acme 1h : pasted dd q");
+    t.press("\x1b");
+    t.wait_for("; log");
+    t.press("\x11");
+    assert!(t.end().success());
+}
+
+#[test]
+fn signals_end_it_with_the_terminal_as_it_was() {
+    for (signal, code) in [
+        (rustix::process::Signal::TERM, 143),
+        (rustix::process::Signal::INT, 130),
+        (rustix::process::Signal::HUP, 129),
+    ] {
+        let mut t = demo(24, 80, &[]);
+        t.wait_for("7 wins");
+        t.signal(signal);
+        assert_eq!(t.end().exit_code(), code);
+        t.assert_restored();
+    }
+}
+
+/// The terminal goes away without a word: the process must not stay behind.
+#[test]
+fn a_vanished_terminal_leaves_no_process() {
+    // Read here and not on a thread: whoever holds the other end keeps the line open.
+    let (mut t, mut reader) = start(24, 80, &[]);
+    for (text, keys) in [("7 wins", "2a"), ("New activity", "x")] {
+        while !t.screen().contains(text) {
+            let mut buffer = [0; 4096];
+            let n = reader.read(&mut buffer).unwrap();
+            t.bytes.lock().unwrap().extend_from_slice(&buffer[..n]);
+        }
+        t.press(keys);
+    }
+    drop((t.keys.take(), t.master.take(), reader));
+    let start = Instant::now();
+    t.end();
+    assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn sizes_colours_and_locales_are_taken_as_they_are() {
+    for (rows, cols, env, expected) in [
+        (60, 200, &[][..], "Win of the month"),
+        (12, 40, &[][..], "Wins & losses"),
+        (5, 20, &[][..], "PAMS needs"),
+        (24, 80, &[("NO_COLOR", "1")][..], "7 wins"),
+        (24, 80, &[("LANG", "C"), ("LC_ALL", "C")][..], "-- This week --"),
+        (24, 80, &[("TERM", "vt100")][..], "7 wins"),
+    ] {
+        let mut t = demo(rows, cols, env);
+        t.wait_for(expected);
+        let bytes = String::from_utf8_lossy(&t.bytes.lock().unwrap()).into_owned();
+        if env.iter().any(|(k, _)| *k == "NO_COLOR") {
+            assert!(
+                !bytes.contains("\x1b[38;") && bytes.contains("\x1b[7m"),
+                "no colour, but reverse video stays"
+            );
+        }
+        t.press("\x11");
+        assert!(t.end().success());
+    }
+}
+
+#[test]
+fn a_terminal_that_can_show_nothing_gets_a_sentence() {
+    let mut t = demo(24, 80, &[("TERM", "dumb")]);
+    assert_eq!(t.end().exit_code(), 2);
+    t.wait_for("TERM is dumb");
+}

@@ -1,0 +1,387 @@
+//! The interface on a fake screen: keys in, text out.
+
+use pams::changes::Via;
+use pams::domain::schema::Kind;
+use pams::engine::Engine;
+use pams::services::drafts::ListDrafts;
+use pams::services::records::{List, Show};
+use pams::services::sample::FillDemo;
+use pams::services::setup::SetUp;
+use pams::store::Store;
+use pams::tui::msg::Msg;
+use pams::tui::testing::Harness;
+
+/// Friday, 20 February 2026, 10:30 UTC.
+fn now() -> i64 {
+    1_771_583_400_000
+}
+
+fn engine() -> Engine {
+    let store = Store::with_backend(redb::backends::InMemoryBackend::new()).unwrap();
+    let engine = Engine::alone(store, Via::Tui, now).unwrap();
+    engine
+        .run(&SetUp {
+            name: "Ana Duarte".into(),
+            email: "ana@example.com".into(),
+            team: "Presales".into(),
+            zone: "UTC".into(),
+            day_minutes: 480,
+            currency: "EUR".into(),
+        })
+        .unwrap();
+    engine
+}
+
+/// The demo's store, filled as the program itself and used as a person.
+fn demo() -> Engine {
+    let engine = engine();
+    engine.run(&FillDemo { seed: 1 }).unwrap();
+    engine
+}
+
+fn newest(engine: &Engine) -> pams::services::show::Item {
+    let list =
+        pams::services::activities::ListActivities { owner: "me".into(), limit: 1000, ..Default::default() };
+    let page = engine.ask(&list).unwrap();
+    page.items.into_iter().max_by_key(|i| i.rev).unwrap()
+}
+
+#[test]
+fn home_says_what_matters_at_every_size() {
+    let engine = demo();
+    for (width, height) in [(80, 24), (120, 40), (200, 60), (40, 12)] {
+        let mut h = Harness::new(&engine, width, height).unwrap();
+        let text = h.text();
+        assert!(text.contains("7 wins") || width < 60, "{text}");
+        assert!(text.lines().count() == height as usize);
+        h.press("2 3 9 1").unwrap();
+    }
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    let text = h.text();
+    for part in [
+        "Wins & losses — February 2026: 7 wins · 3 losses · yours: 2",
+        "My February 2026",
+        "Needs you",
+        "This week",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let mut h = Harness::new(&engine, 39, 11).unwrap();
+    assert!(h.text().contains("PAMS needs 40x12"));
+}
+
+#[test]
+fn home_at_80_by_24() {
+    let engine = demo();
+    insta::assert_snapshot!(Harness::new(&engine, 80, 24).unwrap().text());
+}
+
+#[test]
+fn activities_at_120_by_40() {
+    let engine = demo();
+    insta::assert_snapshot!(Harness::new(&engine, 120, 40).unwrap().press("2 j space").unwrap().text());
+}
+
+#[test]
+fn wins_at_40_by_12() {
+    let engine = demo();
+    insta::assert_snapshot!(Harness::new(&engine, 40, 12).unwrap().press("3").unwrap().text());
+}
+
+/// The owner's walk: `a`, the date is there, save, undo, redo.
+#[test]
+fn a_form_starts_with_the_date_and_saves_undoes_redoes() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("2 a").unwrap();
+    assert!(h.text().contains("last logged"), "{}", h.text());
+    h.type_text("dem").unwrap().press("down tab").unwrap();
+    h.type_text("nordlys").unwrap().press("tab tab tab").unwrap();
+    h.type_text("2h").unwrap().press("tab").unwrap();
+    h.type_text("harness talk").unwrap().press("ctrl-s").unwrap();
+    let text = h.text();
+    assert!(text.contains("Saved: harness talk") && text.contains("u undo"), "{text}");
+    let saved = newest(&engine);
+    assert_eq!((saved.text("type"), saved.text("account")), ("Demo".into(), "Nordlys".into()));
+    h.press("u").unwrap();
+    assert!(h.text().contains("Undone"), "{}", h.text());
+    assert_ne!(newest(&engine).text("summary"), "harness talk");
+    h.press("ctrl-r").unwrap();
+    assert!(h.text().contains("Redone"), "{}", h.text());
+    assert_eq!(newest(&engine).text("summary"), "harness talk");
+}
+
+#[test]
+fn what_is_wrong_stands_under_its_field() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("2 a").unwrap().type_text("nosuchtype").unwrap().press("ctrl-s").unwrap();
+    assert!(h.text().contains("! There is no type"), "{}", h.text());
+    h.press("esc").unwrap();
+    assert!(h.text().contains("d keep as draft"), "{}", h.text());
+    h.press("y").unwrap();
+    assert!(!h.text().contains("New activity"));
+}
+
+/// P-003 in the form: a warning that must be accepted.
+#[test]
+fn empty_effort_asks_once_for_enablement() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("2 a").unwrap().type_text("Enablement").unwrap().press("ctrl-s").unwrap();
+    assert!(h.text().contains("save anyway? (y/N)"), "{}", h.text());
+    h.press("n").unwrap();
+    assert!(h.text().contains("New activity"), "no goes back to the form");
+    h.press("ctrl-s y").unwrap();
+    assert!(h.text().contains("Saved"), "{}", h.text());
+    assert_eq!(newest(&engine).text("type"), "Enablement");
+}
+
+#[test]
+fn a_left_form_is_a_draft_that_opens_again() {
+    let engine = demo();
+    let before = engine.ask(&ListDrafts {}).unwrap().items.len();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("2 a").unwrap().type_text("Demo").unwrap().press("esc esc d").unwrap();
+    assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), before + 1);
+    h.press("9 G enter").unwrap();
+    assert!(h.text().contains("Demo"), "{}", h.text());
+    h.press("tab tab tab tab").unwrap().type_text("1h").unwrap().press("ctrl-s").unwrap();
+    assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), before, "saving settles the draft");
+    assert_eq!(newest(&engine).int("effort_minutes"), Some(60));
+}
+
+/// A line that drops loses nothing that was typed.
+#[test]
+fn a_hang_up_in_a_form_keeps_its_text() {
+    let engine = demo();
+    let before = engine.ask(&ListDrafts {}).unwrap().items.len();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("2 a").unwrap().type_text("Demo").unwrap();
+    h.wait().unwrap();
+    let kept = engine.ask(&pams::services::state::GetState { prefix: "autosave/".into() }).unwrap();
+    assert!(kept[0].1.contains("Demo"), "autosaved after a rest");
+    h.send(Msg::Hangup).unwrap();
+    assert_eq!(h.exit, Some(129));
+    assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), before + 1);
+}
+
+#[test]
+fn the_quick_line_echoes_logs_and_is_undone() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press(";").unwrap().type_text("demo acme 3h y #poc : by line").unwrap();
+    assert!(
+        h.text().contains("Acme Corp") && h.text().contains("use case: Proof of concept"),
+        "{}",
+        h.text()
+    );
+    h.press("enter").unwrap();
+    assert!(h.text().contains("Logged: Demo, Acme Corp"), "{}", h.text());
+    assert_eq!(newest(&engine).text("date"), "2026-02-19");
+    h.press("; up").unwrap();
+    assert!(h.text().contains("log> demo acme 3h y #poc : by line"), "{}", h.text());
+    h.press("esc u").unwrap();
+    assert_ne!(newest(&engine).text("summary"), "by line");
+    h.press(";").unwrap().type_text("acme 3h").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("what kind of work"), "{}", h.text());
+}
+
+#[test]
+fn filter_marks_and_bulk_delete_are_one_undo() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 100, 30).unwrap();
+    h.press("2 o /").unwrap().type_text("workshop").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("filter: workshop"), "{}", h.text());
+    let rows = |text: &str| text.lines().filter(|l| l.contains(" Workshop ")).count();
+    assert!(rows(&h.text()) > 0 && !h.text().contains(" Travel "), "{}", h.text());
+    h.press("space space").unwrap();
+    assert!(h.text().contains("2 marked"), "{}", h.text());
+    h.press("d d").unwrap();
+    assert!(h.text().contains("Deleted 2 activities"), "{}", h.text());
+    let after = h.text();
+    h.press("u").unwrap();
+    assert_ne!(h.text(), after);
+    h.press("esc").unwrap();
+    assert!(h.text().contains("filter: none"));
+}
+
+#[test]
+fn a_change_from_elsewhere_appears_by_itself() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 120, 30).unwrap();
+    h.press("2").unwrap();
+    let line = pams::services::activities::LogLine {
+        line: "demo acme 1h today : from a script".into(),
+        ack: vec![],
+    };
+    engine.run(&line).unwrap();
+    h.send(Msg::Resize).unwrap();
+    assert!(h.text().contains("from a script"), "{}", h.text());
+}
+
+#[test]
+fn help_palette_and_sequences_show_what_can_be_done() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("2 ?").unwrap();
+    assert!(h.text().contains("Owner: me or all"), "{}", h.text());
+    h.press("esc ctrl-p").unwrap().type_text("losses").unwrap();
+    assert!(h.text().contains("Go to Wins"), "{}", h.text());
+    h.press("enter").unwrap();
+    assert!(h.text().contains("source: both"), "{}", h.text());
+    h.press("g").unwrap().wait().unwrap();
+    assert!(h.text().contains("g then:") && h.text().contains("a Activities"), "{}", h.text());
+    h.press("a").unwrap();
+    assert!(h.text().contains("owner: me"), "{}", h.text());
+    // A sequence that leads nowhere does not swallow the key behind it.
+    h.press("g ctrl-q").unwrap();
+    assert_eq!(h.exit, Some(0));
+}
+
+/// P-002: the scope and order a person left are there the next time.
+#[test]
+fn owner_scope_and_order_are_kept() {
+    let engine = demo();
+    Harness::new(&engine, 80, 24).unwrap().press("2 o s").unwrap();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    assert!(
+        h.press("2").unwrap().text().contains("owner: all (o)   sort: date, oldest first"),
+        "{}",
+        h.text()
+    );
+}
+
+/// P-004 in the form, P-020 with a key.
+#[test]
+fn a_win_is_entered_with_its_only_project_and_featured() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 100, 30).unwrap();
+    h.press("3 a tab").unwrap().type_text("Nordlys").unwrap().press("tab").unwrap();
+    assert!(h.text().contains("Partner portal"), "{}", h.text());
+    h.press("down tab").unwrap().type_text("84,000").unwrap().press("ctrl-s").unwrap();
+    assert!(h.text().contains("8 wins"), "{}", h.text());
+    h.press("j f").unwrap();
+    assert!(h.text().contains("Win of the month: Nordlys"), "{}", h.text());
+}
+
+#[test]
+fn hiding_the_callout_lasts_until_it_changes() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("x").unwrap();
+    assert!(h.text().contains("hidden"), "{}", h.text());
+    assert!(Harness::new(&engine, 80, 24).unwrap().text().contains("hidden"));
+    h.press("3 d d 1").unwrap();
+    assert!(!h.text().contains("(hidden)"), "it returns when the month changed:\n{}", h.text());
+}
+
+#[test]
+fn empty_places_say_what_to_do_next() {
+    let engine = engine();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    assert!(h.text().contains("Nothing logged this month: press ;"), "{}", h.text());
+    assert!(h.press("2").unwrap().text().contains("Press ; and write"));
+    assert!(h.press("3").unwrap().text().contains("Press a to enter the first"));
+    assert!(h.press("9").unwrap().text().contains("Nothing waits for you"));
+}
+
+#[test]
+fn odd_names_keep_the_columns() {
+    let engine = demo();
+    for name in ["株式会社テスト商事グループ本社", "e\u{301}clair \u{1b}[31m", "🏭 Works", "ﷺ wide"]
+    {
+        let input = [("name".to_owned(), name.to_owned())].into();
+        let save = pams::services::records::Save {
+            kind: Kind::Account,
+            id: None,
+            input,
+            seen_rev: None,
+            ack: vec![],
+        };
+        let id = engine.run(&save).unwrap().reply.item.id.to_string();
+        let fields = [
+            ("type", "Demo"),
+            ("account", id.as_str()),
+            ("effort", "1h"),
+            ("date", "2026-02-20"),
+            ("summary", "odd"),
+        ];
+        let input = fields.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        engine
+            .run(&pams::services::records::Save {
+                kind: Kind::Activity,
+                id: None,
+                input,
+                seen_rev: None,
+                ack: vec![],
+            })
+            .unwrap();
+    }
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    let text = h.press("2").unwrap().text();
+    assert_eq!(text.matches("odd").count(), 4, "{text}");
+    assert!(!text.contains('\u{1b}'));
+}
+
+/// Whatever is pressed, nothing breaks and the data stays sound.
+#[test]
+fn random_keys_never_break_it() {
+    let engine = demo();
+    let keys = [
+        "a",
+        "2",
+        "3",
+        "9",
+        "1",
+        "j",
+        "k",
+        "enter",
+        "esc",
+        "tab",
+        "space",
+        "u",
+        "ctrl-r",
+        ";",
+        "/",
+        "?",
+        "ctrl-p",
+        "o",
+        "s",
+        "[",
+        "]",
+        "d",
+        "x",
+        "y",
+        "n",
+        "f",
+        "G",
+        "g",
+        "ctrl-s",
+        "up",
+        "down",
+        "backspace",
+        "e",
+        "t",
+        "*",
+        "m",
+        "q",
+    ];
+    let mut seed = 0x2545_f491_u64;
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    for step in 0..1_500 {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        h.press(keys[(seed % keys.len() as u64) as usize]).unwrap();
+        if step % 50 == 0 {
+            let size = [(80, 24), (120, 40), (40, 12), (20, 5)][(seed % 4) as usize];
+            h.resize(size.0, size.1).unwrap();
+        }
+        h.text();
+    }
+    let list =
+        List { kind: Kind::Account, filter: None, archived: true, account: None, limit: 1000, cursor: None };
+    assert!(engine.ask(&list).unwrap().items.len() >= 16);
+    assert!(engine.ask(&Show { kind: Kind::Account, which: "Acme Corp".into() }).is_ok());
+}
