@@ -4,6 +4,7 @@
 //!
 //! - [`domain`] what the business means: records, rules, checks; pure
 //! - [`changes`] change record, three-way merge, sync protocol core; pure
+//! - [`intake`] files in: opening, mapping, verdicts; pure
 //! - [`store`] the embedded redb store: log, heads, indexes
 //! - [`services`] what can be asked: one request a struct, beside its answer
 //! - [`engine`] the one door: host or guest, one writer, group commit
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod intake;
 pub mod services;
 pub mod store;
 pub mod tui;

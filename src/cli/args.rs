@@ -331,6 +331,63 @@ fn wins() -> Command {
         .subcommand(Command::new("close").about("Close a month against imports").arg(month().required(true)))
         .subcommand(Command::new("reopen").about("Open a closed month").arg(month().required(true)))
         .subcommand(Command::new("delete").about("Delete an own entry").arg(id("Id or its end")))
+        .subcommands(imports())
+}
+
+/// What an import takes beside its file.
+fn import_options(command: Command) -> Command {
+    command
+        .arg(month())
+        .arg(flag("append", "Add and change, remove nothing"))
+        .arg(flag("dry-run", "Say what would happen, change nothing"))
+        .arg(text("mapping", "NAME", "Another mapping than \"2025 Wins with SFDC\""))
+        .arg(
+            text("owner", "RAW=WHO", "Who an owner of the file is, remembered; - for nobody of us")
+                .action(ArgAction::Append),
+        )
+        .arg(text("account", "RAW=NAME", "Which account a name is, remembered").action(ArgAction::Append))
+        .arg(flag("stub-accounts", "Make accounts for names that are not known"))
+}
+
+fn imports() -> [Command; 7] {
+    let file = || {
+        Arg::new("file").required(true).value_name("FILE").help("A workbook or CSV file; - is standard input")
+    };
+    let name = || text("name", "FILE.xlsx", "What standard input is called");
+    let batch = || id("An import, as `pams wins versions` lists it");
+    [
+        import_options(
+            Command::new("import").about("Import a workbook of wins and losses").arg(file()).arg(name()),
+        ),
+        Command::new("inspect").about("Show a file's sheets and columns").arg(file()).arg(name()),
+        Command::new("versions").about("Imports, of one month or all").arg(month()),
+        Command::new("restore")
+            .about("Make a month as an earlier import had it")
+            .arg(batch())
+            .arg(month().required(true)),
+        import_options(Command::new("reparse").about("Read an import's file again").arg(batch())),
+        Command::new("rejects")
+            .about("The rows that an import set aside")
+            .arg(batch())
+            .arg(path("output", "FILE", "Write them as CSV, to be fixed and imported").short('o')),
+        Command::new("mapping")
+            .about("Which column of a workbook is what")
+            .subcommand_required(true)
+            .subcommand(
+                Command::new("show").about("Print a mapping").arg(Arg::new("name").value_name("NAME")),
+            )
+            .subcommand(
+                Command::new("edit")
+                    .about("Save a mapping from a file, under the name that stands in it")
+                    .arg(Arg::new("file").required(true).value_name("FILE.toml")),
+            )
+            .subcommand(
+                Command::new("test")
+                    .about("Read a file with a mapping that is not saved yet")
+                    .arg(file())
+                    .arg(Arg::new("with").long("with").value_name("FILE.toml").help("The mapping to try")),
+            ),
+    ]
 }
 
 fn drafts() -> Command {

@@ -6,6 +6,7 @@ mod admin;
 mod args;
 mod bench;
 mod drafts;
+mod imports;
 mod output;
 mod record;
 mod torture;
@@ -77,7 +78,19 @@ pub fn main() -> i32 {
         }
     };
     let json = matches.get_flag("json") || matches.subcommand().is_some_and(|(_, m)| deep_json(m));
-    match run(&matches, json) {
+    // A fault inside is told in a sentence; its trace is for `RUST_BACKTRACE`.
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    let ran =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&matches, json))).unwrap_or_else(|_| {
+            Err(Failure::new(
+                FailureKind::Corrupt,
+                "PAMS stopped on a fault of its own; what was saved before is on disk",
+            )
+            .hint("If it happens again, the store may be damaged: `pams db check`, then restore a backup"))
+        });
+    match ran {
         Ok(()) => 0,
         Err(failure) => {
             output::failure(&failure, json);

@@ -10,8 +10,13 @@ use unicode_width::UnicodeWidthStr;
 /// quietly, as it should.
 pub fn line(text: &str) {
     let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").is_err() {
-        std::process::exit(0);
+    match writeln!(out, "{text}") {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) => {
+            note(&format!("error: standard output cannot be written: {e}"));
+            std::process::exit(1);
+        }
     }
 }
 

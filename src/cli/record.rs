@@ -1,6 +1,7 @@
 //! `pams account|project|industry|usecase|user|type|team|reason …`: one file for all
 //! nouns, since the schema tells them apart.
 
+use crate::changes::Verdict;
 use crate::cli::{Context, output};
 use crate::domain::schema::{Kind, Type};
 use crate::domain::{Failure, Outcome};
@@ -84,6 +85,7 @@ pub fn input(kind: Kind, matches: &ArgMatches) -> Input {
 
 /// What a save did: the record as JSON, or a line; notes and conflicts on stderr.
 pub fn saved(context: &Context, verb: &str, saved: &Saved) {
+    let verb = if saved.verdict == Verdict::NoOp { "unchanged" } else { verb };
     if context.json {
         let mut value = serde_json::to_value(&saved.item).unwrap_or_default();
         if let Some(object) = value.as_object_mut() {

@@ -11,6 +11,9 @@ use clap::ArgMatches;
 
 pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
+    if super::imports::VERBS.contains(&verb) {
+        return super::imports::run(context, verb, matches);
+    }
     let engine = context.cli()?;
     let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned().unwrap_or_default();
     let month =

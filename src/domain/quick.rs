@@ -106,6 +106,9 @@ pub fn parse(line: &str, today: NaiveDate, day_minutes: i64, lookup: &dyn Lookup
     while at < words.len() {
         match take(&words[at..], today, day_minutes, lookup, &mut quick) {
             0 => {
+                if looks_meant(words[at], &quick) {
+                    quick.unknown.push(words[at].to_owned());
+                }
                 let rest = words[at..].join(" ");
                 quick.summary = match quick.summary.is_empty() {
                     true => rest,
@@ -117,6 +120,19 @@ pub fn parse(line: &str, today: NaiveDate, day_minutes: i64, lookup: &dyn Lookup
         }
     }
     quick
+}
+
+/// A word that was surely meant as a date or an effort but is none, such as
+/// 2026-02-31 or 0h: it must not slip into the summary unseen.
+fn looks_meant(word: &str, quick: &QuickLine) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = |sep| word.split(sep).filter(|p| digits(p)).count() == word.split(sep).count();
+    let date = (word.contains('-') && parts('-')) || (word.matches('.').count() == 2 && parts('.'));
+    let unsigned = word.trim_start_matches(['-', '+']);
+    let effort = unsigned
+        .strip_suffix(['h', 'd', 'm'])
+        .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !n.is_empty());
+    (date && quick.dates.is_empty()) || (effort && quick.effort.is_none())
 }
 
 /// The text behind the first `:` that stands at a word's edge (so `9:30` stays whole).

@@ -390,6 +390,7 @@ records! {
         20 owner_raw: text, system, erasable;
         21 linked: one(Win), system;
         22 stage: text, system;
+        23 reason_raw: text, system;
     }
     index 60 [11];
     index 61 [10, 11];

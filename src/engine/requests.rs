@@ -4,7 +4,7 @@
 use crate::domain::{Failure, Outcome};
 use crate::engine::wire;
 use crate::services::{Command, Query, ReadCx, WriteCx};
-use crate::services::{activities, drafts, records, sample, setup, state, undo, wins};
+use crate::services::{activities, drafts, imports, records, sample, setup, state, undo, wins};
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
 /// Returns the encoded reply; the host wraps it into the receipt.
@@ -45,6 +45,10 @@ requests! {
         wins::ProposeProject,
         drafts::ListDrafts,
         drafts::ShowDraft,
+        imports::PreviewWins,
+        imports::ListBatches,
+        imports::ListRejects,
+        imports::ShowMapping,
         undo::Recent,
         state::GetState,
     }
@@ -59,6 +63,10 @@ requests! {
         activities::DeleteMany,
         wins::Feature,
         wins::CloseMonth,
+        imports::PutPiece,
+        imports::DropPieces,
+        imports::ImportWins,
+        imports::SaveMapping,
         drafts::KeepForm,
         drafts::ResolveDraft,
         drafts::DiscardDrafts,

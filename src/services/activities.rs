@@ -491,10 +491,22 @@ impl Command for LogLine {
                 seen_rev: None,
                 ack: ack.clone(),
             };
-            saved.push(save.run(cx)?);
+            saved.push(save.run(cx).map_err(|failure| explain(failure, &quick))?);
         }
         cx.batch.set_local(LAST_LINE, Some(line.as_bytes()))?;
         Ok(Logged { saved, echo: quick::echo(&quick) })
+    }
+}
+
+/// A part is missing because a word before it meant nothing: say which.
+fn explain(failure: Failure, quick: &QuickLine) -> Failure {
+    let missing = failure.problems.iter().any(|p| p.rule == "ACT-03");
+    match quick.summary.split_whitespace().next().filter(|_| missing) {
+        Some(word) => {
+            failure.hint(format!("\"{word}\" names nothing known, so the line is the summary from there on"))
+        }
+        None if missing => failure.hint("Write the effort, such as 3h or half"),
+        None => failure,
     }
 }
 
@@ -508,7 +520,10 @@ fn refuse_unclear(quick: &QuickLine) -> Outcome<()> {
         return Err(failure.hint("Write more of the name"));
     }
     if let Some(unknown) = quick.unknown.first() {
-        return Err(Failure::not_found(format!("{unknown} names no use case or project")));
+        return Err(Failure::not_found(format!(
+            "{unknown} is not understood: no such use case, project, date or effort"
+        ))
+        .hint("Put a : before the summary if it belongs there"));
     }
     if quick.activity_type.is_none() {
         return Err(Failure::invalid("The line does not say what kind of work it was")

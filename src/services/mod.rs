@@ -3,6 +3,7 @@
 
 pub mod activities;
 pub mod drafts;
+pub mod imports;
 pub mod input;
 pub mod names;
 pub mod records;
@@ -112,6 +113,7 @@ pub struct WriteCx<'a, 't> {
     pub caller: &'a Caller,
     device: Id,
     actor: Id,
+    via: Via,
     dseq: u64,
     hlc: u64,
     cause: Cause,
@@ -131,11 +133,13 @@ impl<'a, 't> WriteCx<'a, 't> {
         let number = |at: usize| clock[at..at + 8].try_into().map_or(0, u64::from_be_bytes);
         let (dseq, hlc) = (number(0), number(8));
         let why = String::new();
+        let via = caller.via;
         Ok(WriteCx {
             batch,
             caller,
             device,
             actor,
+            via,
             dseq,
             hlc,
             cause: Cause::Edit,
@@ -161,6 +165,7 @@ impl<'a, 't> WriteCx<'a, 't> {
     /// During set-up: the identity that changes are made under.
     pub fn set_identity(&mut self, device: Id, actor: Id) {
         (self.device, self.actor) = (device, actor);
+        self.via = Via::Job; // the program's own work, which `undo` leaves alone
     }
 
     pub fn actor(&self) -> Id {
@@ -233,7 +238,7 @@ impl<'a, 't> WriteCx<'a, 't> {
             device: self.device,
             dseq: self.dseq,
             actor: self.actor,
-            via: self.caller.via,
+            via: self.via,
             hlc: self.hlc,
             kind,
             entity,

@@ -27,6 +27,24 @@ fn name_indexes(kind: Kind) -> impl Iterator<Item = u8> {
     schema.indexes.iter().filter(move |i| i.fields.len() == 1 && named(i.fields[0])).map(|i| i.number)
 }
 
+/// Live, unarchived records that are called exactly so: no beginnings, no guesses.
+pub fn exact(reads: &dyn Reads, kind: Kind, text: &str) -> Outcome<Vec<Id>> {
+    let found = find(reads, kind, text, None)?;
+    let mut whole = Vec::new();
+    for (id, _) in found {
+        let fields = reads.fields(kind, id)?.unwrap_or_default();
+        let called = fields.values().any(|value| match value {
+            Value::Text(name) => fold_key(name) == fold_key(text),
+            Value::Texts(names) => names.iter().any(|n| fold_key(n) == fold_key(text)),
+            _ => false,
+        });
+        if called {
+            whole.push(id);
+        }
+    }
+    Ok(whole)
+}
+
 /// Live, unarchived records whose name or alias is `text`; if none is, those that
 /// start with it.
 pub fn find(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) -> Outcome<Vec<(Id, String)>> {

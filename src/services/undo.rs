@@ -134,7 +134,7 @@ fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
             records += 1;
             drafted += usize::from(done.verdict == Verdict::Drafted);
             if records == 1 {
-                what = describe(cx.reads(), &record)?;
+                what = describe(cx.reads(), &record, cause == Cause::Redo)?;
             }
         }
     }
@@ -172,12 +172,14 @@ fn invert(cx: &mut WriteCx, record: &Ordered) -> Outcome<Option<Ordered>> {
     })
 }
 
-fn describe(reads: &dyn Reads, record: &Ordered) -> Outcome<String> {
+/// What a record did; for a redo, which takes an undo back, what that undo took back.
+fn describe(reads: &dyn Reads, record: &Ordered, inverse: bool) -> Outcome<String> {
     let change = &record.change;
-    let verb = match change.op {
-        Op::Create => "added",
-        Op::Delete => "deleted",
-        Op::Restore => "restored",
+    let verb = match (change.op, inverse) {
+        (Op::Create, false) => "added",
+        (Op::Delete, true) => "added",
+        (Op::Delete, false) | (Op::Restore, true) => "deleted",
+        (Op::Restore, false) => "restored",
         _ => "changed",
     };
     let head = reads.head(change.kind, change.entity)?.unwrap_or_default();
@@ -226,7 +228,7 @@ impl Query for Recent {
                 txn,
                 at: settings.zone.stamp(crate::changes::hlc::unix_ms(record.change.hlc)),
                 by: crate::services::names::name(cx.reads, Kind::User, record.change.actor)?,
-                what: describe(cx.reads, &record)?,
+                what: describe(cx.reads, &record, false)?,
                 changes: count,
                 cause: format!("{:?}", record.change.cause).to_lowercase(),
             });

@@ -122,7 +122,8 @@ impl App {
                 ("line.leave", "leave"),
             ],
             Some(Layer::Prompt(_)) => vec![("line.take", "keep"), ("line.leave", "as before")],
-            Some(_) => vec![("overlay.take", "take"), ("overlay.down", "down"), ("overlay.close", "close")],
+            Some(Layer::Help(_)) => vec![("overlay.page_down", "next page"), ("overlay.close", "close")],
+            Some(_) => vec![("overlay.take", "run"), ("overlay.down", "next"), ("overlay.close", "close")],
             None => self.panes.hints(),
         };
         let help = if self.layers.is_empty() { vec![("app.help", "keys")] } else { vec![] };

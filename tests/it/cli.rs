@@ -286,6 +286,30 @@ fn a_conflict_waits_as_a_draft_and_is_settled_by_field() {
 }
 
 #[test]
+fn undo_stops_before_the_set_up_and_skips_what_changed_nothing() {
+    let pams = Pams::new();
+    pams.fails(4, &["undo"]);
+    pams.ok(&["account", "add", "Halden AG"]);
+    assert!(pams.ok(&["account", "edit", "halden", "--region", ""]).starts_with("unchanged"));
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["account", "list"])["items"], serde_json::json!([]));
+    pams.fails(4, &["undo"]);
+    assert!(pams.ok(&["redo"]).contains("added account \"Halden AG\""));
+    pams.ok(&["type", "list"]);
+}
+
+#[test]
+fn what_looks_like_a_date_or_effort_is_not_taken_for_words() {
+    let pams = Pams::with_names();
+    for line in ["demo acme 3h 2026-02-31 hey", "demo acme 0h y", "demo acme 3h 31.2.2026"] {
+        pams.fails(4, &["log", line]);
+    }
+    assert!(pams.fails(3, &["log", "demo nosuch 3h y hello"]).contains("\"nosuch\" names nothing known"));
+    pams.ok(&["log", "demo acme 3h y : 2026-02-31 was no day"]);
+    assert_eq!(pams.summaries(), ["2026-02-31 was no day"]);
+}
+
+#[test]
 fn export_is_complete_and_runs_nothing() {
     let pams = Pams::with_names();
     pams.log("demo acme 1h 2026-02-03 : =2+3");

@@ -260,7 +260,7 @@ fn a_win_is_entered_with_its_only_project_and_featured() {
     h.press("3 a tab").unwrap().type_text("Nordlys").unwrap().press("tab").unwrap();
     assert!(h.text().contains("Partner portal"), "{}", h.text());
     h.press("down tab").unwrap().type_text("84,000").unwrap().press("ctrl-s").unwrap();
-    assert!(h.text().contains("8 wins"), "{}", h.text());
+    assert!(h.text().contains("8 won"), "{}", h.text());
     h.press("j f").unwrap();
     assert!(h.text().contains("Win of the month: Nordlys"), "{}", h.text());
 }

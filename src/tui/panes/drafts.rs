@@ -7,7 +7,7 @@ use crate::services::show::Item;
 use crate::tui::app::Cx;
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, FormStart, Slot};
-use crate::tui::panes::Ask;
+use crate::tui::panes::{Ask, new_activity};
 use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -35,6 +35,9 @@ impl Drafts {
     pub fn command(&mut self, id: &str) -> Ask {
         if self.list.command(id) {
             return Ask::Nothing;
+        }
+        if id == "record.add" {
+            return new_activity(Default::default());
         }
         let Some(item) = self.items.get(self.list.cursor) else { return Ask::Nothing };
         let which = item.id.to_string();

@@ -232,7 +232,7 @@ impl Home {
     }
 
     fn draw_needs(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
-        rule(buf, area, 0, &self.title(2, "Needs you"), "9 drafts", cx);
+        rule(buf, area, 0, &self.title(2, "Needs you"), "9 opens drafts", cx);
         let mut lines: Vec<(String, &str)> = Vec::new();
         if !data.drafts.items.is_empty() {
             let count = data.drafts.items.len();
@@ -261,8 +261,10 @@ impl Home {
 
     fn draw_week(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
         let missing: Vec<String> = data.sum.not_logged.iter().map(|d| d.day().to_string()).collect();
-        let note =
-            if missing.is_empty() { String::new() } else { format!("not logged: {}", missing.join(", ")) };
+        let note = match missing.is_empty() {
+            true => String::new(),
+            false => format!("not logged in {}: {}", Month::of(me.today).short(), missing.join(", ")),
+        };
         rule(buf, area, 0, "This week", &note, cx);
         let monday = me.today - Days::new(u64::from(me.today.weekday().num_days_from_monday()));
         let column = (area.width / 5).max(6);

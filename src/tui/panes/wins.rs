@@ -177,7 +177,15 @@ impl Wins {
             |all: &[crate::domain::Money]| all.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(" + ");
         let c = &self.callout;
         let closed = if c.closed { "   closed" } else { "" };
-        let text = format!("{}   won {}   lost {}{closed}", c.text, sums(&c.won), sums(&c.lost));
+        let text = format!(
+            "{}: {} won {}, {} lost {}, yours {}{closed}",
+            month.long(),
+            c.wins,
+            sums(&c.won),
+            c.losses,
+            sums(&c.lost),
+            c.your_wins + c.your_losses
+        );
         put(buf, area, 1, 3, &cx.cut(&text, usize::from(area.width) - 2), cx.style("text.title"));
         rule(buf, area, 4, "", "", cx);
         let columns = Columns::new(area.width);
@@ -243,7 +251,7 @@ impl Wins {
             let name = if chosen { format!("[{name}]") } else { name };
             let style = if chosen { cx.style("text.title") } else { cx.style("text.muted") };
             put(buf, area, 1 + n as u16 * 12, 0, &cx.fit_right(&name, 10), style);
-            let counts = format!("{} won {}", callout.wins, callout.losses);
+            let counts = format!("+{} -{}", callout.wins, callout.losses);
             put(buf, area, 1 + n as u16 * 12, 1, &cx.fit_right(&counts, 10), style);
         }
     }
@@ -258,11 +266,12 @@ impl Columns {
         let wide = usize::from(width);
         let (account, owner, source) = match wide {
             0..=59 => (16, 0, 0),
-            60..=99 => (22, 12, 0),
+            60..=99 => (20, 13, 0),
             100..=139 => (24, 16, 11),
             _ => (34, 22, 12),
         };
-        let fixed = 1 + 7 + 7 + account + 16 + owner + source + 7;
+        let beside = |width: usize| if width > 0 { width + 1 } else { 0 };
+        let fixed = 2 + 7 + 7 + beside(account) + 16 + beside(owner) + beside(source) + 1;
         Columns { widths: [6, 6, account, wide.saturating_sub(fixed), 15, owner, source] }
     }
 

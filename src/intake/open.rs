@@ -1,0 +1,391 @@
+//! Opening what people send: delimited text in any encoding, workbooks of four kinds.
+//! What is not a table gets a sentence that says what it is.
+
+use crate::domain::{Failure, Outcome, Problem};
+use calamine::{Data, DataType, Reader, Sheets, Xlsx};
+use chrono::NaiveDate;
+use std::io::Cursor;
+
+/// Largest file taken.
+pub const MAX_BYTES: usize = 25 << 20;
+/// Cells kept of one sheet; more is a mistake or an attack.
+const MAX_CELLS: usize = 20_000_000;
+/// Columns kept of one sheet.
+const MAX_COLUMNS: usize = 1_000;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Empty,
+    Text(String),
+    Number(f64),
+    Date(NaiveDate),
+    Bool(bool),
+    /// `#N/A` and its kin.
+    Error(String),
+}
+
+/// A sheet, or a text file as one.
+#[derive(Clone, Debug, Default)]
+pub struct Sheet {
+    pub name: String,
+    pub hidden: bool,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What it was taken for: `csv, utf-8, ;` or `xlsx`.
+    pub dialect: String,
+    pub sheets: Vec<Sheet>,
+}
+
+impl Cell {
+    pub fn text(&self) -> String {
+        match self {
+            Cell::Empty => String::new(),
+            Cell::Text(text) => crate::domain::text::clean(text),
+            Cell::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => format!("{n:.0}"),
+            Cell::Number(n) => n.to_string(),
+            Cell::Date(date) => date.to_string(),
+            Cell::Bool(yes) => (if *yes { "true" } else { "false" }).into(),
+            Cell::Error(code) => code.clone(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Cell::Empty => true,
+            Cell::Text(text) => crate::domain::text::clean(text).is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// A refusal with its code, so that scripts can tell them apart.
+pub fn refused(code: &str, message: impl Into<String>, hint: &str) -> Failure {
+    let message = message.into();
+    let problem = Problem::error("file", code, message.clone());
+    Failure { problems: vec![problem], ..Failure::invalid(message) }.hint(hint)
+}
+
+pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
+    const EXCEL: &str = "Save it from the spreadsheet as .xlsx or .csv and try again";
+    if bytes.len() > MAX_BYTES {
+        let size = bytes.len() >> 20;
+        return Err(refused(
+            "FIL-08",
+            format!("{name} has {size} MB; {} are the most", MAX_BYTES >> 20),
+            "Split the file by months",
+        ));
+    }
+    if bytes.is_empty() {
+        return Err(refused("FIL-01", format!("{name} is empty"), EXCEL));
+    }
+    let starts = |with: &[u8]| bytes.starts_with(with);
+    let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|w| w == needle);
+    if starts(b"version https://git-lfs") {
+        return Err(refused(
+            "FIL-02",
+            format!("{name} is a pointer to a file that was not fetched"),
+            "Fetch the file itself",
+        ));
+    }
+    if starts(b"%PDF") {
+        return Err(refused("FIL-02", format!("{name} is a PDF"), EXCEL));
+    }
+    if starts(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        // "EncryptedPackage" in UTF-16: a new workbook inside an encrypted container.
+        let wide: Vec<u8> = "EncryptedPackage".bytes().flat_map(|b| [b, 0]).collect();
+        if contains(&wide) {
+            return Err(refused(
+                "FIL-03",
+                format!("{name} is protected by a password"),
+                "Take the password off and save it again",
+            ));
+        }
+        return workbook(name, "xls", bytes);
+    }
+    if starts(b"PK\x03\x04") {
+        let kind = match () {
+            () if contains(b"xl/workbook.bin") => "xlsb",
+            () if contains(b"opendocument.spreadsheet") => "ods",
+            () if contains(b"xl/") => "xlsx",
+            () => {
+                return Err(refused(
+                    "FIL-02",
+                    format!("{name} is a zip file, not a workbook"),
+                    "Unpack it and give the file inside",
+                ));
+            }
+        };
+        return workbook(name, kind, bytes);
+    }
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]).to_lowercase();
+    if head.trim_start().starts_with("<!doctype") || head.contains("<html") {
+        return Err(refused(
+            "FIL-02",
+            format!("{name} is a web page, perhaps a log-in page"),
+            "Download the report again as a file",
+        ));
+    }
+    delimited(name, bytes)
+}
+
+/// Reads a workbook; a reader that panics on a broken file is an error here.
+fn workbook(name: &str, kind: &str, bytes: &[u8]) -> Outcome<Opened> {
+    let read = std::panic::catch_unwind(|| match kind {
+        "xlsx" => xlsx(bytes),
+        _ => other_workbook(bytes),
+    });
+    let broken = |why: String| {
+        let lower = why.to_lowercase();
+        if lower.contains("password") || lower.contains("encrypt") {
+            return refused(
+                "FIL-03",
+                format!("{name} is protected by a password"),
+                "Take the password off and save it again",
+            );
+        }
+        refused(
+            "FIL-04",
+            format!("{name} is not a workbook that can be read: {why}"),
+            "Open it in the spreadsheet and save it again",
+        )
+    };
+    let sheets = match read {
+        Ok(Ok(sheets)) => sheets,
+        Ok(Err(why)) => return Err(broken(why)),
+        Err(_) => return Err(broken("its structure is damaged".into())),
+    };
+    if sheets.iter().all(|s| s.rows.is_empty()) {
+        return Err(refused(
+            "FIL-01",
+            format!("{name} has no rows"),
+            "Check that the report was exported with its data",
+        ));
+    }
+    Ok(Opened { dialect: kind.to_owned(), sheets })
+}
+
+/// Cell by cell: a sheet with one value in its last corner must not fill memory.
+fn xlsx(bytes: &[u8]) -> Result<Vec<Sheet>, String> {
+    let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+    let about: Vec<(String, bool)> = book
+        .sheets_metadata()
+        .iter()
+        .filter(|s| s.typ == calamine::SheetType::WorkSheet)
+        .map(|s| (s.name.clone(), s.visible != calamine::SheetVisible::Visible))
+        .collect();
+    let mut sheets = Vec::new();
+    for (name, hidden) in about {
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        let mut cells = book.worksheet_cells_reader(&name).map_err(|e| e.to_string())?;
+        let mut kept = 0usize;
+        while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
+            let (row, column) = cell.get_position();
+            let value = translate(&Data::from(cell.get_value().clone()));
+            if value == Cell::Empty || column as usize >= MAX_COLUMNS {
+                continue;
+            }
+            kept += 1 + (row as usize).saturating_sub(rows.len());
+            if kept > MAX_CELLS {
+                return Err(format!("sheet {name} has more than {MAX_CELLS} cells"));
+            }
+            put(&mut rows, row as usize, column as usize, value);
+        }
+        sheets.push(Sheet { name, hidden, rows });
+    }
+    Ok(sheets)
+}
+
+fn put(rows: &mut Vec<Vec<Cell>>, row: usize, column: usize, value: Cell) {
+    if rows.len() <= row {
+        rows.resize(row + 1, vec![]);
+    }
+    if rows[row].len() <= column {
+        rows[row].resize(column + 1, Cell::Empty);
+    }
+    rows[row][column] = value;
+}
+
+fn other_workbook(bytes: &[u8]) -> Result<Vec<Sheet>, String> {
+    let mut book: Sheets<_> =
+        calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+    let mut sheets = Vec::new();
+    for about in book.sheets_metadata().to_vec() {
+        if about.typ != calamine::SheetType::WorkSheet {
+            continue;
+        }
+        let range = book.worksheet_range(&about.name).map_err(|e| e.to_string())?;
+        let (first_row, first_column) = range.start().unwrap_or((0, 0));
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        for (row, column, value) in range.used_cells() {
+            let (row, column) = (row + first_row as usize, column + first_column as usize);
+            if column < MAX_COLUMNS && row < MAX_CELLS {
+                put(&mut rows, row, column, translate(value));
+            }
+        }
+        sheets.push(Sheet {
+            name: about.name,
+            hidden: about.visible != calamine::SheetVisible::Visible,
+            rows,
+        });
+    }
+    Ok(sheets)
+}
+
+/// Dates only through the datetime interface, which knows the 1904 system.
+fn translate(value: &Data) -> Cell {
+    match value {
+        Data::Empty => Cell::Empty,
+        Data::String(text) if text.trim().is_empty() => Cell::Empty,
+        Data::String(text) => Cell::Text(text.clone()),
+        Data::Float(number) => Cell::Number(*number),
+        Data::Int(number) => Cell::Number(*number as f64),
+        Data::Bool(yes) => Cell::Bool(*yes),
+        Data::DateTime(stamp) if stamp.is_datetime() => {
+            value.as_datetime().map_or(Cell::Number(stamp.as_f64()), |t| Cell::Date(t.date()))
+        }
+        Data::DateTime(stamp) => Cell::Number(stamp.as_f64()),
+        Data::DateTimeIso(text) => {
+            let date = text.get(..10).and_then(|t| t.parse().ok());
+            date.map_or_else(|| Cell::Text(text.clone()), Cell::Date)
+        }
+        Data::DurationIso(text) => Cell::Text(text.clone()),
+        Data::Error(code) => Cell::Error(code.to_string()),
+    }
+}
+
+fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
+    let (text, encoding) = decode(bytes);
+    if text.bytes().take(4096).filter(|b| *b == 0).count() > 8 {
+        return Err(refused(
+            "FIL-02",
+            format!("{name} is not text and no known workbook"),
+            "Give a .csv, .xlsx, .xls, .xlsb or .ods file",
+        ));
+    }
+    let delimiter = guess_delimiter(&text);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
+    let mut rows = Vec::new();
+    let mut line = 1;
+    let mut record = csv::StringRecord::new();
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {}
+            Err(error) => {
+                return Err(refused(
+                    "FIL-05",
+                    format!("{name}, line {line}: {error}"),
+                    "Check the quotes around there",
+                ));
+            }
+        }
+        // The reader leaves blank lines out; the file's numbering keeps them.
+        let at = record.position().map_or(line, |p| p.line()) as usize;
+        while rows.len() + 1 < at && rows.len() < MAX_CELLS && !text_has_breaks(&rows) {
+            rows.push(vec![]);
+        }
+        line = at as u64;
+        let cells = record.iter().take(MAX_COLUMNS);
+        rows.push(
+            cells.map(|c| if c.trim().is_empty() { Cell::Empty } else { Cell::Text(c.to_owned()) }).collect(),
+        );
+    }
+    // An unclosed quote swallows the rest of the file into one cell.
+    let swallowed = |c: &Cell| matches!(c, Cell::Text(t) if t.matches('\n').count() > 1_000);
+    if rows.iter().flatten().any(swallowed) {
+        return Err(refused(
+            "FIL-05",
+            format!("{name} has a quote that is never closed"),
+            "Look for a lone \" in the file",
+        ));
+    }
+    if rows.iter().all(|r| r.iter().all(Cell::is_empty)) {
+        return Err(refused(
+            "FIL-01",
+            format!("{name} has no rows"),
+            "Check that the report was exported with its data",
+        ));
+    }
+    let shown = if delimiter == b'\t' { "tab".to_owned() } else { char::from(delimiter).to_string() };
+    let sheet = Sheet { name: String::new(), hidden: false, rows };
+    Ok(Opened { dialect: format!("csv, {encoding}, {shown}"), sheets: vec![sheet] })
+}
+
+/// Cells with line breaks make line numbers and row numbers differ; then rows count.
+fn text_has_breaks(rows: &[Vec<Cell>]) -> bool {
+    rows.iter().flatten().any(|c| matches!(c, Cell::Text(t) if t.contains('\n')))
+}
+
+fn decode(bytes: &[u8]) -> (String, String) {
+    if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(bytes) {
+        let (text, _) = encoding.decode_without_bom_handling(&bytes[mark..]);
+        return (text.into_owned(), encoding.name().to_lowercase());
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (text.to_owned(), "utf-8".into());
+    }
+    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Allow);
+    detector.feed(bytes, true);
+    let encoding = detector.guess(None, chardetng::Utf8Detection::Allow);
+    (encoding.decode(bytes).0.into_owned(), encoding.name().to_lowercase())
+}
+
+/// The delimiter that cuts the first lines into the most even rows.
+fn guess_delimiter(text: &str) -> u8 {
+    let score = |delimiter: u8| {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .from_reader(text.as_bytes());
+        let widths: Vec<usize> = reader.records().take(60).map_while(Result::ok).map(|r| r.len()).collect();
+        let widest = widths.iter().copied().max().unwrap_or(1);
+        let even = widths.iter().filter(|w| **w == widest).count();
+        if widest < 2 { 0 } else { even * 100 / widths.len().max(1) * widest.min(50) }
+    };
+    [b',', b';', b'\t', b'|'].into_iter().max_by_key(|d| (score(*d), u8::from(*d == b','))).unwrap_or(b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn dialects_and_encodings_are_guessed() {
+        let opened = open("f.csv", b"\xef\xbb\xbfa;b\n1,5;2\n").unwrap();
+        assert_eq!(opened.dialect, "csv, utf-8, ;");
+        assert_eq!(opened.sheets[0].rows[1][0].text(), "1,5");
+        let opened = open(
+            "f.csv",
+            "name;ort\nMüller;Köln\nSöhne;Düren\n".chars().map(|c| c as u8).collect::<Vec<u8>>().as_slice(),
+        )
+        .unwrap();
+        assert_eq!(opened.sheets[0].rows[1][0].text(), "Müller");
+    }
+
+    #[test]
+    fn what_is_no_table_says_what_it_is() {
+        let rule = |name: &str, bytes: &[u8]| open(name, bytes).unwrap_err().problems[0].rule.clone();
+        assert_eq!(rule("a", b""), "FIL-01");
+        assert_eq!(rule("a.html", b"<!DOCTYPE html><html>"), "FIL-02");
+        assert_eq!(rule("a.pdf", b"%PDF-1.7"), "FIL-02");
+        assert_eq!(rule("a.zip", b"PK\x03\x04 something else"), "FIL-02");
+        assert_eq!(rule("a.xlsx", b"PK\x03\x04 xl/ broken"), "FIL-04");
+        assert_eq!(rule("a.csv", b"\n\n , \n"), "FIL-01");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = open("f", &bytes);
+        }
+    }
+}

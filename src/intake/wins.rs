@@ -1,0 +1,416 @@
+//! Rows of a wins workbook, each with its verdict. Rules OPP-… say why a row waits.
+
+use crate::domain::money::{Currency, Decimal, Money};
+use crate::domain::text::fold;
+use crate::domain::when::{Month, in_range, month_name};
+use crate::domain::win::short_id;
+use crate::domain::{Outcome, text};
+use crate::intake::mapping::{Mapping, Table, find_tables};
+use crate::intake::open::{Cell, Opened, Sheet};
+use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A row that can be stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WinRow {
+    /// Row of the file, counted from 1 as the spreadsheet does.
+    pub row: usize,
+    pub outcome: String,
+    pub opportunity_id: String,
+    pub opportunity: String,
+    pub account: String,
+    pub date: NaiveDate,
+    pub amount: Option<Money>,
+    pub owner: String,
+    pub owner_email: String,
+    pub products: Vec<String>,
+    pub reason: String,
+    pub competitor: String,
+    pub stage: String,
+}
+
+/// A row that is not stored, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Aside {
+    pub row: usize,
+    pub code: String,
+    pub message: String,
+    pub cells: Vec<String>,
+}
+
+/// rows = wins + losses + rejected + skipped, always.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WinsRead {
+    pub rows: usize,
+    pub kept: Vec<WinRow>,
+    pub rejected: Vec<Aside>,
+    pub skipped: Vec<Aside>,
+    pub header: Vec<String>,
+    pub tables: Vec<Table>,
+}
+
+impl WinRow {
+    pub fn month(&self) -> Month {
+        Month::of(self.date)
+    }
+
+    /// What identifies the row between two uploads.
+    pub fn key(&self) -> String {
+        match short_id(self.opportunity_id.trim()) {
+            "" => {
+                let amount = self.amount.map(|m| m.to_string()).unwrap_or_default();
+                format!(
+                    "{}|{}|{}|{}|{amount}",
+                    self.outcome,
+                    fold(&self.account),
+                    fold(&self.opportunity),
+                    self.date
+                )
+            }
+            id => format!("id:{id}"),
+        }
+    }
+}
+
+/// Order of day and month in a column's texts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum DateOrder {
+    DayFirst,
+    MonthFirst,
+    /// The column has both: only what cannot be read two ways is read.
+    Mixed,
+    /// Nothing in the column tells.
+    Unknown,
+}
+
+pub fn read(opened: &Opened, mapping: &Mapping, default: Currency) -> Outcome<WinsRead> {
+    let tables = find_tables(opened, mapping)?;
+    let mut read = WinsRead::default();
+    let mut seen: HashMap<String, WinRow> = HashMap::new();
+    for table in &tables {
+        let sheet = &opened.sheets[table.sheet];
+        if read.header.is_empty() {
+            read.header = sheet.rows[table.header].iter().map(Cell::text).collect();
+        }
+        let reader = Reader::new(sheet, table, mapping, default);
+        for (number, row) in sheet.rows.iter().enumerate().skip(table.header + 1) {
+            read.rows += 1;
+            match reader.row(number + 1, row) {
+                Verdict::Kept(win) => take(*win, row, &mut seen, &mut read),
+                Verdict::Rejected(aside) => read.rejected.push(aside),
+                Verdict::Skipped(aside) => read.skipped.push(aside),
+            }
+        }
+    }
+    read.tables = tables;
+    Ok(read)
+}
+
+/// An id that comes twice: the same again is skipped, another content waits.
+fn take(win: WinRow, cells: &[Cell], seen: &mut HashMap<String, WinRow>, read: &mut WinsRead) {
+    let key = win.key();
+    match seen.get(&key) {
+        None => {
+            seen.insert(key, win.clone());
+            read.kept.push(win);
+        }
+        Some(first) if WinRow { row: first.row, ..win.clone() } == *first => {
+            let message = format!("the same as row {}", first.row);
+            read.skipped.push(aside(win.row, "OPP-10", message, cells));
+        }
+        Some(first) => {
+            let message = format!("the opportunity stands in row {} with other values", first.row);
+            read.rejected.push(aside(win.row, "OPP-10", message, cells));
+        }
+    }
+}
+
+fn aside(row: usize, code: &str, message: impl Into<String>, cells: &[Cell]) -> Aside {
+    Aside { row, code: code.into(), message: message.into(), cells: cells.iter().map(Cell::text).collect() }
+}
+
+enum Verdict {
+    Kept(Box<WinRow>),
+    Rejected(Aside),
+    Skipped(Aside),
+}
+
+struct Reader<'a> {
+    table: &'a Table,
+    mapping: &'a Mapping,
+    header: &'a [Cell],
+    order: DateOrder,
+    decimal: Option<Decimal>,
+    default: Currency,
+}
+
+impl<'a> Reader<'a> {
+    fn new(sheet: &'a Sheet, table: &'a Table, mapping: &'a Mapping, default: Currency) -> Reader<'a> {
+        let column = |field: &str| {
+            let place = table.columns.get(field).copied();
+            let rows = sheet.rows.iter().skip(table.header + 1);
+            rows.filter_map(move |r| r.get(place?)).filter_map(|c| match c {
+                Cell::Text(text) => Some(text.trim()),
+                _ => None,
+            })
+        };
+        let order = match mapping.dates.as_str() {
+            "dmy" => DateOrder::DayFirst,
+            "mdy" => DateOrder::MonthFirst,
+            _ => date_order(column("close_date")),
+        };
+        let decimal = decimal_of(column("amount"));
+        Reader { table, mapping, header: &sheet.rows[table.header], order, decimal, default }
+    }
+
+    fn cell(&self, row: &'a [Cell], field: &str) -> &'a Cell {
+        self.table.columns.get(field).and_then(|c| row.get(*c)).unwrap_or(&Cell::Empty)
+    }
+
+    fn row(&self, number: usize, row: &'a [Cell]) -> Verdict {
+        let skip = |code, message: &str| Verdict::Skipped(aside(number, code, message, row));
+        let reject = |code, message: String| Verdict::Rejected(aside(number, code, message, row));
+        let text = |field: &str| {
+            let cell = self.cell(row, field);
+            if matches!(cell, Cell::Error(_)) { String::new() } else { cell.text() }
+        };
+        if row.iter().all(Cell::is_empty) {
+            return skip("FIL-06", "blank");
+        }
+        let same =
+            |c: &usize| row.get(*c).is_some_and(|cell| fold(&cell.text()) == fold(&self.header[*c].text()));
+        if self.table.columns.values().filter(|c| same(c)).count() * 2 > self.table.columns.len() {
+            return skip("FIL-07", "the header again");
+        }
+        let (account, opportunity, id) = (text("account"), text("opportunity"), text("opportunity_id"));
+        let date_cell = self.cell(row, "close_date");
+        let first = row.iter().find(|c| !c.is_empty()).map(|c| fold(&c.text())).unwrap_or_default();
+        let word = first.split(' ').next().unwrap_or_default();
+        let total = matches!(
+            word,
+            "total"
+                | "totals"
+                | "sum"
+                | "subtotal"
+                | "grand"
+                | "summe"
+                | "gesamt"
+                | "count"
+                | "average"
+                | "copyright"
+                | "confidential"
+                | "generated"
+                | "filtered"
+        );
+        if date_cell.is_empty() && (total || (account.is_empty() && id.is_empty() && opportunity.is_empty()))
+        {
+            return skip("OPP-13", "a total or a note below the table");
+        }
+        let outcome = match self.outcome(row) {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => return skip("OPP-05", "still open"),
+            Err((code, message)) => return reject(code, message),
+        };
+        if account.is_empty() {
+            return reject("OPP-01", "the account is empty".into());
+        }
+        let date = match self.date(date_cell) {
+            Ok(date) => date,
+            Err((code, message)) => return reject(code, message),
+        };
+        let amount = match self.amount(row) {
+            Ok(amount) => amount,
+            Err(message) => return reject("OPP-04", message),
+        };
+        Verdict::Kept(Box::new(WinRow {
+            row: number,
+            outcome: outcome.into(),
+            opportunity_id: id,
+            opportunity,
+            account,
+            date,
+            amount,
+            owner: text("owner"),
+            owner_email: text("owner_email"),
+            products: text("product")
+                .split([';', ','])
+                .map(|p| p.trim().to_owned())
+                .filter(|p| !p.is_empty())
+                .collect(),
+            reason: text("reason"),
+            competitor: text("competitor"),
+            stage: text("stage"),
+        }))
+    }
+
+    /// Won, lost, still open, or why that cannot be told.
+    fn outcome(&self, row: &[Cell]) -> Result<Option<&'static str>, (&'static str, String)> {
+        let stage = self.cell(row, "stage").text();
+        let folded = fold(&stage);
+        let listed = |words: &[String]| words.iter().any(|w| fold(w) == folded);
+        let by_stage = match () {
+            () if listed(&self.mapping.win) => Some("win"),
+            () if listed(&self.mapping.loss) => Some("loss"),
+            () => None,
+        };
+        let flag = |field: &str| match fold(&self.cell(row, field).text()).as_str() {
+            "true" | "yes" | "y" | "1" | "x" => Some(true),
+            "false" | "no" | "n" | "0" => Some(false),
+            _ => None,
+        };
+        let (won, closed) = (flag("is_won"), flag("is_closed"));
+        let by_flags = match (won, closed) {
+            (_, Some(false)) => Some(None),
+            (Some(true), _) => Some(Some("win")),
+            (Some(false), Some(true)) => Some(Some("loss")),
+            _ => None,
+        };
+        match (by_stage, by_flags) {
+            (Some(stage), Some(flags)) if flags != Some(stage) => {
+                Err(("OPP-09", "the stage and the won or closed flag contradict each other".into()))
+            }
+            (Some(stage), _) => Ok(Some(stage)),
+            (None, Some(flags)) => Ok(flags),
+            (None, None) if folded.is_empty() && !self.table.assume.is_empty() => {
+                Ok(Some(if self.table.assume == "win" { "win" } else { "loss" }))
+            }
+            (None, None) if folded.is_empty() => Err(("OPP-08", "the stage is empty".into())),
+            // A stage that speaks of an end without being listed is not guessed.
+            (None, None)
+                if ["closed", "won", "lost", "win", "loss", "cancelled"]
+                    .iter()
+                    .any(|w| folded.split(' ').any(|p| p == *w)) =>
+            {
+                Err(("OPP-08", format!("the stage \"{stage}\" is not mapped to won or lost")))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn date(&self, cell: &Cell) -> Result<NaiveDate, (&'static str, String)> {
+        let date = match cell {
+            Cell::Empty => return Err(("OPP-02", "the close date is empty".into())),
+            Cell::Date(date) => Some(*date),
+            // A serial day of the 1900 system whose cell lost its format.
+            Cell::Number(n) if (20_000.0..80_000.0).contains(n) => {
+                NaiveDate::from_ymd_opt(1899, 12, 30).and_then(|d| d.checked_add_days(Days::new(*n as u64)))
+            }
+            Cell::Number(_) | Cell::Bool(_) => None,
+            Cell::Error(code) => return Err(("OPP-02", format!("the close date is {code}"))),
+            Cell::Text(text) => return self.text_date(text.trim()),
+        };
+        date.and_then(in_range).ok_or_else(|| ("OPP-03", format!("\"{}\" is not a date", cell.text())))
+    }
+
+    fn text_date(&self, text: &str) -> Result<NaiveDate, (&'static str, String)> {
+        let wrong = || ("OPP-03", format!("\"{text}\" is not a date"));
+        let day = text.split(['T', ' ']).next().unwrap_or_default();
+        if let Ok(date) =
+            NaiveDate::parse_from_str(day, "%Y-%m-%d").or(NaiveDate::parse_from_str(day, "%Y/%m/%d"))
+        {
+            return in_range(date).ok_or_else(wrong);
+        }
+        if let Some(date) = named_month(text) {
+            return in_range(date).ok_or_else(wrong);
+        }
+        let (first, second, year) = three(text).ok_or_else(wrong)?;
+        // Points are written day first everywhere they are used.
+        let order = if text.contains('.') { DateOrder::DayFirst } else { self.order };
+        let (day, month) = match order {
+            DateOrder::DayFirst => (first, second),
+            DateOrder::MonthFirst => (second, first),
+            _ if first > 12 || first == second => (first, second),
+            _ if second > 12 => (second, first),
+            _ => {
+                return Err((
+                    "OPP-11",
+                    format!(
+                        "\"{text}\" can be read as two days; say dates = \"dmy\" or \"mdy\" in the mapping"
+                    ),
+                ));
+            }
+        };
+        NaiveDate::from_ymd_opt(year, month, day).and_then(in_range).ok_or_else(wrong)
+    }
+
+    fn amount(&self, row: &[Cell]) -> Result<Option<Money>, String> {
+        let named = self.cell(row, "currency").text();
+        let currency = match named.as_str() {
+            "" => self.default,
+            name => Currency::parse(name).ok_or_else(|| format!("\"{name}\" is not a currency"))?,
+        };
+        match self.cell(row, "amount") {
+            Cell::Empty => Ok(None),
+            Cell::Number(n) if *n < 0.0 => Err("the amount is negative".into()),
+            Cell::Number(n) => {
+                Money::from_major(*n, currency).map(Some).ok_or_else(|| format!("{n} is not an amount"))
+            }
+            Cell::Text(text) => {
+                let money = Money::parse(&text::clean(text), currency, self.decimal)?;
+                if money.minor < 0 { Err("the amount is negative".into()) } else { Ok(Some(money)) }
+            }
+            Cell::Error(code) => Err(format!("the amount is {code}")),
+            other => Err(format!("\"{}\" is not an amount", other.text())),
+        }
+    }
+}
+
+/// `12 Feb 2026`, `Feb 12, 2026`, `12-Feb-26`
+fn named_month(text: &str) -> Option<NaiveDate> {
+    let parts: Vec<&str> = text.split([' ', '-', ',', '/', '.']).filter(|p| !p.is_empty()).collect();
+    let [a, b, year, ..] = parts.as_slice() else { return None };
+    let (day, month) = match (month_name(a), month_name(b)) {
+        (Some(month), None) => (*b, month),
+        (None, Some(month)) => (*a, month),
+        _ => return None,
+    };
+    let year: i32 = year.parse().ok()?;
+    NaiveDate::from_ymd_opt(if year < 100 { 2000 + year } else { year }, month, day.parse().ok()?)
+}
+
+/// Three numbers with the year last, a time behind them allowed.
+fn three(text: &str) -> Option<(u32, u32, i32)> {
+    let day = text.split(' ').next()?;
+    let parts: Vec<&str> = day.split(['/', '.', '-']).collect();
+    let [a, b, year] = parts.as_slice() else { return None };
+    let number = |t: &str| {
+        (t.len() <= 4 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u32>().ok()).flatten()
+    };
+    let year = number(year)? as i32;
+    Some((number(a)?, number(b)?, if year < 100 { 2000 + year } else { year }))
+}
+
+fn date_order<'a>(texts: impl Iterator<Item = &'a str>) -> DateOrder {
+    let (mut day_first, mut month_first) = (false, false);
+    for (first, second, _) in texts.filter(|t| !t.contains('.')).filter_map(three) {
+        day_first |= first > 12 && second <= 12;
+        month_first |= second > 12 && first <= 12;
+    }
+    match (day_first, month_first) {
+        (true, true) => DateOrder::Mixed,
+        (true, false) => DateOrder::DayFirst,
+        (false, true) => DateOrder::MonthFirst,
+        (false, false) => DateOrder::Unknown,
+    }
+}
+
+/// The decimal mark that the amounts of a column agree on, if they tell.
+fn decimal_of<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Decimal> {
+    let (mut point, mut comma) = (0usize, 0usize);
+    for text in texts {
+        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
+        match (digits.rfind('.'), digits.rfind(',')) {
+            (Some(p), Some(c)) if p > c => point += 1,
+            (Some(_), Some(_)) => comma += 1,
+            (Some(p), None) if digits.len() - p - 1 != 3 && digits.matches('.').count() == 1 => point += 1,
+            (None, Some(c)) if digits.len() - c - 1 != 3 && digits.matches(',').count() == 1 => comma += 1,
+            _ => {}
+        }
+    }
+    match (point, comma) {
+        (p, 0) if p > 0 => Some(Decimal::Point),
+        (0, c) if c > 0 => Some(Decimal::Comma),
+        _ => None,
+    }
+}
