@@ -2,7 +2,7 @@
 //! What is not a table gets a sentence that says what it is.
 
 use crate::domain::{Failure, Outcome, Problem};
-use calamine::{Data, DataType, Reader, Sheets, Xlsx};
+use calamine::{Data, DataType, Reader, Xlsx};
 use chrono::NaiveDate;
 use std::io::Cursor;
 
@@ -109,7 +109,8 @@ pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
         let kind = match () {
             () if contains(b"xl/workbook.bin") => "xlsb",
             () if contains(b"opendocument.spreadsheet") => "ods",
-            () if contains(b"xl/") => "xlsx",
+            // The parts of a workbook may lie anywhere; its types are listed in one place.
+            () if contains(b"[Content_Types].xml") || contains(b"xl/") => "xlsx",
             () => {
                 return Err(refused(
                     "FIL-02",
@@ -135,7 +136,9 @@ pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
 fn workbook(name: &str, kind: &str, bytes: &[u8]) -> Outcome<Opened> {
     let read = std::panic::catch_unwind(|| match kind {
         "xlsx" => xlsx(bytes),
-        _ => other_workbook(bytes),
+        "xlsb" => whole(calamine::Xlsb::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
+        "ods" => whole(calamine::Ods::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
+        _ => whole(calamine::Xls::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
     });
     let broken = |why: String| {
         let lower = why.to_lowercase();
@@ -208,9 +211,11 @@ fn put(rows: &mut Vec<Vec<Cell>>, row: usize, column: usize, value: Cell) {
     rows[row][column] = value;
 }
 
-fn other_workbook(bytes: &[u8]) -> Result<Vec<Sheet>, String> {
-    let mut book: Sheets<_> =
-        calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+/// The other formats are read sheet by sheet.
+fn whole<'a, B: Reader<Cursor<&'a [u8]>>>(mut book: B) -> Result<Vec<Sheet>, String>
+where
+    B::Error: std::fmt::Display,
+{
     let mut sheets = Vec::new();
     for about in book.sheets_metadata().to_vec() {
         if about.typ != calamine::SheetType::WorkSheet {

@@ -377,6 +377,9 @@ fn three(text: &str) -> Option<(u32, u32, i32)> {
     let number = |t: &str| {
         (t.len() <= 4 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u32>().ok()).flatten()
     };
+    if a.len() > 2 || b.len() > 2 {
+        return None; // the year first is another spelling
+    }
     let year = number(year)? as i32;
     Some((number(a)?, number(b)?, if year < 100 { 2000 + year } else { year }))
 }

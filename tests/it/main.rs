@@ -8,3 +8,4 @@ mod program;
 mod pty;
 mod screens;
 mod tidy;
+mod wins;
