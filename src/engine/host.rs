@@ -256,11 +256,12 @@ fn commit(shared: &Shared, group: Vec<Waiting>) {
             }
         }
     }
-    for (waiting, answer) in group.into_iter().zip(answers) {
-        let _ = waiting.answer.send(answer.unwrap_or_else(|| Err(gone())));
-    }
+    // Told before answered: who asked finds everybody informed.
     if !changed.kinds.is_empty() {
         shared.events.publish(&changed);
+    }
+    for (waiting, answer) in group.into_iter().zip(answers) {
+        let _ = waiting.answer.send(answer.unwrap_or_else(|| Err(gone())));
     }
 }
 

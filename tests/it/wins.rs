@@ -331,6 +331,9 @@ enum Truth {
     Skipped,
 }
 
+/// Field → text and how it is written: 0 as text, 1 as a number, 2 as a date.
+type Values = BTreeMap<&'static str, (String, u8)>;
+
 /// One made workbook: rows as texts and how they are written, and what each is.
 fn workbook(random: &mut Random) -> (String, Vec<u8>, Vec<Truth>) {
     let headers: [(&str, &[&str]); 7] = [
@@ -358,10 +361,10 @@ fn workbook(random: &mut Random) -> (String, Vec<u8>, Vec<Truth>) {
     let header: Vec<(String, u8)> = columns.iter().map(|(_, name)| ((*name).to_owned(), 0)).collect();
     grid.push(header.clone());
     let mut truth = Vec::new();
-    let row_of = |values: &BTreeMap<&str, (String, u8)>| -> Vec<(String, u8)> {
+    let row_of = |values: &Values| -> Vec<(String, u8)> {
         columns.iter().map(|(field, _)| values.get(field).cloned().unwrap_or_default()).collect()
     };
-    let mut last: Option<(BTreeMap<&str, (String, u8)>, bool)> = None;
+    let mut last: Option<(Values, bool)> = None;
     let count = 20 + random.below(40);
     for n in 0..count {
         match random.below(30) {
@@ -421,7 +424,7 @@ fn workbook(random: &mut Random) -> (String, Vec<u8>, Vec<Truth>) {
         let account =
             if random.below(25) == 0 { String::new() } else { format!("Customer {}", random.below(40)) };
         let bad_date = random.below(40) == 0 && n > 0;
-        let values: BTreeMap<&str, (String, u8)> = [
+        let values: Values = [
             ("id", (format!("006X{n:05}"), 0)),
             ("name", (format!("Deal {n}"), 0)),
             ("account", (account.clone(), 0)),
