@@ -3,16 +3,14 @@
 use crate::cli::{Context, activity, confirm, output};
 use crate::domain::money::Currency;
 use crate::domain::{Failure, Outcome};
-use crate::engine::Engine;
+use crate::engine::{Engine, files};
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
-use crate::intake::open::{MAX_BYTES, open};
+use crate::intake::open::open;
 use crate::services::imports::{
-    DropPieces, ImportWins, ListBatches, ListRejects, Options, PIECE_BYTES, PreviewWins, PutPiece,
-    SaveMapping, ShowMapping, Source, WinsImport,
+    ImportWins, ListBatches, ListRejects, Options, PreviewWins, SaveMapping, ShowMapping, Source, WinsImport,
 };
 use clap::ArgMatches;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub const VERBS: [&str; 7] = ["import", "inspect", "versions", "restore", "reparse", "rejects", "mapping"];
 
@@ -34,24 +32,11 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
 fn read_file(matches: &ArgMatches) -> Outcome<(String, Vec<u8>)> {
     let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
     let given = matches.try_get_one::<String>("name").ok().flatten().cloned();
-    let mut bytes = Vec::new();
-    // One byte more than is taken tells that the file is too large.
-    let limit = MAX_BYTES as u64 + 1;
     if path == "-" {
-        let failed = |e: std::io::Error| Failure::invalid(format!("Standard input cannot be read: {e}"));
-        std::io::stdin().take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = files::read_all(std::io::stdin())?;
         return Ok((given.unwrap_or_else(|| "standard input".into()), bytes));
     }
-    let failed = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => Failure::not_found(format!("There is no file {path}")),
-        _ => Failure::invalid(format!("{path} cannot be read: {e}")),
-    };
-    let file = std::fs::File::open(&path).map_err(failed)?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(Failure::usage(format!("{path} is a folder")));
-    }
-    file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-    let name = Path::new(&path).file_name().map_or(path.clone(), |n| n.to_string_lossy().into_owned());
+    let (name, bytes) = files::read_path(&path)?;
     Ok((given.unwrap_or(name), bytes))
 }
 
@@ -82,17 +67,9 @@ fn import_file(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let (name, bytes) = read_file(matches)?;
     let options = options(context, matches)?;
     let engine = context.cli()?;
-    let upload = crate::services::new_id(engine.now_ms());
-    for (part, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
-        engine.run(&PutPiece { upload, part: part as u32, bytes: piece.to_vec() })?;
-    }
-    if bytes.is_empty() {
-        engine.run(&PutPiece { upload, part: 0, bytes: vec![] })?;
-    }
-    let result =
-        import(context, &engine, Source::Upload { upload, name }, options, matches.get_flag("dry-run"));
-    // Whatever came of it, the pieces have done their work.
-    engine.run(&DropPieces { upload })?;
+    let source = files::upload(&engine, name, &bytes)?;
+    let result = import(context, &engine, source.clone(), options, matches.get_flag("dry-run"));
+    files::forget(&engine, &source);
     result
 }
 

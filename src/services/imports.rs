@@ -299,6 +299,8 @@ struct Plan {
     stored: BTreeMap<(Month, String), usize>,
     owners: HashMap<String, Option<Id>>,
     accounts: HashMap<String, Option<Id>>,
+    /// Answers of this import, not yet remembered.
+    answers: HashMap<(&'static str, String), Option<Id>>,
 }
 
 struct PlanRow {
@@ -334,6 +336,7 @@ impl Plan {
             stored: BTreeMap::new(),
             owners: HashMap::new(),
             accounts: HashMap::new(),
+            answers: answers(reads, options)?,
         };
         let mut by_key: HashMap<String, (Id, Head)> = HashMap::new();
         let months: BTreeSet<Month> = units.iter().map(|(m, _)| *m).collect();
@@ -402,6 +405,13 @@ impl Plan {
         Ok(win.to_fields())
     }
 
+    fn remembered(&self, reads: &dyn Reads, scope: &'static str, raw: &str) -> Outcome<Option<Option<Id>>> {
+        match self.answers.get(&(scope, text::fold(raw))) {
+            Some(answer) => Ok(Some(*answer)),
+            None => remembered(reads, scope, raw),
+        }
+    }
+
     /// By e-mail, then a remembered answer, then a name that only one person has.
     fn owner(&mut self, reads: &dyn Reads, row: &WinRow) -> Outcome<Option<Id>> {
         let key = format!("{}|{}", row.owner_email, row.owner);
@@ -410,7 +420,7 @@ impl Plan {
         }
         let mut found = None;
         for raw in [&row.owner_email, &row.owner].into_iter().filter(|t| !t.is_empty()) {
-            found = match remembered(reads, "owner", raw)? {
+            found = match self.remembered(reads, "owner", raw)? {
                 Some(target) => target,
                 None => match names::exact(reads, Kind::User, raw)?.as_slice() {
                     [one] => Some(*one),
@@ -429,7 +439,7 @@ impl Plan {
         if let Some(known) = self.accounts.get(raw) {
             return Ok(*known);
         }
-        let found = match remembered(reads, "account", raw)? {
+        let found = match self.remembered(reads, "account", raw)? {
             Some(target) => target,
             None => match names::exact(reads, Kind::Account, raw)?.as_slice() {
                 [one] => Some(*one),
@@ -439,6 +449,22 @@ impl Plan {
         self.accounts.insert(raw.to_owned(), found);
         Ok(found)
     }
+}
+
+fn answers(reads: &dyn Reads, options: &Options) -> Outcome<HashMap<(&'static str, String), Option<Id>>> {
+    let mut answers = HashMap::new();
+    for (scope, kind, given) in
+        [("owner", Kind::User, &options.owners), ("account", Kind::Account, &options.accounts)]
+    {
+        for (raw, who) in given {
+            let target = match who.as_str() {
+                "-" => None,
+                who => Some(names::resolve(reads, kind, who, None)?),
+            };
+            answers.insert((scope, text::fold(raw)), target);
+        }
+    }
+    Ok(answers)
 }
 
 fn stored_key(win: &Win) -> String {
@@ -579,12 +605,12 @@ fn ask_for_names(reads: &dyn Reads, read: &WinsRead, plan: &Plan, report: &mut W
     let (mut owners, mut accounts): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
     for row in &read.kept {
         let key = format!("{}|{}", row.owner_email, row.owner);
-        if plan.owners.get(&key) == Some(&None) && remembered(reads, "owner", &row.owner)?.is_none() {
+        if plan.owners.get(&key) == Some(&None) && plan.remembered(reads, "owner", &row.owner)?.is_none() {
             let raw = if row.owner.is_empty() { &row.owner_email } else { &row.owner };
             *owners.entry(raw).or_default() += usize::from(!raw.is_empty());
         }
         if plan.accounts.get(&row.account) == Some(&None)
-            && remembered(reads, "account", &row.account)?.is_none()
+            && plan.remembered(reads, "account", &row.account)?.is_none()
         {
             *accounts.entry(&row.account).or_default() += 1;
         }

@@ -17,6 +17,7 @@ use crate::tui::msg::{Data, Deadline, Effect, Msg, Slot};
 use crate::tui::overlay::{Confirm, Help, Palette, Question};
 use crate::tui::panes::{Ask, PaneId, Panes};
 use crate::tui::quick::{Prompt, Quick};
+use crate::tui::review::{self, Review};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::part;
 use ratatui::layout::Rect;
@@ -38,6 +39,7 @@ pub enum Layer {
     Confirm(Confirm),
     Help(Help),
     Palette(Palette),
+    Review(Box<Review>),
 }
 
 /// The last thing done, with what undo takes back.
@@ -185,6 +187,7 @@ impl App {
             Some(Layer::Quick(_) | Layer::Prompt(_)) => vec!["line"],
             Some(Layer::Confirm(_)) => vec!["confirm"],
             Some(Layer::Help(_) | Layer::Palette(_)) => vec!["overlay"],
+            Some(Layer::Review(_)) => vec!["review"],
             None => self.panes.scopes(),
         }
     }
@@ -250,8 +253,9 @@ impl App {
             Some(Layer::Quick(quick)) => quick.key(key, &mut cx),
             Some(Layer::Prompt(prompt)) => {
                 prompt.text.key(key);
-                let text = prompt.text.text();
-                panes.set_filter(&text, &mut cx);
+                if prompt.label == "filter" {
+                    panes.set_filter(&prompt.text.text(), &mut cx);
+                }
             }
             Some(Layer::Palette(palette)) => palette.key(key),
             _ => {}
@@ -266,7 +270,9 @@ impl App {
             Some(Layer::Quick(quick)) => quick.paste(text, &mut cx),
             Some(Layer::Prompt(prompt)) => {
                 prompt.text.paste(text);
-                panes.set_filter(&prompt.text.text(), &mut cx);
+                if prompt.label == "filter" {
+                    panes.set_filter(&prompt.text.text(), &mut cx);
+                }
             }
             None => {
                 // Outside a text a paste never fires keys: its first line is offered as an activity.
@@ -318,6 +324,7 @@ impl App {
                 }
             }
             _ if id.starts_with("form.") => self.form_command(id, effects),
+            _ if id.starts_with("review.") => self.review_command(id, effects),
             _ if id.starts_with("line.") => self.line_command(id, effects),
             _ if id.starts_with("confirm.") => self.answer(id, effects),
             _ if id.starts_with("overlay.") => self.overlay_command(id, effects),
@@ -337,6 +344,7 @@ impl App {
         match ask {
             Ask::Nothing => {}
             Ask::Say(text) => self.say(text, false),
+            Ask::Import => self.layers.push(Layer::Prompt(Prompt::new("import", ""))),
             Ask::Filter(text) => self.layers.push(Layer::Prompt(Prompt::new("filter", &text))),
             Ask::Form(job) => self.with_cx(effects, |_, cx| cx.work(Slot::Form, job)),
             Ask::Confirm(question, text) => self.layers.push(Layer::Confirm(Confirm { question, text })),
@@ -452,9 +460,15 @@ impl App {
             },
             Some(Layer::Prompt(prompt)) => match id {
                 "line.leave" => {
-                    let before = prompt.before.clone();
-                    panes.set_filter(&before, &mut cx);
+                    if prompt.label == "filter" {
+                        panes.set_filter(&prompt.before.clone(), &mut cx);
+                    }
                     layers.pop();
+                }
+                "line.take" if prompt.label == "import" => {
+                    let path = prompt.text.text();
+                    layers.pop();
+                    cx.work(Slot::Form, move |engine| review::start(engine, path.trim()));
                 }
                 "line.take" => drop(layers.pop()),
                 _ => {}
@@ -463,10 +477,41 @@ impl App {
         }
     }
 
+    fn review_command(&mut self, id: &str, effects: &mut Vec<Effect>) {
+        let App { me, layers, generations, .. } = self;
+        let mut cx = Cx { me, effects, generations };
+        let Some(Layer::Review(review)) = layers.last_mut() else { return };
+        match id {
+            "review.leave" => {
+                let source = review.source.clone();
+                layers.pop();
+                cx.work(Slot::Action, move |engine| {
+                    crate::engine::files::forget(engine, &source);
+                    Data::Nothing
+                });
+            }
+            "review.commit" if review.committing => {}
+            "review.commit" if review.import.asks.is_empty() => {
+                let job = review.commit(false);
+                cx.work(Slot::Action, job);
+            }
+            "review.commit" => {
+                let text = format!("{}. Go on? (y/N)", review.import.asks.join("; "));
+                let question = Question::Act(review.commit(true));
+                layers.push(Layer::Confirm(Confirm { question, text }));
+            }
+            _ => review.command(id, &mut cx),
+        }
+    }
+
     fn answer(&mut self, id: &str, effects: &mut Vec<Effect>) {
         let Some(Layer::Confirm(confirm)) = self.layers.pop() else { return };
         match (confirm.question, id) {
-            (_, "confirm.no") => {}
+            (_, "confirm.no") => {
+                if let Some(Layer::Review(review)) = self.layers.last_mut() {
+                    review.committing = false;
+                }
+            }
             (Question::LeaveForm, "confirm.yes") => {
                 if let Some(Layer::Form(_)) = self.layers.pop() {
                     self.with_cx(effects, |_, cx| cx.remember(AUTOSAVE, None));
@@ -531,6 +576,26 @@ impl App {
                 self.say(text, txn.is_some());
             }
             Data::Done(Err(failure)) => self.complain(&failure, effects),
+            Data::Review(Ok(review)) => self.layers.push(Layer::Review(review)),
+            Data::Review(Err(failure)) => self.complain(&failure, effects),
+            Data::Reviewed(result) => match (result, self.layers.last_mut()) {
+                (Ok(import), Some(Layer::Review(review))) => review.take(*import),
+                (Ok(_), _) => {}
+                (Err(failure), _) => self.complain(&failure, effects),
+            },
+            Data::Imported(Ok((_, text))) => {
+                if let Some(Layer::Review(_)) = self.layers.last() {
+                    self.layers.pop();
+                }
+                self.saved_now();
+                self.say(text, true);
+            }
+            Data::Imported(Err(failure)) => {
+                if let Some(Layer::Review(review)) = self.layers.last_mut() {
+                    review.committing = false;
+                }
+                self.complain(&failure, effects);
+            }
             Data::Form(Ok(start)) => self.layers.push(Layer::Form(Box::new(Form::new(start)))),
             Data::Form(Err(failure)) => self.complain(&failure, effects),
             Data::Saved(result) => self.saved(result.map(|(txn, s)| (txn, *s)), effects),
@@ -648,6 +713,7 @@ impl App {
                 Layer::Form(form) => form.layout(body),
                 Layer::Help(help) => help.layout(body),
                 Layer::Palette(palette) => palette.layout(body),
+                Layer::Review(review) => review.layout(body),
                 _ => {}
             }
         }

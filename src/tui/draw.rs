@@ -29,6 +29,7 @@ impl App {
         let body = self.body(area);
         match self.layers.iter().rev().find(|l| !matches!(l, Layer::Confirm(_))) {
             Some(Layer::Form(form)) => form.draw(body, buf, &cx),
+            Some(Layer::Review(review)) => review.draw(body, buf, &cx),
             Some(Layer::Help(help)) => help.draw(body, buf, &cx),
             Some(Layer::Palette(palette)) => palette.draw(body, buf, &cx),
             Some(Layer::Quick(quick)) => {
@@ -121,7 +122,14 @@ impl App {
                 ("line.earlier", "earlier lines"),
                 ("line.leave", "leave"),
             ],
-            Some(Layer::Prompt(_)) => vec![("line.take", "keep"), ("line.leave", "as before")],
+            Some(Layer::Prompt(_)) => vec![("line.take", "take"), ("line.leave", "leave")],
+            Some(Layer::Review(_)) => vec![
+                ("review.commit", "commit"),
+                ("review.down", "next"),
+                ("review.append", "replace/append"),
+                ("review.stubs", "make accounts"),
+                ("review.leave", "leave"),
+            ],
             Some(Layer::Help(_)) => vec![("overlay.page_down", "next page"), ("overlay.close", "close")],
             Some(_) => vec![("overlay.take", "run"), ("overlay.down", "next"), ("overlay.close", "close")],
             None => self.panes.hints(),

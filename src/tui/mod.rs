@@ -11,6 +11,7 @@ pub mod msg;
 mod overlay;
 pub mod panes;
 mod quick;
+mod review;
 mod run;
 mod terminal;
 pub mod testing;

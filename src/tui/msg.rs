@@ -5,10 +5,12 @@ use crate::domain::when::Month;
 use crate::domain::{Id, Outcome};
 use crate::engine::{Changed, Engine};
 use crate::services::activities::{LineRead, MonthSum};
+use crate::services::imports::WinsImport;
 use crate::services::input::Input;
 use crate::services::records::{Page, Saved};
 use crate::services::wins::Callout;
 use crate::tui::keys::Key;
+use crate::tui::review::Review;
 
 pub enum Msg {
     Key(Key),
@@ -63,6 +65,10 @@ pub enum Data {
     Form(Outcome<FormStart>),
     Saved(Outcome<(Id, Box<Saved>)>),
     Logged(Outcome<(Id, String)>),
+    /// An import to review, its preview after an answer, and its commit.
+    Review(Outcome<Box<Review>>),
+    Reviewed(Outcome<Box<WinsImport>>),
+    Imported(Outcome<(Id, String)>),
     /// Something was done: a sentence, and what undo would take back.
     Done(Outcome<(String, Option<Id>)>),
     Nothing,

@@ -160,7 +160,8 @@ impl Quick {
 
 /// A text asked for at the foot of the pane.
 pub struct Prompt {
-    label: &'static str,
+    /// What the text is for: "filter", or "import".
+    pub label: &'static str,
     pub text: TextField,
     /// What it was before: leaving puts it back.
     pub before: String,

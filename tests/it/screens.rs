@@ -265,6 +265,39 @@ fn a_win_is_entered_with_its_only_project_and_featured() {
     assert!(h.text().contains("Win of the month: Nordlys"), "{}", h.text());
 }
 
+/// A workbook in the terminal: nothing before C, one undo after it.
+#[test]
+fn an_import_is_reviewed_answered_committed_and_undone() {
+    let engine = demo();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.csv");
+    let rows = "Opportunity ID,Account Name,Stage,Amount,Close Date,Owner\n\
+                1,Acme Corp,Closed Won,84000,2026-02-03,R. Ito\n\
+                2,Unknown Ltd,Closed Lost,1.2k,2026-02-04,R. Ito\n\
+                3,Unknown Ltd,Closed Lost,500,2026-02-05,Nora Lind\n\
+                4,Unknown Ltd,Proposal,500,2026-02-05,Nora Lind\n";
+    std::fs::write(&file, rows).unwrap();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    let text = h.text();
+    assert!(text.contains("4 rows = 1 won + 1 lost + 1 set aside + 1 skipped"), "{text}");
+    assert!(text.contains("row 3:") && text.contains("owner R. Ito?"), "{text}");
+    h.press("j j").unwrap();
+    assert!(h.text().contains("1 Riko Ito"), "{}", h.text());
+    h.press("1").unwrap();
+    assert!(!h.text().contains("owner R. Ito?"), "{}", h.text());
+    insta::assert_snapshot!(h.text());
+    h.press("esc").unwrap();
+    assert!(h.text().contains("7 won"), "leaving writes nothing:\n{}", h.text());
+    h.press("I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter j j 1 C").unwrap();
+    let text = h.text();
+    assert!(text.contains("8 won") && text.contains("2 added"), "{text}");
+    h.press("u").unwrap();
+    assert!(h.text().contains("7 won"), "{}", h.text());
+    h.press("I").unwrap().type_text("/no/such/file").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("There is no file"), "{}", h.text());
+}
+
 #[test]
 fn hiding_the_callout_lasts_until_it_changes() {
     let engine = demo();

@@ -59,6 +59,8 @@ pub enum Ask {
     Say(String),
     /// A filter prompt, with what it holds now.
     Filter(String),
+    /// A file's path, for an import.
+    Import,
     /// A form; the job finds what it starts with.
     Form(Job),
     Confirm(Question, String),
@@ -173,6 +175,7 @@ impl Panes {
                 ("wins.source", "source"),
                 ("wins.outcome", "won/lost"),
                 ("wins.feature", "feature"),
+                ("wins.import", "import"),
                 ("app.undo", "undo"),
             ],
             PaneId::Drafts => vec![

@@ -118,6 +118,7 @@ impl Wins {
                 };
                 self.load(cx);
             }
+            "wins.import" => return Ask::Import,
             "record.add" => return new_win(),
             "record.open" | "record.edit" => {
                 if let Some(item) = self.here() {
