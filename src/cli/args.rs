@@ -222,6 +222,14 @@ fn noun(kind: Kind) -> Command {
                 .about("Delete one that nothing uses")
                 .arg(id("Name, alias, id or its end")),
         );
+    if matches!(kind, Kind::Account | Kind::Project) {
+        command = command.subcommand(
+            Command::new("import")
+                .about("Import them from a workbook or CSV file, columns named by the fields")
+                .arg(Arg::new("file").required(true).value_name("FILE"))
+                .arg(flag("dry-run", "Say what would happen, change nothing")),
+        );
+    }
     if schema.field_named("merged_into").is_some() {
         command = command.subcommand(
             Command::new("merge")

@@ -4,7 +4,9 @@
 use crate::domain::{Failure, Outcome};
 use crate::engine::wire;
 use crate::services::{Command, Query, ReadCx, WriteCx};
-use crate::services::{activities, drafts, imports, records, sample, setup, state, undo, wins};
+use crate::services::{
+    activities, drafts, imports, record_imports, records, sample, setup, state, undo, wins,
+};
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
 /// Returns the encoded reply; the host wraps it into the receipt.
@@ -67,6 +69,7 @@ requests! {
         imports::DropPieces,
         imports::ImportWins,
         imports::SaveMapping,
+        record_imports::ImportRecords,
         drafts::KeepForm,
         drafts::ResolveDraft,
         drafts::DiscardDrafts,

@@ -249,7 +249,7 @@ fn prepare(reads: &dyn Reads, settings: &Settings, source: &Source, options: &Op
     Ok(Prepared { read, plan, report, bytes, mapping: text })
 }
 
-fn load(reads: &dyn Reads, source: &Source) -> Outcome<(String, Vec<u8>, Option<String>)> {
+pub fn load(reads: &dyn Reads, source: &Source) -> Outcome<(String, Vec<u8>, Option<String>)> {
     match source {
         Source::Upload { upload, name } => {
             let pieces = reads.locals(&format!("{UPLOAD}{upload}/"))?;

@@ -6,6 +6,7 @@ pub mod drafts;
 pub mod imports;
 pub mod input;
 pub mod names;
+pub mod record_imports;
 pub mod records;
 pub mod sample;
 pub mod setup;

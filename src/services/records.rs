@@ -53,16 +53,7 @@ impl Command for Save {
         let settings = cx.settings()?;
         let (base, base_rev) = self.base(cx.reads())?;
         let mut notes = Vec::new();
-        let mut start = base.clone();
-        if self.id.is_none() {
-            defaults(cx.reads(), &settings, self.kind, &self.input, &mut start, &mut notes)?;
-        }
-        let mut fields = input::read(cx.reads(), &settings, self.kind, &start, &self.input)?;
-        complete(cx.reads(), self.kind, &mut fields, &mut notes)?;
-        if self.ack.iter().any(|a| a == "ACT-02") && self.kind == Kind::Activity {
-            fields.insert(15, Value::Bool(true));
-        }
-        self.refuse(cx.reads(), &settings, &fields)?;
+        let fields = self.wanted(cx.reads(), &settings, &base, &mut notes)?;
         let (id, record) = match self.id {
             None => {
                 let id = cx.new_id();
@@ -93,6 +84,35 @@ impl Command for Save {
 }
 
 impl Save {
+    /// Whether saving would change anything, without doing it; a refusal as in saving.
+    pub fn check(&self, cx: &WriteCx) -> Outcome<bool> {
+        let settings = cx.settings()?;
+        let (base, _) = self.base(cx.reads())?;
+        let fields = self.wanted(cx.reads(), &settings, &base, &mut vec![])?;
+        Ok(fields != base)
+    }
+
+    /// The fields as they should be: input over defaults over the base.
+    fn wanted(
+        &self,
+        reads: &dyn Reads,
+        settings: &Settings,
+        base: &Fields,
+        notes: &mut Vec<String>,
+    ) -> Outcome<Fields> {
+        let mut start = base.clone();
+        if self.id.is_none() {
+            defaults(reads, settings, self.kind, &self.input, &mut start, notes)?;
+        }
+        let mut fields = input::read(reads, settings, self.kind, &start, &self.input)?;
+        complete(reads, self.kind, &mut fields, notes)?;
+        if self.ack.iter().any(|a| a == "ACT-02") && self.kind == Kind::Activity {
+            fields.insert(15, Value::Bool(true));
+        }
+        self.refuse(reads, settings, &fields)?;
+        Ok(fields)
+    }
+
     /// The record as its editor saw it.
     fn base(&self, reads: &dyn Reads) -> Outcome<(Fields, u64)> {
         let Some(id) = self.id else { return Ok((Fields::new(), 0)) };

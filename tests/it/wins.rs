@@ -226,6 +226,50 @@ fn standard_input_and_own_entries_beside_the_import() {
     pams.fails(2, &["wins", "import", pams.path().to_str().unwrap()]);
 }
 
+/// Accounts and projects from tables, twice, with one undo.
+#[test]
+fn accounts_and_projects_come_from_tables_once() {
+    let pams = Pams::new();
+    pams.ok(&["industry", "add", "Retail"]);
+    let write = |name: &str, text: &str| {
+        let path = pams.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let rows = "All customers;;\nCustomer Name;Sector;Region;Rating\nHalden AG;Retail;North;A\nNordlys;;South;B\n\
+                Halden AG;;;\nOrbit Labs;No such;West;C\n;;;\n;Retail;;\n";
+    let file = write("accounts.csv", rows);
+    let dry = pams.json(&["account", "import", &file, "--dry-run"]);
+    assert_eq!((dry["added"].as_u64(), dry["rejected"].as_u64()), (Some(2), Some(3)), "{dry}");
+    assert_eq!(pams.json(&["account", "list"])["items"], serde_json::json!([]), "a dry run writes nothing");
+    let n = |value: &serde_json::Value, name: &str| value[name].as_u64().unwrap();
+    let sum = |v: &serde_json::Value| {
+        ["added", "changed", "same", "rejected", "skipped"].iter().map(|k| n(v, k)).sum::<u64>()
+    };
+    let done = pams.json(&["account", "import", &file]);
+    assert_eq!((n(&done, "rows"), n(&done, "added"), sum(&done)), (6, 2, 6), "{done}");
+    assert_eq!(done["unmapped"], serde_json::json!(["Rating"]));
+    let again = pams.json(&["account", "import", &file]);
+    assert_eq!((n(&again, "same"), n(&again, "added")), (2, 0));
+    let file = write(
+        "projects.csv",
+        "name,account,stage,value\nPlatform,halden ag,open,\"84,000\"\nLost one,Nobody,open,1\n",
+    );
+    let done = pams.json(&["project", "import", &file]);
+    assert_eq!((n(&done, "added"), n(&done, "rejected")), (1, 1), "{done}");
+    assert_eq!(pams.json(&["project", "show", "platform"])["value"], "84000.00");
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["project", "list"])["items"], serde_json::json!([]));
+    pams.ok(&["undo"]);
+    assert_eq!(
+        pams.json(&["account", "list"])["items"],
+        serde_json::json!([]),
+        "the whole import is one undo"
+    );
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+    pams.fails(3, &["project", "import", &write("x.csv", "a,b\n1,2\n")]);
+}
+
 /// 6,000 opportunities of others: counts as computed here, by hand.
 #[test]
 fn the_big_file_of_others_has_its_counts() {
