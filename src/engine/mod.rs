@@ -14,7 +14,7 @@ pub use requests::{COMMANDS, QUERIES};
 pub use wire::PROTOCOL;
 
 use crate::changes::Via;
-use crate::domain::{Failure, FailureKind, Outcome};
+use crate::domain::{Failure, FailureKind, Kind, Outcome};
 use crate::services::{Caller, Command, Query, Receipt, new_id};
 use crate::store::{Store, StoreError};
 use guest::Guest;
@@ -187,6 +187,8 @@ impl Engine {
         }
         let role = join(&self.places, &self.events)?;
         *self.role.write().unwrap_or_else(|e| e.into_inner()) = role;
+        // Whatever happened between the two roles was told to nobody here.
+        self.events.publish(&Changed { kinds: Kind::ALL.to_vec(), ids: vec![], seq: 0 });
         Ok(())
     }
 }

@@ -181,10 +181,10 @@ fn perform(
                 terminal::suspend();
                 engine.resume().map_err(|f| std::io::Error::other(f.message))?;
                 app.set_host(engine.is_host());
-                screen.clear()?;
+                terminal::clear(screen)?;
             }
             Effect::Redraw => {
-                screen.clear()?;
+                terminal::clear(screen)?;
             }
             Effect::Bell | Effect::Quit(_) => {}
         }

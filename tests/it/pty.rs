@@ -18,7 +18,12 @@ struct Terminal {
 }
 
 fn demo(rows: u16, cols: u16, env: &[(&str, &str)]) -> Terminal {
-    let (mut terminal, mut reader) = start(rows, cols, env);
+    let (terminal, reader) = start(rows, cols, env);
+    reading(terminal, reader)
+}
+
+/// Reads the screen on a thread from now on.
+fn reading(terminal: Terminal, mut reader: Box<dyn Read + Send>) -> Terminal {
     let sink = terminal.bytes.clone();
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
@@ -29,14 +34,22 @@ fn demo(rows: u16, cols: u16, env: &[(&str, &str)]) -> Terminal {
             sink.lock().unwrap().extend_from_slice(&buffer[..n]);
         }
     });
-    terminal.size = (rows, cols);
     terminal
 }
 
 fn start(rows: u16, cols: u16, env: &[(&str, &str)]) -> (Terminal, Box<dyn Read + Send>) {
-    let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
     let mut command = CommandBuilder::new(EXE);
     command.arg("demo");
+    spawn(rows, cols, command, env)
+}
+
+fn spawn(
+    rows: u16,
+    cols: u16,
+    mut command: CommandBuilder,
+    env: &[(&str, &str)],
+) -> (Terminal, Box<dyn Read + Send>) {
+    let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
     command.env("TERM", "xterm-256color");
     command.env("LANG", "C.UTF-8");
     command.env("PAMS_NOW", "2026-02-20");
@@ -169,6 +182,40 @@ fn a_vanished_terminal_leaves_no_process() {
     let start = Instant::now();
     t.end();
     assert!(start.elapsed() < PATIENCE);
+}
+
+/// Ctrl-Z gives the terminal back and hands the store over; `fg` finds what others did.
+#[test]
+fn ctrl_z_hands_the_store_over_and_comes_back() {
+    let pams = crate::program::Pams::with_names();
+    let mut command = CommandBuilder::new(EXE);
+    command.arg("--home");
+    command.arg(pams.path());
+    let (terminal, reader) = spawn(24, 80, command, &[]);
+    let mut t = reading(terminal, reader);
+    t.wait_for("Nothing logged this month");
+    t.press("2");
+    t.wait_for("owner: me");
+    t.press("\x1a");
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", t.child.process_id().unwrap()))
+            .unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|s| s.chars().next()).unwrap_or('T')
+    };
+    let start = Instant::now();
+    while state() != 'T' {
+        assert!(start.elapsed() < PATIENCE, "it does not stop");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    t.assert_restored();
+    pams.log("demo acme 1h : while away");
+    t.signal(rustix::process::Signal::CONT);
+    t.wait_for("while away");
+    // It is host again: a script's change appears by itself.
+    pams.log("demo orbit 1h : by script");
+    t.wait_for("by script");
+    t.press("\x11");
+    assert!(t.end().success());
 }
 
 #[test]

@@ -69,6 +69,17 @@ fn restore_on_panic() {
     }));
 }
 
+/// Clears the screen so that the next frame is drawn whole. ratatui's own `clear` asks
+/// the terminal where its cursor is and waits for an answer, which the keyboard thread
+/// may take, and which some terminals never give.
+pub fn clear(screen: &mut Screen) -> std::io::Result<()> {
+    use ratatui::backend::Backend;
+    screen.backend_mut().clear()?;
+    // At rest the current buffer is blank and the other is what was shown: blank both.
+    screen.swap_buffers();
+    Ok(())
+}
+
 /// Stops the process as Ctrl-Z does, the terminal restored meanwhile.
 pub fn suspend() {
     leave();
