@@ -5,12 +5,14 @@ use crate::changes::Via;
 use crate::cli::{Context, output};
 use crate::config::{Folders, Scratch};
 use crate::domain::schema::Kind;
+use crate::domain::when::Month;
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::services::activities::ListActivities;
 use crate::services::input::Input;
 use crate::services::records::{MAX_LIMIT, Save};
 use crate::services::sample::Random;
+use crate::services::wins::ListWins;
 use crate::store;
 use clap::ArgMatches;
 use serde::Serialize;
@@ -65,8 +67,10 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let seed = crate::config::now_ms() as u64;
     let commit = torture(kills, seed, commit_path)?;
     let handover = torture(kills, seed, handover_path)?;
-    let bad = [&commit, &handover].iter().any(|t| t.lost + t.doubled > 0 || !t.faults.is_empty());
-    let value = serde_json::json!({ "seed": seed, "commit": commit, "hand_over": handover });
+    let import = torture(kills, seed, import_path)?;
+    let bad = [&commit, &handover, &import].iter().any(|t| t.lost + t.doubled > 0 || !t.faults.is_empty());
+    let value =
+        serde_json::json!({ "seed": seed, "commit": commit, "hand_over": handover, "import": import });
     output::json(&value);
     let _ = context;
     match bad {
@@ -184,6 +188,40 @@ fn handover_path(
     Ok(acknowledged)
 }
 
+/// Rows of each workbook that is imported under fire.
+const IMPORTED: usize = 400;
+
+/// An import is killed: its month is as before or as after, never between.
+fn import_path(
+    folders: &Folders,
+    home: &std::path::Path,
+    round: u64,
+    random: &mut Random,
+    tally: &mut Tally,
+) -> Outcome<Vec<String>> {
+    let month = Month { year: 1990, month: 1 }.plus(round as i32);
+    let mut text = String::from("Opportunity ID,Account Name,Stage,Amount,Close Date\n");
+    for n in 0..IMPORTED {
+        text.push_str(&format!("r{round}-{n},Customer {n},Closed Won,{n},{month}-01\n"));
+    }
+    let file = home.join("torture.csv");
+    let failed = |e: std::io::Error| Failure::internal(format!("{} cannot be written: {e}", file.display()));
+    std::fs::write(&file, text).map_err(failed)?;
+    let mut importer = child(home, &["wins", "import", &file.to_string_lossy(), "--yes", "--json"])?;
+    std::thread::sleep(Duration::from_millis(random.below(LONGEST_MS) as u64));
+    let _ = importer.kill();
+    let acknowledged = said(importer).iter().any(|line| line.contains("\"batch\""));
+    let engine = open(folders)?;
+    let list = ListWins { month: Some(month), limit: MAX_LIMIT, ..ListWins::default() };
+    match (engine.ask(&list)?.items.len(), acknowledged) {
+        (IMPORTED, said) => tally.acknowledged += u64::from(said),
+        (0, false) => {}
+        (0, true) => tally.lost += 1,
+        (n, _) => tally.faults.push(format!("round {round}: {n} of {IMPORTED} rows are there")),
+    }
+    Ok(vec![])
+}
+
 /// Looks for every acknowledged activity, and checks the store against its log.
 fn count(folders: &Folders, acknowledged: &[String], tally: &mut Tally) -> Outcome<()> {
     let engine = open(folders)?;
@@ -202,8 +240,8 @@ fn count(folders: &Folders, acknowledged: &[String], tally: &mut Tally) -> Outco
         }
     }
     drop(engine);
-    tally.acknowledged = acknowledged.len() as u64;
-    tally.lost = acknowledged.iter().filter(|a| !found.contains_key(*a)).count() as u64;
+    tally.acknowledged += acknowledged.len() as u64;
+    tally.lost += acknowledged.iter().filter(|a| !found.contains_key(*a)).count() as u64;
     tally.doubled = found.values().filter(|n| **n > 1).count() as u64;
     let mut file = store::Store::open(&folders.places().store)?;
     if !file.verify_file()? {

@@ -58,7 +58,7 @@ fn many_writers_at_once_lose_and_double_nothing() {
 fn killed_processes_lose_nothing_acknowledged() {
     let pams = Pams::new();
     let report = pams.json(&["dev", "torture", "--kills", "25"]);
-    for path in ["commit", "hand_over"] {
+    for path in ["commit", "hand_over", "import"] {
         let tally = &report[path];
         assert_eq!((tally["lost"].as_u64(), tally["doubled"].as_u64()), (Some(0), Some(0)), "{report}");
         assert_eq!(tally["faults"], serde_json::json!([]), "{report}");
