@@ -25,7 +25,7 @@ pub type Stored<T> = Result<T, StoreError>;
 pub const FORMAT: u32 = 1;
 
 /// redb's page cache: enough for the hot pages of a million records.
-const CACHE_BYTES: usize = 48 << 20;
+const CACHE_BYTES: usize = 32 << 20;
 
 /// An open store. One process at a time holds it; redb's file lock sees to that.
 pub struct Store {
