@@ -7,8 +7,9 @@ use crate::engine::{Engine, files};
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
 use crate::intake::open::open;
 use crate::services::imports::{
-    ImportWins, ListBatches, ListRejects, Options, PreviewWins, SaveMapping, ShowMapping, Source, WinsImport,
+    ImportWins, ListBatches, ListRejects, Options, PreviewWins, SaveMapping, ShowMapping, WinsImport,
 };
+use crate::services::uploads::Source;
 use clap::ArgMatches;
 use std::path::PathBuf;
 

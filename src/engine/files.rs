@@ -3,8 +3,8 @@
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
 use crate::intake::open::MAX_BYTES;
-use crate::services::imports::{DropPieces, PIECE_BYTES, PutPiece, Source};
 use crate::services::new_id;
+use crate::services::uploads::{DropPieces, PIECE_BYTES, PutPiece, Source};
 use std::io::Read;
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use crate::domain::{Failure, Outcome};
 use crate::engine::wire;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::services::{
-    activities, drafts, imports, record_imports, records, sample, setup, state, undo, wins,
+    activities, drafts, imports, record_imports, records, sample, setup, state, undo, uploads, wins,
 };
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
@@ -65,8 +65,8 @@ requests! {
         activities::DeleteMany,
         wins::Feature,
         wins::CloseMonth,
-        imports::PutPiece,
-        imports::DropPieces,
+        uploads::PutPiece,
+        uploads::DropPieces,
         imports::ImportWins,
         imports::SaveMapping,
         record_imports::ImportRecords,

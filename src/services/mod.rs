@@ -13,6 +13,7 @@ pub mod setup;
 pub mod show;
 pub mod state;
 pub mod undo;
+pub mod uploads;
 pub mod wins;
 
 use crate::changes::protocol::Ledger;

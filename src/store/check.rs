@@ -31,6 +31,10 @@ pub fn check(view: &View) -> Stored<Report> {
     let heads = replay(view, &mut report)?;
     heads_match(view, &heads, &mut report)?;
     indexes_match(view, &heads, &mut report)?;
+    let (replies, order) = view.replies()?;
+    if replies != order {
+        report.wrong.push(format!("{replies} replies are kept, {order} are in line to go"));
+    }
     report.wrong.truncate(MAX_WRONG);
     Ok(report)
 }

@@ -59,6 +59,9 @@ pub trait Reads {
     /// Rows of the log, heads, index entries, for checks and `doctor`.
     fn counts(&self) -> Stored<[u64; 5]>;
 
+    /// Replies kept, and the order they are kept in: the same number.
+    fn replies(&self) -> Stored<(u64, u64)>;
+
     /// The fields of a live record.
     fn fields(&self, kind: Kind, entity: Id) -> Stored<Option<Fields>> {
         Ok(self.head(kind, entity)?.filter(|h| !h.deleted).map(|h| h.fields))
@@ -277,6 +280,10 @@ macro_rules! reads {
                     }
                 }
                 Ok(())
+            }
+
+            fn replies(&self) -> Stored<(u64, u64)> {
+                Ok((self.tables().done.len()?, self.tables().done_q.len()?))
             }
 
             fn counts(&self) -> Stored<[u64; 5]> {

@@ -13,8 +13,7 @@ macro_rules! tables {
             pub const $name: TableDefinition<$key, $value> = TableDefinition::new(stringify!($name));)*
         }
 
-        /// All tables, readable; a view has no use for each of them.
-        #[allow(dead_code)]
+        /// All tables, readable.
         pub struct ReadTables { $($(#[$doc])* pub $name: ReadOnlyTable<$key, $value>,)* }
 
         impl ReadTables {

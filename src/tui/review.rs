@@ -2,7 +2,8 @@
 //! right. Nothing is written before it is committed.
 
 use crate::engine::{Engine, files};
-use crate::services::imports::{ImportWins, Options, PreviewWins, Source, WinsImport};
+use crate::services::imports::{ImportWins, Options, PreviewWins, WinsImport};
+use crate::services::uploads::Source;
 use crate::tui::app::Cx;
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Slot};
