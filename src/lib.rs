@@ -3,9 +3,11 @@
 //! Layers, each of which knows only those above it in this list:
 //!
 //! - [`domain`] what the business means: records, rules, checks; pure
+//! - [`frames`] what goes between processes of one machine
 //! - [`changes`] change record, three-way merge, sync protocol core; pure
 //! - [`intake`] files in: opening, mapping, verdicts; pure
 //! - [`store`] the embedded redb store: log, heads, indexes
+//! - [`jobs`] heavy work in processes of its own
 //! - [`services`] what can be asked: one request a struct, beside its answer
 //! - [`engine`] the one door: host or guest, one writer, group commit
 //! - [`config`] folders, settings, the clock: read at the edge
@@ -17,7 +19,9 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod frames;
 pub mod intake;
+pub mod jobs;
 pub mod services;
 pub mod store;
 pub mod tui;

@@ -54,6 +54,9 @@ pub fn command() -> Command {
                 .arg(flag("dry-run", "Show how the line is read, save nothing")),
         )
         .subcommand(wins())
+        .subcommand(import())
+        .subcommand(jobs())
+        .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
         .subcommand(drafts())
         .subcommand(
             Command::new("undo")
@@ -227,7 +230,9 @@ fn noun(kind: Kind) -> Command {
             Command::new("import")
                 .about("Import them from a workbook or CSV file, columns named by the fields")
                 .arg(Arg::new("file").required(true).value_name("FILE"))
-                .arg(flag("dry-run", "Say what would happen, change nothing")),
+                .arg(text("name", "FILE.xlsx", "What standard input is called"))
+                .arg(flag("dry-run", "Say what would happen, change nothing"))
+                .arg(review()),
         );
     }
     if schema.field_named("merged_into").is_some() {
@@ -355,6 +360,11 @@ fn import_options(command: Command) -> Command {
         )
         .arg(text("account", "RAW=NAME", "Which account a name is, remembered").action(ArgAction::Append))
         .arg(flag("stub-accounts", "Make accounts for names that are not known"))
+        .arg(review())
+}
+
+fn review() -> Arg {
+    flag("review", "Leave it for a review, in the interface or with `pams import`")
 }
 
 fn imports() -> [Command; 7] {
@@ -396,6 +406,65 @@ fn imports() -> [Command; 7] {
                     .arg(Arg::new("with").long("with").value_name("FILE.toml").help("The mapping to try")),
             ),
     ]
+}
+
+/// What can be said about a file under review.
+fn answer_options(command: Command) -> Command {
+    let many = |name, value, help| text(name, value, help).action(ArgAction::Append);
+    let count = |name, help| text(name, "N", help).value_parser(value_parser!(usize));
+    command
+        .arg(count("sheet", "The sheet that is meant, from 1; the first by default"))
+        .arg(count("header", "The row that names the columns, from 1"))
+        .arg(many("column", "FIELD=LETTERS", "Which column a field is, such as account=C; - for none"))
+        .arg(many(
+            "value",
+            "FIELD:RAW=VALUE",
+            "What a text stands for in all rows, such as outcome:Booked=win",
+        ))
+        .arg(many("cell", "ROW:FIELD=VALUE", "What one cell should say, such as 41:amount=30000"))
+        .arg(many("aside", "ROW|RULE", "Set a row aside, or all that a rule holds back"))
+        .arg(many("owner", "RAW=WHO", "Who an owner of the file is, remembered; - for nobody of us"))
+        .arg(many("account", "RAW=NAME", "Which account a name is, remembered; - leaves it as it is"))
+        .arg(text("dates", "ORDER", "Whether day or month comes first").value_parser(["dmy", "mdy"]))
+        .arg(text("mapping", "NAME", "Read it with another mapping"))
+        .arg(flag("stub-accounts", "Make accounts for names that are not known"))
+        .arg(flag("append", "Add and change, remove nothing"))
+        .arg(many("leave-month", "YYYY-MM", "Leave a month as it is"))
+        .arg(flag("undo", "Take the last answer back"))
+}
+
+fn import() -> Command {
+    let open = || id("An open import, as `pams import list` shows it");
+    Command::new("import")
+        .about("Imports under review: what was started with --review, by a folder or in the interface")
+        .alias("imports")
+        .subcommand_required(true)
+        .subcommand(Command::new("list").about("List the open ones"))
+        .subcommand(
+            Command::new("show")
+                .about("What it would do, its columns and its problems")
+                .arg(open())
+                .arg(text("rule", "CODE", "The rows that this rule is about")),
+        )
+        .subcommand(answer_options(Command::new("answer").about("Say something about it").arg(open())))
+        .subcommand(Command::new("commit").about("Write it, in one change").arg(open()))
+        .subcommand(Command::new("drop").about("Give it up; nothing is written").arg(open()))
+        .subcommand(
+            Command::new("rejects")
+                .about("The rows that a committed import set aside")
+                .arg(id("An import, as `pams wins versions` lists it"))
+                .arg(path("output", "FILE", "Write them as CSV, to be fixed and imported").short('o')),
+        )
+        .subcommand(Command::new("rules").about("The rules that rows are checked by"))
+}
+
+fn jobs() -> Command {
+    Command::new("jobs")
+        .about("Background work")
+        .subcommand_required(true)
+        .subcommand(Command::new("list").about("List what runs, waits and ended lately"))
+        .subcommand(Command::new("wait").about("Run or follow what waits until all of it has ended"))
+        .subcommand(Command::new("cancel").about("Stop one").arg(id("Id or its end")))
 }
 
 fn drafts() -> Command {

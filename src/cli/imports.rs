@@ -1,16 +1,23 @@
-//! `pams wins import|inspect|versions|restore|reparse|rejects|mapping`
+//! Files in: `pams wins import|inspect|versions|restore|reparse|rejects|mapping`, the
+//! imports of other records, open reviews (`pams import`) and jobs (`pams jobs`).
 
 use crate::cli::{Context, activity, confirm, output};
 use crate::domain::money::Currency;
-use crate::domain::{Failure, Outcome};
+use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, files};
+use crate::intake::fixes::Fixes;
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
-use crate::intake::open::open;
+use crate::intake::rules::RULES;
+use crate::services::imports::batches::{ListBatches, ListRejects, SaveMapping, ShowMapping};
+use crate::services::imports::staging::open_apart;
+use crate::services::imports::uploads::Source;
 use crate::services::imports::{
-    ImportWins, ListBatches, ListRejects, Options, PreviewWins, SaveMapping, ShowMapping, WinsImport,
+    Answer, AnswerReview, CommitReview, DropReview, FindReview, ListLines, ListReviews, Options, Report,
+    ShowReview, Shown, StartReview, Started, TakeBack, Target,
 };
-use crate::services::uploads::Source;
+use crate::services::jobs::{CancelJob, JobState, ListJobs};
 use clap::ArgMatches;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 pub const VERBS: [&str; 7] = ["import", "inspect", "versions", "restore", "reparse", "rejects", "mapping"];
@@ -20,7 +27,7 @@ const SHOWN: usize = 10;
 
 pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     match verb {
-        "import" => import_file(context, matches),
+        "import" => import_file(context, Target::Wins, matches),
         "inspect" => inspect(context, matches, DEFAULT_WINS),
         "versions" => versions(context, matches),
         "restore" | "reparse" => again(context, verb, matches),
@@ -61,59 +68,327 @@ fn options(context: &Context, matches: &ArgMatches) -> Outcome<Options> {
         owners: pairs("owner")?,
         accounts: pairs("account")?,
         stub_accounts: matches.get_flag("stub-accounts"),
+        ..Options::default()
     })
 }
 
-fn import_file(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+/// `pams wins import FILE`, `pams account import FILE`
+pub fn import_file(context: &Context, target: Target, matches: &ArgMatches) -> Outcome<()> {
     let (name, bytes) = read_file(matches)?;
-    let options = options(context, matches)?;
+    let options = if target == Target::Wins { options(context, matches)? } else { Options::default() };
     let engine = context.cli()?;
-    let source = files::upload(&engine, name, &bytes)?;
-    let result = import(context, &engine, source.clone(), options, matches.get_flag("dry-run"));
-    files::forget(&engine, &source);
-    result
+    let started = files::review(&engine, target, name, &bytes, options)?;
+    finish(context, &engine, started, matches.get_flag("dry-run"), matches.get_flag("review"))
 }
 
-fn import(
+/// Waits until the file is read, shows what it means, and commits. What is not left for
+/// a review on purpose is dropped when it comes to nothing.
+fn finish(context: &Context, engine: &Engine, started: Started, dry_run: bool, review: bool) -> Outcome<()> {
+    let done = wait_and_commit(context, engine, started, dry_run, review);
+    if !review && (dry_run || done.is_err()) {
+        // A commit that came through has ended the review already.
+        let _ = engine.run(&DropReview { review: started.review });
+    }
+    done
+}
+
+fn wait_and_commit(
     context: &Context,
     engine: &Engine,
-    source: Source,
-    mut options: Options,
+    started: Started,
     dry_run: bool,
+    review: bool,
 ) -> Outcome<()> {
-    let preview = engine.ask(&PreviewWins { source: source.clone(), options: options.clone() })?;
-    if dry_run {
-        show(context, &preview, true);
+    let shows = std::io::stderr().is_terminal() && !context.json;
+    engine.wait_for(started.job, |p| {
+        if shows && p.total > 0 {
+            eprint!("\rread {} of {} rows ", p.done, p.total);
+        }
+    })?;
+    let shown = engine.ask(&ShowReview { review: started.review })?;
+    let report = match (shown.report, shown.failure) {
+        (Some(report), _) => report,
+        (None, failure) => return Err(failure.unwrap_or_else(|| Failure::internal("The file was not read"))),
+    };
+    if review {
+        let id = started.review.short();
+        show(context, &report, true);
+        output::note(&format!("waits for review: `pams import show {id}`, or Imports in the interface"));
         return Ok(());
     }
-    if !context.json {
-        show(context, &preview, true);
+    if let Some(refusal) = report.refusal() {
+        return Err(refusal);
     }
-    if !preview.asks.is_empty() && !options.agreed {
-        confirm(context, &format!("{}. Go on?", preview.asks.join("; ")))?;
-        options.agreed = true;
+    if dry_run || !context.json {
+        show(context, &report, true);
     }
-    let done = engine.run(&ImportWins { source, options })?.reply;
-    match context.json {
-        true => show(context, &done, false),
-        false if done.batch.is_none() || done.added + done.changed + done.removed == 0 => {
-            output::line("nothing to change");
-        }
-        false => output::line(&format!(
-            "imported: {} added, {} changed, {} removed; {} told; `pams undo` takes it back",
-            done.added, done.changed, done.removed, done.notified
-        )),
+    if dry_run {
+        return Ok(());
     }
-    match done.rejected {
-        0 => Ok(()),
-        n => {
-            output::note(&format!("note:  {n} rows were set aside; `pams wins rejects` has them"));
-            Ok(())
-        }
-    }
+    commit(context, engine, started.review, &report)
 }
 
-fn show(context: &Context, import: &WinsImport, preview: bool) {
+fn commit(context: &Context, engine: &Engine, review: Id, report: &Report) -> Outcome<()> {
+    if !report.asks.is_empty() {
+        confirm(context, &format!("{}. Go on?", report.asks.join("; ")))?;
+    }
+    let done = engine.run(&CommitReview { review, agreed: true })?.reply;
+    match context.json {
+        true => show(context, &done, false),
+        false if done.added + done.changed + done.removed == 0 => output::line("nothing to change"),
+        false => {
+            let told = if done.notified > 0 { format!("; {} told", done.notified) } else { String::new() };
+            output::line(&format!(
+                "imported: {} added, {} changed, {} removed{told}; `pams undo` takes it back",
+                done.added, done.changed, done.removed
+            ));
+        }
+    }
+    if done.rejected > 0 && done.batch.is_some() {
+        let kept = "`pams import rejects` has them";
+        output::note(&format!("note:  {} rows were set aside; {kept}", done.rejected));
+    }
+    Ok(())
+}
+
+/// `pams import list|show|answer|commit|drop|rejects|rules`
+pub fn reviews(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
+    if verb == "rules" {
+        let rows: Vec<Vec<String>> = RULES
+            .iter()
+            .map(|r| {
+                vec![r.code.into(), format!("{:?}", r.weight).to_lowercase(), r.label.into(), r.fix.into()]
+            })
+            .collect();
+        if context.json {
+            let names = ["code", "weight", "label", "fix"];
+            let item = |r: &Vec<String>| {
+                names.iter().zip(r).map(|(n, t)| ((*n).to_owned(), t.clone().into())).collect()
+            };
+            let items: Vec<serde_json::Map<String, serde_json::Value>> = rows.iter().map(item).collect();
+            output::json(&serde_json::json!({ "items": items }));
+        } else {
+            output::table(&["code", "weight", "what", "what to do"], &rows);
+        }
+        return Ok(());
+    }
+    if verb == "rejects" {
+        return rejects(context, matches);
+    }
+    let engine = context.cli()?;
+    if verb == "list" {
+        let open = engine.ask(&ListReviews {})?;
+        if context.json {
+            output::json(&serde_json::json!({ "items": open }));
+        } else if open.is_empty() {
+            output::note("No import is open; `pams wins import FILE --review` starts one");
+        } else {
+            let rows: Vec<Vec<String>> = open
+                .into_iter()
+                .map(|o| vec![o.id.short(), o.target.plural().into(), o.file, o.by, o.at, o.step, o.message])
+                .collect();
+            output::table(&["id", "of", "file", "by", "touched", "step", ""], &rows);
+        }
+        return Ok(());
+    }
+    let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
+    let review = engine.ask(&FindReview { which })?;
+    match verb {
+        "drop" => {
+            engine.run(&DropReview { review })?;
+            output::line("dropped");
+            return Ok(());
+        }
+        "answer" if matches.get_flag("undo") => {
+            let back = engine.run(&TakeBack { review })?.reply;
+            output::note(&back.map_or("nothing was said yet".into(), |a| format!("taken back: {a:?}")));
+        }
+        "answer" => {
+            engine.run(&AnswerReview { review, answers: answers(matches)? })?;
+        }
+        _ => {}
+    }
+    let shown = engine.ask(&ShowReview { review })?;
+    if verb == "commit" {
+        let report = match (shown.report, shown.failure) {
+            (Some(report), _) => report,
+            (None, failure) => {
+                return Err(failure.unwrap_or_else(|| Failure::conflict("The file is still being read")));
+            }
+        };
+        return commit(context, &engine, review, &report);
+    }
+    show_review(context, &engine, review, shown, matches)
+}
+
+fn show_review(
+    context: &Context,
+    engine: &Engine,
+    review: Id,
+    shown: Shown,
+    matches: &ArgMatches,
+) -> Outcome<()> {
+    let code = matches.try_get_one::<String>("rule").ok().flatten().cloned();
+    if let Some(code) = code {
+        let lines = engine.ask(&ListLines { review, code, decided: false, from: 0, limit: 500 })?;
+        if context.json {
+            output::json(&serde_json::json!({ "items": lines }));
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = lines
+            .into_iter()
+            .map(|l| vec![l.place.1.to_string(), l.raw, l.alike.to_string(), l.message])
+            .collect();
+        output::table(&["row", "text", "alike", "why"], &rows);
+        return Ok(());
+    }
+    if context.json {
+        output::json(&shown);
+        return Ok(());
+    }
+    let Some(report) = shown.report else {
+        let open = shown.open;
+        output::line(&format!("{}: {} {}", open.file, open.step, open.message));
+        return Ok(());
+    };
+    show(context, &report, true);
+    let columns: Vec<Vec<String>> = report
+        .columns
+        .iter()
+        .map(|c| vec![c.header.clone(), c.field.clone(), c.samples.join(" | ")])
+        .collect();
+    output::table(&["column", "is", "values"], &columns);
+    if let Some(refusal) = report.refusal() {
+        output::note(&format!("note:  {}", refusal.message));
+    }
+    let problems: Vec<Vec<String>> = report
+        .problems
+        .iter()
+        .map(|p| vec![p.weight.clone(), p.code.clone(), p.label.clone(), p.rows.to_string()])
+        .collect();
+    output::table(&["", "rule", "what", "rows"], &problems);
+    Ok(())
+}
+
+/// What was said on the line about a review.
+fn answers(matches: &ArgMatches) -> Outcome<Vec<Answer>> {
+    let all = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned();
+    let usage = |text: &str, shape: &str| Failure::usage(format!("\"{text}\" is not {shape}"));
+    let pair = |text: &str, shape: &str| -> Outcome<(String, String)> {
+        let (raw, who) = text.rsplit_once('=').ok_or_else(|| usage(text, shape))?;
+        Ok((raw.trim().to_owned(), who.trim().to_owned()))
+    };
+    let number = |text: &str, shape: &str| text.trim().parse::<usize>().map_err(|_| usage(text, shape));
+    let sheet = matches.get_one::<usize>("sheet").copied().unwrap_or(1).max(1) - 1;
+    let mut answers = Vec::new();
+    if let Some(header) = matches.get_one::<usize>("header") {
+        answers.push(Answer::Table { sheet, header: Some(header.max(&1) - 1) });
+    }
+    for text in all("column") {
+        let (field, column) = pair(&text, "FIELD=COLUMN")?;
+        let column = match column.as_str() {
+            "-" => None,
+            name => Some(column_number(name).ok_or_else(|| usage(name, "a column's letters, or -"))?),
+        };
+        answers.push(Answer::Column { sheet, field: field.replace(' ', "_"), column });
+    }
+    for text in all("value") {
+        let shape = "FIELD:RAW=VALUE";
+        let (of, value) = pair(&text, shape)?;
+        let (field, raw) = of.split_once(':').ok_or_else(|| usage(&text, shape))?;
+        answers.push(Answer::Value { field: field.to_owned(), raw: raw.to_owned(), value });
+    }
+    for text in all("cell") {
+        let shape = "ROW:FIELD=VALUE";
+        let (of, value) = pair(&text, shape)?;
+        let (row, field) = of.split_once(':').ok_or_else(|| usage(&text, shape))?;
+        answers.push(Answer::Cell { place: (sheet, number(row, shape)?), field: field.to_owned(), value });
+    }
+    for row in all("aside") {
+        answers.push(match row.parse() {
+            Ok(row) => Answer::Aside(vec![(sheet, row)]),
+            Err(_) => Answer::AsideAlike { code: row.to_uppercase(), raw: None },
+        });
+    }
+    for text in all("owner") {
+        let (raw, who) = pair(&text, "RAW=WHO")?;
+        answers.push(Answer::Owner { raw, who });
+    }
+    for text in all("account") {
+        let (raw, who) = pair(&text, "RAW=NAME")?;
+        answers.push(Answer::Account { raw, who });
+    }
+    if let Some(order) = matches.get_one::<String>("dates") {
+        answers.push(Answer::Dates(order.clone()));
+    }
+    if let Some(name) = matches.get_one::<String>("mapping") {
+        answers.push(Answer::Mapping(name.clone()));
+    }
+    for (flag, answer) in [("stub-accounts", Answer::Stubs(true)), ("append", Answer::Append(true))] {
+        if matches.get_flag(flag) {
+            answers.push(answer);
+        }
+    }
+    for text in all("leave-month") {
+        let month = crate::domain::when::Month::parse(&text).map_err(Failure::usage)?;
+        answers.push(Answer::Month { month, replace: false });
+    }
+    if answers.is_empty() {
+        return Err(Failure::usage("Nothing was said").hint("`pams import answer --help` lists what can be"));
+    }
+    Ok(answers)
+}
+
+/// `A` is 0, `AB` is 27, as spreadsheets letter their columns.
+fn column_number(letters: &str) -> Option<usize> {
+    let mut number = 0usize;
+    for letter in letters.bytes() {
+        if !letter.is_ascii_alphabetic() || number > 100_000 {
+            return None;
+        }
+        number = number * 26 + usize::from(letter.to_ascii_uppercase() - b'A') + 1;
+    }
+    number.checked_sub(1)
+}
+
+/// `pams jobs list|cancel`
+pub fn jobs(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
+    let engine = context.cli()?;
+    if verb == "cancel" {
+        let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
+        let job = engine.run(&CancelJob { which })?.reply;
+        output::line(&format!("cancelled: {}", job.title));
+        return Ok(());
+    }
+    if verb == "wait" {
+        for job in engine.ask(&ListJobs {})?.into_iter().filter(|j| j.state == JobState::Waiting) {
+            match engine.wait_for(job.id, |_| {}) {
+                Ok(()) => output::note(&format!("done:  {}", job.title)),
+                Err(failure) => output::note(&format!("ended: {}: {}", job.title, failure.message)),
+            }
+        }
+    }
+    let all = engine.ask(&ListJobs {})?;
+    if context.json {
+        output::json(&serde_json::json!({ "items": all }));
+        return Ok(());
+    }
+    let state = |state: JobState| format!("{state:?}").to_lowercase();
+    let rows: Vec<Vec<String>> = all
+        .into_iter()
+        .rev()
+        .map(|j| {
+            vec![j.id.short(), j.title, state(j.state), j.failure.map(|f| f.message).unwrap_or_default()]
+        })
+        .collect();
+    match rows.is_empty() {
+        true => output::note("No job runs or waits"),
+        false => output::table(&["id", "job", "state", ""], &rows),
+    }
+    Ok(())
+}
+
+fn show(context: &Context, import: &Report, preview: bool) {
     if context.json {
         output::json(import);
         return;
@@ -122,10 +397,15 @@ fn show(context: &Context, import: &WinsImport, preview: bool) {
     let sheets: Vec<String> =
         i.sheets.iter().filter(|s| !s.is_empty()).map(|s| format!("sheet \"{s}\"")).collect();
     output::line(&format!("{} ({}) {}", i.file, i.dialect, sheets.join(", ")));
-    output::line(&format!(
-        "{} rows = {} won + {} lost + {} set aside + {} skipped",
-        i.rows, i.wins, i.losses, i.rejected, i.skipped
-    ));
+    output::line(&i.equation());
+    if i.target != Target::Wins {
+        let used = i.columns.iter().filter(|c| !c.field.is_empty());
+        let columns: Vec<String> = used.map(|c| format!("{} from \"{}\"", c.field, c.header)).collect();
+        output::line(&format!("columns: {}", columns.join(", ")));
+        if !i.unmapped.is_empty() {
+            output::line(&format!("not used: {}", i.unmapped.join(", ")));
+        }
+    }
     let rows: Vec<Vec<String>> = i
         .months
         .iter()
@@ -133,11 +413,25 @@ fn show(context: &Context, import: &WinsImport, preview: bool) {
             let numbers = [m.wins, m.losses, m.added, m.changed, m.removed, m.same, m.stored];
             let mut row = vec![m.month.clone()];
             row.extend(numbers.iter().map(usize::to_string));
-            row.push(if m.closed { "closed".into() } else { String::new() });
+            row.push(
+                if m.left_out {
+                    "left as it is"
+                } else if m.closed {
+                    "closed"
+                } else {
+                    ""
+                }
+                .to_owned(),
+            );
             row
         })
         .collect();
-    output::table(&["month", "won", "lost", "added", "changed", "removed", "same", "stored", ""], &rows);
+    if i.target == Target::Wins {
+        output::table(&["month", "won", "lost", "added", "changed", "removed", "same", "stored", ""], &rows);
+        for (outcome, money) in &i.totals {
+            output::line(&format!("{} {money}", if outcome == "win" { "won" } else { "lost" }));
+        }
+    }
     for aside in i.aside.iter().take(SHOWN) {
         output::note(&format!("row {}: {} ({})", aside.row, aside.message, aside.code));
     }
@@ -180,12 +474,16 @@ fn again(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
     let source = Source::Batch { which };
     let engine = context.cli()?;
-    if verb == "restore" {
-        // Going back to a version is the wish itself: what it lacks may go.
-        let options = Options { month: activity::month(matches)?, agreed: true, ..Options::default() };
-        return import(context, &engine, source, options, false);
-    }
-    import(context, &engine, source, options(context, matches)?, matches.get_flag("dry-run"))
+    // Going back to a version is the wish itself: what it lacks may go.
+    let restores = verb == "restore";
+    let options = match restores {
+        true => Options { month: activity::month(matches)?, agreed: true, ..Options::default() },
+        false => options(context, matches)?,
+    };
+    let started = engine.run(&StartReview { target: Target::Wins, source, options })?.reply;
+    let flag = |name: &str| !restores && matches.get_flag(name);
+    let context = Context { yes: context.yes || restores, ..context.clone() };
+    finish(&context, &engine, started, flag("dry-run"), flag("review"))
 }
 
 fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {
@@ -231,9 +529,9 @@ fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {
 /// A file's sheets, and what a mapping makes of them; needs no store.
 fn inspect(context: &Context, matches: &ArgMatches, mapping: &str) -> Outcome<()> {
     let (name, bytes) = read_file(matches)?;
-    let opened = open(&name, &bytes)?;
+    let opened = open_apart(&context.folders.places().workers, &name, &bytes)?;
     let mapping = Mapping::parse("the mapping", mapping)?;
-    let tables = find_tables(&opened, &mapping);
+    let tables = find_tables(&opened, &mapping, &Fixes::default()).or_refuse();
     let sheets: Vec<serde_json::Value> = opened
         .sheets
         .iter()
@@ -305,7 +603,9 @@ fn mapping(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             };
             let (name, bytes) = read_file(matches)?;
             let mapping = Mapping::parse("the mapping", &text)?;
-            let read = crate::intake::wins::read(&open(&name, &bytes)?, &mapping, Currency(*b"EUR"))?;
+            let opened = open_apart(&context.folders.places().workers, &name, &bytes)?;
+            let fixes = Fixes::default();
+            let read = crate::intake::wins::read(&opened, &mapping, &fixes, Currency(*b"EUR"))?;
             let value = serde_json::json!({
                 "rows": read.rows, "kept": read.kept.len(), "rejected": read.rejected.len(),
                 "skipped": read.skipped.len(), "tables": read.tables,

@@ -23,6 +23,7 @@ use std::io::{IsTerminal, Write};
 pub use args::command;
 
 /// What every subcommand needs.
+#[derive(Clone)]
 pub struct Context {
     pub folders: Folders,
     pub json: bool,
@@ -119,6 +120,12 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "activity" => activity::run(&context, matches),
         "log" => activity::log(&context, matches),
         "wins" => wins::run(&context, matches),
+        "import" | "jobs" => match matches.subcommand() {
+            Some((verb, matches)) if noun == "import" => imports::reviews(&context, verb, matches),
+            Some((verb, matches)) => imports::jobs(&context, verb, matches),
+            None => Ok(()),
+        },
+        "job-worker" => crate::jobs::serve(crate::services::jobs::work),
         "drafts" => drafts::run(&context, matches),
         "undo" | "redo" | "history" | "recent" => drafts::time(&context, noun, matches),
         noun if crate::domain::Kind::parse(noun).is_some() => record::run(&context, noun, matches),

@@ -5,9 +5,8 @@ use crate::changes::Verdict;
 use crate::cli::{Context, output};
 use crate::domain::schema::{Kind, Type};
 use crate::domain::{Failure, Outcome};
-use crate::engine::files;
+use crate::services::imports::Target;
 use crate::services::input::Input;
-use crate::services::record_imports::ImportRecords;
 use crate::services::records::{Archive, Delete, List, Merge, Save, Saved, Show};
 use clap::ArgMatches;
 
@@ -47,47 +46,14 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
             let item = engine.run(&Delete { kind, which: which() })?.reply;
             done(context, "deleted", kind, &item.text("name"), &item);
         }
-        "import" => import(context, kind, matches, &engine)?,
+        "import" => {
+            drop(engine);
+            let target = Target::of(kind);
+            let target = target.ok_or_else(|| Failure::usage("These cannot be imported"))?;
+            return super::imports::import_file(context, target, matches);
+        }
         "merge" => merge(context, kind, matches, &engine)?,
         other => return Err(Failure::usage(format!("There is no \"{other}\""))),
-    }
-    Ok(())
-}
-
-fn import(
-    context: &Context,
-    kind: Kind,
-    matches: &ArgMatches,
-    engine: &crate::engine::Engine,
-) -> Outcome<()> {
-    let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
-    let (name, bytes) = files::read_path(&path)?;
-    let source = files::upload(engine, name, &bytes)?;
-    let done =
-        engine.run(&ImportRecords { kind, source: source.clone(), dry_run: matches.get_flag("dry-run") });
-    files::forget(engine, &source);
-    let i = done?.reply;
-    if context.json {
-        output::json(&i);
-        return Ok(());
-    }
-    let columns: Vec<String> = i.columns.iter().map(|(field, title)| format!("{title} = {field}")).collect();
-    output::line(&format!("columns: {}", columns.join(", ")));
-    if !i.unmapped.is_empty() {
-        output::line(&format!("not used: {}", i.unmapped.join(", ")));
-    }
-    output::line(&format!(
-        "{} rows = {} added + {} changed + {} same + {} set aside + {} skipped{}",
-        i.rows,
-        i.added,
-        i.changed,
-        i.same,
-        i.rejected,
-        i.skipped,
-        if i.dry_run { " (nothing written)" } else { "" }
-    ));
-    for aside in &i.aside {
-        output::note(&format!("row {}: {}", aside.row, aside.message));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ pub mod settings;
 
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Places;
+use crate::jobs::Workers;
 use chrono::{DateTime, NaiveDate};
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,9 @@ impl Folders {
             let user = rustix::process::getuid().as_raw();
             socket = runtime.join(format!("pams-{user}-{}.sock", &hash.to_hex()[..16]));
         }
-        Places { store: self.data.join("pams.redb"), socket }
+        // The program itself, whatever its file is called by now.
+        let program = std::env::current_exe().unwrap_or_else(|_| "pams".into());
+        Places { store: self.data.join("pams.redb"), socket, workers: Workers::Process(program) }
     }
 }
 

@@ -205,6 +205,23 @@ impl fmt::Display for Money {
     }
 }
 
+/// What a shorthand such as `1.2k` may mean, for a person to say yes to.
+pub fn proposal(text: &str) -> Option<String> {
+    let lower = text.trim().to_lowercase();
+    let at = lower.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let factor = match lower[at..].trim() {
+        "k" | "tsd" => 1_000.0,
+        "m" | "mn" | "mio" => 1e6,
+        "bn" => 1e9,
+        "lakh" => 1e5,
+        "cr" => 1e7,
+        _ => return None,
+    };
+    let start = lower.find(|c: char| c.is_ascii_digit())?;
+    let number: f64 = lower[start..at].replace(',', ".").parse().ok()?;
+    Some(format!("{}{:.0}", text.trim().get(..start).unwrap_or_default(), number * factor))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

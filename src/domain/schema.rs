@@ -416,6 +416,8 @@ records! {
         8 plan: data, system;
         9 by: one(User);
         10 source: text;
+        11 answers: data, system;
+        12 rejects: text, system;
     }
     index 70 [3];
 

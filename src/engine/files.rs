@@ -1,12 +1,17 @@
 //! Files on their way in: read where the person is, sent to the host in pieces.
 
-use crate::domain::{Failure, Outcome};
+use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Engine;
+use crate::frames::Bytes;
 use crate::intake::open::MAX_BYTES;
+use crate::services::imports::uploads::{DropPieces, PIECE_BYTES, PutPiece, Source};
+use crate::services::imports::{Line, ListLines, Options, StartReview, Started, Target};
 use crate::services::new_id;
-use crate::services::uploads::{DropPieces, PIECE_BYTES, PutPiece, Source};
 use std::io::Read;
 use std::path::Path;
+
+/// Rows asked for at one time.
+const PAGE: usize = 500;
 
 /// The bytes of a path with its name; one byte more than is taken tells that the file
 /// is too large.
@@ -30,19 +35,82 @@ pub fn read_all(from: impl Read) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Sends a file to the host; [`forget`] when it has done its work.
-pub fn upload(engine: &Engine, name: String, bytes: &[u8]) -> Outcome<Source> {
+/// Sends a file to the host, piece by piece.
+fn upload(engine: &Engine, name: String, bytes: &[u8]) -> Outcome<Source> {
     let upload = new_id(engine.now_ms());
     if bytes.is_empty() {
-        engine.run(&PutPiece { upload, part: 0, bytes: vec![] })?;
+        engine.run(&PutPiece { upload, part: 0, bytes: Bytes(vec![]) })?;
     }
     for (part, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
-        engine.run(&PutPiece { upload, part: part as u32, bytes: piece.to_vec() })?;
+        engine.run(&PutPiece { upload, part: part as u32, bytes: Bytes(piece.to_vec()) })?;
     }
     Ok(Source::Upload { upload, name })
 }
 
-pub fn forget(engine: &Engine, source: &Source) {
+/// Sends a file and starts its review; a job reads it from here on.
+pub fn review(
+    engine: &Engine,
+    target: Target,
+    name: String,
+    bytes: &[u8],
+    options: Options,
+) -> Outcome<Started> {
+    let source = upload(engine, name, bytes)?;
+    let start = StartReview { target, source, options };
+    let started = engine.run(&start).inspect_err(|_| forget(engine, &start.source))?;
+    Ok(started.reply)
+}
+
+/// Writes the rows that a review holds back as CSV, with their codes; returns how many.
+/// A file that is there already is not touched.
+pub fn write_waiting(engine: &Engine, review: Id, codes: &[String], path: &str) -> Outcome<usize> {
+    let mut rows: Vec<Line> = Vec::new();
+    for code in codes {
+        for decided in [false, true] {
+            let (code, mut from) = (code.clone(), 0);
+            loop {
+                let ask = ListLines { review, code: code.clone(), decided, from, limit: PAGE };
+                let page = engine.ask(&ask)?;
+                from += page.len();
+                let last = page.len() < PAGE;
+                rows.extend(page);
+                if last {
+                    break;
+                }
+            }
+        }
+    }
+    rows.sort_by_key(|line| line.place);
+    let mut fields: Vec<&str> = Vec::new();
+    for (field, _) in rows.iter().flat_map(|r| &r.cells) {
+        if !fields.contains(&field.as_str()) {
+            fields.push(field);
+        }
+    }
+    let failed = |e: csv::Error| Failure::internal(format!("{path} cannot be written: {e}"));
+    let mut csv = csv::Writer::from_writer(new_file(path)?);
+    csv.write_record(fields.iter().copied().chain(["PAMS row", "PAMS code", "PAMS why"])).map_err(failed)?;
+    for line in &rows {
+        let text = |field: &&str| line.cells.iter().find(|(f, _)| f == field).map_or("", |(_, t)| t.as_str());
+        let number = line.place.1.to_string();
+        let tail = [number.as_str(), &line.code, &line.message];
+        csv.write_record(fields.iter().map(text).chain(tail)).map_err(failed)?;
+    }
+    csv.flush().map_err(|e| Failure::internal(format!("{path} cannot be written: {e}")))?;
+    Ok(rows.len())
+}
+
+/// A file that was not there before.
+pub fn new_file(path: &str) -> Outcome<std::fs::File> {
+    std::fs::File::create_new(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::conflict(format!("There is a file {path} already")).hint("Give another name")
+        }
+        _ => Failure::invalid(format!("{path} cannot be written: {e}")),
+    })
+}
+
+fn forget(engine: &Engine, source: &Source) {
     if let Source::Upload { upload, .. } = source {
         // What stays is taken away a day later.
         let _ = engine.run(&DropPieces { upload: *upload });

@@ -4,7 +4,8 @@
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::gone;
 use crate::engine::host::Events;
-use crate::engine::wire::{self, Bytes, PROTOCOL, ToGuest, ToHost};
+use crate::engine::wire::{PROTOCOL, ToGuest, ToHost};
+use crate::frames::{self, Bytes};
 use crate::services::Caller;
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -37,8 +38,8 @@ impl Guest {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
         };
-        let timed = stream.set_read_timeout(Some(hello)).and_then(|()| wire::write(&mut stream, &greeting));
-        let welcome = timed.and_then(|()| wire::read::<ToGuest>(&mut stream));
+        let timed = stream.set_read_timeout(Some(hello)).and_then(|()| frames::write(&mut stream, &greeting));
+        let welcome = timed.and_then(|()| frames::read::<ToGuest>(&mut stream));
         match welcome {
             Ok(ToGuest::Welcome { .. }) => {}
             Ok(ToGuest::Refused(failure)) => return Err(failure),
@@ -79,7 +80,7 @@ impl Guest {
         self.answers.lock().unwrap_or_else(|e| e.into_inner()).insert(id, answer);
         let request =
             ToHost::Request { id, name: name.into(), body: Bytes(body.to_vec()), caller: caller.clone() };
-        let bytes = wire::frame(&request)?;
+        let bytes = frames::frame(&request)?;
         let sent = {
             use std::io::Write;
             self.output.lock().unwrap_or_else(|e| e.into_inner()).write_all(&bytes)
@@ -104,7 +105,7 @@ impl Guest {
                     }
                     asked = Some(heard);
                     let mut output = self.output.lock().unwrap_or_else(|e| e.into_inner());
-                    let _ = wire::write(&mut *output, &ToHost::Ping);
+                    let _ = frames::write(&mut *output, &ToHost::Ping);
                 }
             }
         }
@@ -124,14 +125,14 @@ fn listen(mut input: UnixStream, answers: &Answers, alive: &AtomicBool, events: 
             let _ = waiting.send(answer);
         }
     };
-    while let Ok(frame) = wire::read::<ToGuest>(&mut input) {
+    while let Ok(frame) = frames::read::<ToGuest>(&mut input) {
         heard.fetch_add(1, Ordering::AcqRel);
         match frame {
             ToGuest::Reply { id, body } => give(id, Ok(body.0)),
             // What the host could not finish because it closes is asked again elsewhere.
             ToGuest::Failed { id, failure } if failure.kind == FailureKind::Offline => give(id, Err(gone())),
             ToGuest::Failed { id, failure } => give(id, Err(failure)),
-            ToGuest::Changed(changed) => events.publish(&changed),
+            ToGuest::Event(event) => events.publish(&event),
             ToGuest::Welcome { .. } | ToGuest::Refused(_) | ToGuest::Pong => {}
             ToGuest::Leaving => break,
         }

@@ -4,7 +4,9 @@
 use crate::changes::protocol::Ledger;
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
+use crate::engine::jobs::{Progress, Runner};
 use crate::engine::{gone, listen, requests, wire};
+use crate::jobs::Workers;
 use crate::services::{Caller, ReadCx, WriteCx};
 use crate::store::{Batch, Commit, Reads, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -32,7 +34,21 @@ pub struct Changed {
     pub seq: u64,
 }
 
-type Tell = Box<dyn Fn(&Changed) -> bool + Send>;
+/// What whoever looks at a store is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    Changed(Changed),
+    Job(Progress),
+}
+
+impl Event {
+    /// Anything may have changed: look again.
+    pub fn everything() -> Event {
+        Event::Changed(Changed { kinds: Kind::ALL.to_vec(), ids: vec![], seq: 0 })
+    }
+}
+
+type Tell = Box<dyn Fn(&Event) -> bool + Send>;
 
 /// Who wants to hear of changes.
 #[derive(Clone, Default)]
@@ -43,8 +59,8 @@ impl Events {
         self.0.lock().unwrap_or_else(|e| e.into_inner()).push(tell);
     }
 
-    pub fn publish(&self, changed: &Changed) {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).retain(|tell| tell(changed));
+    pub fn publish(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).retain(|tell| tell(event));
     }
 }
 
@@ -53,6 +69,7 @@ pub struct Host {
     waiting: Mutex<Option<SyncSender<Waiting>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     listener: Mutex<Option<listen::Listener>>,
+    runner: Arc<Mutex<Option<Runner>>>,
 }
 
 /// What writer and readers share. The store is away while it is reopened.
@@ -78,11 +95,12 @@ impl Host {
         let store = RwLock::new(Some(Arc::new(store)));
         let shared = Arc::new(Shared { store, path, closed: AtomicBool::new(false), events });
         let (waiting, queue) = sync_channel(MAX_WAITING);
+        let runner: Arc<Mutex<Option<Runner>>> = Arc::default();
         let writer = std::thread::Builder::new()
             .name("pams-writer".into())
             .spawn({
-                let shared = shared.clone();
-                move || write_loop(&shared, &queue)
+                let (shared, runner) = (shared.clone(), runner.clone());
+                move || write_loop(&shared, &queue, &runner)
             })
             .map_err(|e| Failure::internal(format!("A thread cannot be started: {e}")))?;
         Ok(Host {
@@ -90,7 +108,21 @@ impl Host {
             waiting: Mutex::new(Some(waiting)),
             writer: Mutex::new(Some(writer)),
             listener: Mutex::new(None),
+            runner,
         })
+    }
+
+    /// Runs background jobs from now on.
+    pub fn run_jobs(self: &Arc<Host>, workers: Workers) -> Outcome<()> {
+        let runner = Runner::start(Arc::downgrade(self), workers, self.shared.events.clone())?;
+        *self.runner.lock().unwrap_or_else(|e| e.into_inner()) = Some(runner);
+        Ok(())
+    }
+
+    /// Looks into the store without a request: the host's own needs.
+    pub fn read<T>(&self, look: impl FnOnce(&dyn Reads) -> Outcome<T>) -> Outcome<T> {
+        let store = self.shared.store().ok_or_else(gone)?;
+        look(&store.view()?)
     }
 
     /// Takes guests from now on.
@@ -108,6 +140,9 @@ impl Host {
     pub fn close(&self) {
         // The socket goes first, while the file is still ours: no one else's is unlinked.
         drop(self.listener.lock().unwrap_or_else(|e| e.into_inner()).take());
+        // Its last piece is written before the writer ends.
+        let runner = self.runner.lock().unwrap_or_else(|e| e.into_inner()).take();
+        drop(runner);
         drop(self.waiting.lock().unwrap_or_else(|e| e.into_inner()).take());
         if let Some(writer) = self.writer.lock().unwrap_or_else(|e| e.into_inner()).take() {
             let _ = writer.join();
@@ -190,7 +225,7 @@ fn guarded<T>(name: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     })
 }
 
-fn write_loop(shared: &Shared, queue: &Receiver<Waiting>) {
+fn write_loop(shared: &Shared, queue: &Receiver<Waiting>, runner: &Mutex<Option<Runner>>) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         while group.len() < MAX_GROUP
@@ -198,7 +233,13 @@ fn write_loop(shared: &Shared, queue: &Receiver<Waiting>) {
         {
             group.push(next);
         }
-        commit(shared, group);
+        // Held only for the moment: whoever closes the runner waits for this thread.
+        if commit(shared, group)
+            && let Ok(runner) = runner.try_lock()
+            && let Some(runner) = &*runner
+        {
+            runner.nudge();
+        }
     }
 }
 
@@ -218,7 +259,9 @@ impl From<StoreError> for GivenUp {
 }
 
 /// Runs a group of commands in one transaction and answers each once it is durable.
-fn commit(shared: &Shared, group: Vec<Waiting>) {
+/// True when the jobs that wait are others now.
+fn commit(shared: &Shared, group: Vec<Waiting>) -> bool {
+    let mut jobs = false;
     let mut answers: Vec<Option<Outcome<Vec<u8>>>> = group.iter().map(|_| None).collect();
     let mut changed = Changed::default();
     loop {
@@ -244,6 +287,7 @@ fn commit(shared: &Shared, group: Vec<Waiting>) {
             }
             (changed.kinds, changed.ids) = batch.take_touched(MAX_CHANGED_IDS);
             changed.seq = Ledger::last_seq(batch)?;
+            jobs = batch.take_jobs();
             if wrote { Ok(()) } else { Err(GivenUp::Nothing) }
         });
         drop(store);
@@ -258,11 +302,12 @@ fn commit(shared: &Shared, group: Vec<Waiting>) {
     }
     // Told before answered: who asked finds everybody informed.
     if !changed.kinds.is_empty() {
-        shared.events.publish(&changed);
+        shared.events.publish(&Event::Changed(changed));
     }
     for (waiting, answer) in group.into_iter().zip(answers) {
         let _ = waiting.answer.send(answer.unwrap_or_else(|| Err(gone())));
     }
+    jobs
 }
 
 /// After a commit that failed nobody knows whether it landed: the file is opened again

@@ -1,10 +1,10 @@
 //! The host's socket: one task a guest, requests answered on a few blocking threads,
 //! changes told as they happen.
 
-use crate::domain::schema::Kind;
 use crate::domain::{Failure, Outcome};
-use crate::engine::host::{Changed, Events, Host};
-use crate::engine::wire::{self, Bytes, PROTOCOL, ToGuest, ToHost};
+use crate::engine::host::{Event, Events, Host};
+use crate::engine::wire::{PROTOCOL, ToGuest, ToHost};
+use crate::frames::{self, Bytes};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -60,8 +60,8 @@ impl Listener {
         let (tell, _) = broadcast::channel(MAX_EVENTS);
         events.add(Box::new({
             let (tell, stopped) = (tell.clone(), stopped.clone());
-            move |changed: &Changed| {
-                let _ = tell.send(changed.clone());
+            move |event: &Event| {
+                let _ = tell.send(event.clone());
                 !*stopped.borrow()
             }
         }));
@@ -90,7 +90,7 @@ impl Drop for Listener {
 async fn accept(
     bound: std::os::unix::net::UnixListener,
     host: Weak<Host>,
-    tell: broadcast::Sender<Changed>,
+    tell: broadcast::Sender<Event>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let Ok(listener) = UnixListener::from_std(bound) else { return };
@@ -126,7 +126,7 @@ async fn accept(
 async fn serve(
     mut stream: UnixStream,
     host: Weak<Host>,
-    mut events: broadcast::Receiver<Changed>,
+    mut events: broadcast::Receiver<Event>,
     mut stopped: watch::Receiver<bool>,
     full: bool,
 ) -> std::io::Result<()> {
@@ -173,9 +173,9 @@ async fn serve(
                 None => break Ok(()),
             },
             event = events.recv() => match event {
-                Ok(changed) => ToGuest::Changed(changed),
+                Ok(event) => ToGuest::Event(event),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    ToGuest::Changed(Changed { kinds: Kind::ALL.to_vec(), ids: vec![], seq: 0 })
+                    ToGuest::Event(Event::everything())
                 }
                 Err(broadcast::error::RecvError::Closed) => break Ok(()),
             },
@@ -210,9 +210,9 @@ async fn greet(stream: &mut UnixStream, full: bool) -> std::io::Result<Result<()
 }
 
 async fn send(to: &mut (impl AsyncWriteExt + Unpin), frame: &ToGuest) -> std::io::Result<()> {
-    let bytes = match (wire::frame(frame), frame) {
+    let bytes = match (frames::frame(frame), frame) {
         (Ok(bytes), _) => bytes,
-        (Err(failure), ToGuest::Reply { id, .. }) => wire::frame(&ToGuest::Failed { id: *id, failure })
+        (Err(failure), ToGuest::Reply { id, .. }) => frames::frame(&ToGuest::Failed { id: *id, failure })
             .map_err(|f| std::io::Error::other(f.message))?,
         (Err(failure), _) => return Err(std::io::Error::other(failure.message)),
     };
@@ -224,7 +224,7 @@ async fn receive<T: serde::de::DeserializeOwned>(
 ) -> std::io::Result<T> {
     let mut length = [0; 4];
     from.read_exact(&mut length).await?;
-    let mut body = vec![0; wire::length_of(length)?];
+    let mut body = vec![0; frames::length_of(length)?];
     from.read_exact(&mut body).await?;
-    wire::decode(&body).map_err(|f| std::io::Error::other(f.message))
+    frames::decode(&body).map_err(|f| std::io::Error::other(f.message))
 }

@@ -5,20 +5,26 @@
 pub mod files;
 mod guest;
 mod host;
+mod jobs;
 mod listen;
 mod requests;
 mod wire;
 
-pub use host::{Changed, Host};
+pub use host::{Changed, Event, Host};
+pub use jobs::Progress;
 pub use requests::{COMMANDS, QUERIES};
 pub use wire::PROTOCOL;
 
 use crate::changes::Via;
-use crate::domain::{Failure, FailureKind, Kind, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome};
+use crate::frames;
+use crate::jobs::Workers;
+use crate::services::jobs::{JobState, ShowJob};
 use crate::services::{Caller, Command, Query, Receipt, new_id};
 use crate::store::{Store, StoreError};
 use guest::Guest;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -29,11 +35,17 @@ const HELLO: Duration = Duration::from_secs(2);
 /// Times that one request is sent again after its host went away.
 const MAX_REPEATS: usize = 20;
 
-/// Where a profile lives.
+/// Reports of a job that may wait to be heard.
+const MAX_HEARD: usize = 16;
+/// How often a job that is waited for is looked at when nothing is heard of it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Where a profile lives, and who does its heavy work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Places {
     pub store: PathBuf,
     pub socket: PathBuf,
+    pub workers: Workers,
 }
 
 /// Reads the clock: milliseconds since 1970 UTC. Passed in, so that tests and demos
@@ -80,7 +92,8 @@ impl Engine {
     pub fn alone(store: Store, via: Via, clock: Clock) -> Outcome<Engine> {
         let events = host::Events::default();
         let host = Arc::new(Host::new(store, events.clone())?);
-        let places = Places { store: PathBuf::new(), socket: PathBuf::new() };
+        host.run_jobs(Workers::Here)?;
+        let places = Places { store: PathBuf::new(), socket: PathBuf::new(), workers: Workers::Here };
         let role = RwLock::new(Role::Host(host));
         Ok(Engine {
             places,
@@ -95,8 +108,8 @@ impl Engine {
     }
 
     pub fn ask<Q: Query>(&self, query: &Q) -> Outcome<Q::Reply> {
-        let body = wire::encode(query)?;
-        wire::decode(&self.call(Q::NAME, &body, &self.caller())?)
+        let body = frames::encode(query)?;
+        frames::decode(&self.call(Q::NAME, &body, &self.caller())?)
     }
 
     /// Runs a command; when this returns, its effects are durable. It is done once
@@ -106,13 +119,42 @@ impl Engine {
             return Err(Failure::new(FailureKind::Denied, "This is a read-only session")
                 .hint("Start again without --read-only to change something"));
         }
-        let body = wire::encode(command)?;
-        wire::decode(&self.call(C::NAME, &body, &self.caller())?)
+        let body = frames::encode(command)?;
+        frames::decode(&self.call(C::NAME, &body, &self.caller())?)
     }
 
-    /// Calls `tell` after every change of the store, whoever made it, until it says no.
-    pub fn subscribe(&self, tell: impl Fn(&Changed) -> bool + Send + 'static) {
+    /// Calls `tell` after every change of the store, whoever made it, and as jobs go on,
+    /// until it says no.
+    pub fn subscribe(&self, tell: impl Fn(&Event) -> bool + Send + 'static) {
         self.events.add(Box::new(tell));
+    }
+
+    /// Waits until a job has ended; tells how far it is meanwhile. The job itself
+    /// outlives this process.
+    ///
+    /// # Errors
+    /// The job's own failure.
+    pub fn wait_for(&self, id: Id, mut tell: impl FnMut(Progress)) -> Outcome<()> {
+        let (sender, heard) = sync_channel(MAX_HEARD);
+        self.subscribe(move |event| match event {
+            Event::Job(progress) if progress.job == id => match sender.try_send(*progress) {
+                Err(TrySendError::Disconnected(_)) => false,
+                Ok(()) | Err(TrySendError::Full(_)) => true,
+            },
+            _ => true,
+        });
+        loop {
+            let job = self.ask(&ShowJob { id })?;
+            match (job.state, job.failure) {
+                (JobState::Waiting, _) => {}
+                (_, Some(failure)) => return Err(failure),
+                _ => return Ok(()),
+            }
+            // An event may be lost with the host that had it: the row is asked anyway.
+            if let Ok(progress) = heard.recv_timeout(LOOK) {
+                tell(progress);
+            }
+        }
     }
 
     pub fn is_host(&self) -> bool {
@@ -188,7 +230,7 @@ impl Engine {
         let role = join(&self.places, &self.events)?;
         *self.role.write().unwrap_or_else(|e| e.into_inner()) = role;
         // Whatever happened between the two roles was told to nobody here.
-        self.events.publish(&Changed { kinds: Kind::ALL.to_vec(), ids: vec![], seq: 0 });
+        self.events.publish(&Event::everything());
         Ok(())
     }
 }
@@ -223,6 +265,7 @@ fn join(places: &Places, events: &host::Events) -> Outcome<Role> {
             Ok(store) => {
                 let host = Arc::new(Host::new(store, events.clone())?);
                 host.listen(&places.socket)?;
+                host.run_jobs(places.workers.clone())?;
                 return Ok(Role::Host(host));
             }
             Err(StoreError::Busy(_)) if Instant::now() < deadline => {

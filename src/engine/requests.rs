@@ -2,22 +2,20 @@
 //! a request that is not in it does not exist.
 
 use crate::domain::{Failure, Outcome};
-use crate::engine::wire;
+use crate::frames;
 use crate::services::{Command, Query, ReadCx, WriteCx};
-use crate::services::{
-    activities, drafts, imports, record_imports, records, sample, setup, state, undo, uploads, wins,
-};
+use crate::services::{activities, drafts, imports, jobs, records, sample, setup, state, undo, wins};
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
 /// Returns the encoded reply; the host wraps it into the receipt.
 pub type RunCommand = fn(&[u8], &mut WriteCx) -> Outcome<Vec<u8>>;
 
 fn query<Q: Query>(body: &[u8], cx: &ReadCx) -> Outcome<Vec<u8>> {
-    wire::encode(&wire::decode::<Q>(body)?.run(cx)?)
+    frames::encode(&frames::decode::<Q>(body)?.run(cx)?)
 }
 
 fn command<C: Command>(body: &[u8], cx: &mut WriteCx) -> Outcome<Vec<u8>> {
-    wire::encode(&wire::decode::<C>(body)?.run(cx)?)
+    frames::encode(&frames::decode::<C>(body)?.run(cx)?)
 }
 
 macro_rules! requests {
@@ -47,10 +45,15 @@ requests! {
         wins::ProposeProject,
         drafts::ListDrafts,
         drafts::ShowDraft,
-        imports::PreviewWins,
-        imports::ListBatches,
-        imports::ListRejects,
-        imports::ShowMapping,
+        imports::ListReviews,
+        imports::FindReview,
+        imports::ShowReview,
+        imports::ListLines,
+        imports::batches::ListBatches,
+        imports::batches::ListRejects,
+        imports::batches::ShowMapping,
+        jobs::ListJobs,
+        jobs::ShowJob,
         undo::Recent,
         state::GetState,
     }
@@ -65,11 +68,17 @@ requests! {
         activities::DeleteMany,
         wins::Feature,
         wins::CloseMonth,
-        uploads::PutPiece,
-        uploads::DropPieces,
-        imports::ImportWins,
-        imports::SaveMapping,
-        record_imports::ImportRecords,
+        imports::uploads::PutPiece,
+        imports::uploads::DropPieces,
+        imports::StartReview,
+        imports::AnswerReview,
+        imports::TakeBack,
+        imports::CommitReview,
+        imports::DropReview,
+        imports::batches::SaveMapping,
+        jobs::KeepPiece,
+        jobs::EndJob,
+        jobs::CancelJob,
         drafts::KeepForm,
         drafts::ResolveDraft,
         drafts::DiscardDrafts,

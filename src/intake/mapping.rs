@@ -3,7 +3,8 @@
 
 use crate::domain::text::{fold, likeness};
 use crate::domain::{Failure, Outcome};
-use crate::intake::open::{Cell, Opened, refused};
+use crate::intake::fixes::Fixes;
+use crate::intake::open::{Cell, Opened, Sheet, refused};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -122,60 +123,111 @@ pub struct Table {
     pub assume: String,
 }
 
-/// Tables of a file that hold wins or losses, the named sheet alone if it is there.
-pub fn find_tables(opened: &Opened, mapping: &Mapping) -> Outcome<Vec<Table>> {
-    let mut tables = Vec::new();
-    let mut nearest: Option<(usize, Vec<&str>, String)> = None;
+/// The tables of a file, or the nearest thing to one and what it lacks.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub tables: Vec<Table>,
+    /// Required fields without a column; empty when there are tables.
+    pub missing: Vec<&'static str>,
+}
+
+impl Found {
+    /// The tables, or the refusal that says what is missing.
+    pub fn or_refuse(self) -> Outcome<Vec<Table>> {
+        const HINT: &str = "`pams wins inspect FILE` shows its columns; add their names to a mapping with `pams wins mapping edit`, or say which is which in the review";
+        if self.missing.is_empty() {
+            return Ok(self.tables);
+        }
+        Err(match self.tables.first() {
+            Some(table) => {
+                let sheet = &table.sheet_name;
+                let of = if sheet.is_empty() { String::new() } else { format!(" in sheet \"{sheet}\"") };
+                let missing = self.missing.join(", ");
+                refused("MAP-01", format!("No column was found{of} for: {missing}"), HINT)
+            }
+            None => refused("MAP-02", "No row of the file looks like the header of wins and losses", HINT),
+        })
+    }
+}
+
+/// Tables of a file that hold wins or losses: those a person chose, else the named
+/// sheet alone if it is there, else all that fit.
+pub fn find_tables(opened: &Opened, mapping: &Mapping, fixes: &Fixes) -> Found {
+    let chosen = fixes.tables.values().any(Option::is_some);
+    let mut fitting: Vec<Table> = Vec::new();
+    let mut nearest: Option<(Vec<&'static str>, Table)> = None;
     for (place, sheet) in opened.sheets.iter().enumerate() {
-        let mut best: Option<(usize, BTreeMap<String, usize>)> = None;
-        for (number, row) in sheet.rows.iter().enumerate().take(HEADER_ROWS) {
-            let columns = mapping.columns_of(row);
-            if columns.len() > best.as_ref().map_or(0, |(_, c)| c.len()) {
-                best = Some((number, columns));
+        let header = match fixes.tables.get(&place) {
+            Some(None) => continue,
+            Some(Some(header)) => Some(*header).filter(|h| *h < sheet.rows.len()),
+            None if chosen => continue,
+            None => header_of(sheet, mapping),
+        };
+        let Some(header) = header else { continue };
+        let mut columns = mapping.columns_of(&sheet.rows[header]);
+        let said = fixes.columns.iter().filter(|((of, _), _)| *of == place);
+        for ((_, field), column) in said {
+            columns.retain(|f, c| f != field && Some(*c) != *column);
+            if let Some(column) = column {
+                columns.insert(field.clone(), *column);
             }
         }
-        let Some((header, columns)) = best else { continue };
-        let folded = fold(&sheet.name);
-        let says = |word: &str| folded.split(' ').any(|w| w.starts_with(word));
-        let assume = match (says("win"), says("loss") || says("lost")) {
-            (true, false) => "win",
-            (false, true) => "loss",
-            _ => "",
-        };
-        let has = |field: &str| columns.contains_key(field);
-        let mut missing = Vec::new();
-        if !has("close_date") {
-            missing.push("close date");
-        }
-        if !has("account") && !has("opportunity") {
-            missing.push("account");
-        }
-        if !has("stage") && !has("is_won") && assume.is_empty() {
-            missing.push("stage (won or lost)");
-        }
+        let table = table(place, sheet, header, columns);
+        let missing = missing(&table);
+        let fewer = |(_, other): &(Vec<_>, Table)| table.columns.len() > other.columns.len();
         if missing.is_empty() {
-            let headers = sheet.rows[header].iter().enumerate();
-            let unmapped = headers.filter(|(n, h)| !h.is_empty() && !columns.values().any(|c| c == n));
-            let unmapped = unmapped.map(|(_, h)| h.text()).collect();
-            let assume = if has("stage") || has("is_won") { "" } else { assume };
-            let sheet_name = sheet.name.clone();
-            tables.push(Table { sheet: place, sheet_name, header, columns, unmapped, assume: assume.into() });
-        } else if nearest.as_ref().is_none_or(|(n, ..)| columns.len() > *n) {
-            nearest = Some((columns.len(), missing, sheet.name.clone()));
+            fitting.push(table);
+        } else if nearest.as_ref().is_none_or(fewer) {
+            nearest = Some((missing, table));
         }
     }
-    if let Some(named) = tables.iter().find(|t| fold(&t.sheet_name) == fold(&mapping.sheet)).cloned() {
-        return Ok(vec![named]);
+    let named = fitting.iter().find(|t| fold(&t.sheet_name) == fold(&mapping.sheet)).cloned();
+    match (named, nearest) {
+        (Some(named), _) if !chosen => Found { tables: vec![named], missing: vec![] },
+        _ if !fitting.is_empty() => Found { tables: fitting, missing: vec![] },
+        (_, Some((missing, table))) => Found { tables: vec![table], missing },
+        (_, None) => Found { tables: vec![], missing: vec!["close date", "account", "stage (won or lost)"] },
     }
-    if !tables.is_empty() {
-        return Ok(tables);
-    }
-    let hint = "`pams wins inspect FILE` shows its columns; add their names to a mapping with `pams wins mapping edit`";
-    Err(match nearest {
-        Some((found, missing, sheet)) if found > 0 => {
-            let of = if sheet.is_empty() { String::new() } else { format!(" in sheet \"{sheet}\"") };
-            refused("MAP-01", format!("No column was found{of} for: {}", missing.join(", ")), hint)
+}
+
+/// The row among the first ones whose cells name the most fields.
+fn header_of(sheet: &Sheet, mapping: &Mapping) -> Option<usize> {
+    let mut best: Option<(usize, usize)> = None;
+    for (number, row) in sheet.rows.iter().enumerate().take(HEADER_ROWS) {
+        let columns = mapping.columns_of(row).len();
+        if columns > best.map_or(0, |(_, most)| most) {
+            best = Some((number, columns));
         }
-        _ => refused("MAP-02", "No row of the file looks like the header of wins and losses", hint),
-    })
+    }
+    best.map(|(number, _)| number)
+}
+
+fn table(place: usize, sheet: &Sheet, header: usize, columns: BTreeMap<String, usize>) -> Table {
+    let folded = fold(&sheet.name);
+    let says = |word: &str| folded.split(' ').any(|w| w.starts_with(word));
+    let assume = match (says("win"), says("loss") || says("lost")) {
+        _ if columns.contains_key("stage") || columns.contains_key("is_won") => "",
+        (true, false) => "win",
+        (false, true) => "loss",
+        _ => "",
+    };
+    let headers = sheet.rows[header].iter().enumerate();
+    let unmapped = headers.filter(|(n, h)| !h.is_empty() && !columns.values().any(|c| c == n));
+    let unmapped = unmapped.map(|(_, h)| h.text()).collect();
+    Table { sheet: place, sheet_name: sheet.name.clone(), header, columns, unmapped, assume: assume.into() }
+}
+
+fn missing(table: &Table) -> Vec<&'static str> {
+    let has = |field: &str| table.columns.contains_key(field);
+    let mut missing = Vec::new();
+    if !has("close_date") {
+        missing.push("close date");
+    }
+    if !has("account") && !has("opportunity") {
+        missing.push("account");
+    }
+    if !has("stage") && !has("is_won") && table.assume.is_empty() {
+        missing.push("stage (won or lost)");
+    }
+    missing
 }

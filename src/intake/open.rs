@@ -4,6 +4,7 @@
 use crate::domain::{Failure, Outcome, Problem};
 use calamine::{Data, DataType, Reader, Xlsx};
 use chrono::NaiveDate;
+use std::collections::HashSet;
 use std::io::Cursor;
 
 /// Largest file taken.
@@ -12,6 +13,8 @@ pub const MAX_BYTES: usize = 25 << 20;
 const MAX_CELLS: usize = 20_000_000;
 /// Columns kept of one sheet.
 const MAX_COLUMNS: usize = 1_000;
+/// What a cell holds whose formula was saved without its value.
+pub const UNREAD_FORMULA: &str = "a formula without its value";
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -184,9 +187,15 @@ fn xlsx(bytes: &[u8]) -> Result<Vec<Sheet>, String> {
         let mut rows: Vec<Vec<Cell>> = Vec::new();
         let mut cells = book.worksheet_cells_reader(&name).map_err(|e| e.to_string())?;
         let mut kept = 0usize;
+        // Texts that are empty on purpose, such as the value of `=""`.
+        let mut blank: HashSet<(u32, u32)> = HashSet::new();
         while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
             let (row, column) = cell.get_position();
-            let value = translate(&Data::from(cell.get_value().clone()));
+            let data = Data::from(cell.get_value().clone());
+            if matches!(data, Data::String(_)) && translate(&data) == Cell::Empty {
+                blank.insert((row, column));
+            }
+            let value = translate(&data);
             if value == Cell::Empty || column as usize >= MAX_COLUMNS {
                 continue;
             }
@@ -196,9 +205,31 @@ fn xlsx(bytes: &[u8]) -> Result<Vec<Sheet>, String> {
             }
             put(&mut rows, row as usize, column as usize, value);
         }
+        drop(cells);
+        let mut formulas = book.worksheet_cells_reader(&name).map_err(|e| e.to_string())?;
+        while let Some(cell) = formulas.next_formula().map_err(|e| e.to_string())? {
+            if !cell.get_value().is_empty() && !blank.contains(&cell.get_position()) {
+                note_formula(&mut rows, cell.get_position());
+            }
+        }
         sheets.push(Sheet { name, hidden, rows });
     }
     Ok(sheets)
+}
+
+/// A formula that left no value is told, never taken for a blank. Beyond the last row
+/// that holds anything it can be of no row.
+fn note_formula(rows: &mut [Vec<Cell>], (row, column): (u32, u32)) {
+    let column = column as usize;
+    if let Some(cells) = rows.get_mut(row as usize)
+        && cells.get(column).is_none_or(|c| *c == Cell::Empty)
+        && column < MAX_COLUMNS
+    {
+        if cells.len() <= column {
+            cells.resize(column + 1, Cell::Empty);
+        }
+        cells[column] = Cell::Error(UNREAD_FORMULA.into());
+    }
 }
 
 fn put(rows: &mut Vec<Vec<Cell>>, row: usize, column: usize, value: Cell) {

@@ -5,16 +5,39 @@ use crate::domain::text::fold;
 use crate::domain::when::{Month, in_range, month_name};
 use crate::domain::win::short_id;
 use crate::domain::{Outcome, text};
+use crate::intake::fixes::{Fixes, Place};
 use crate::intake::mapping::{Mapping, Table, find_tables};
-use crate::intake::open::{Cell, Opened, Sheet};
+use crate::intake::open::{Cell, Opened, Sheet, UNREAD_FORMULA};
+use crate::intake::rules;
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::HashMap;
+
+/// First words of rows that sum up or comment a report.
+const TOTALS: [&str; 13] = [
+    "total",
+    "totals",
+    "sum",
+    "subtotal",
+    "grand",
+    "summe",
+    "gesamt",
+    "count",
+    "average",
+    "copyright",
+    "confidential",
+    "generated",
+    "filtered",
+];
+/// Words of a stage that ends an opportunity.
+const ENDS: [&str; 6] = ["closed", "won", "lost", "win", "loss", "cancelled"];
 
 /// A row that can be stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WinRow {
-    /// Row of the file, counted from 1 as the spreadsheet does.
+    /// Sheet of the file, from 0, and row, from 1 as the spreadsheet counts.
+    pub sheet: usize,
     pub row: usize,
     pub outcome: String,
     pub opportunity_id: String,
@@ -33,9 +56,15 @@ pub struct WinRow {
 /// A row that is not stored, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Aside {
+    pub sheet: usize,
     pub row: usize,
     pub code: String,
     pub message: String,
+    /// The field whose text is at fault, and that text.
+    pub field: String,
+    pub raw: String,
+    /// A person saw it and wants it so.
+    pub decided: bool,
     pub cells: Vec<String>,
 }
 
@@ -84,22 +113,33 @@ enum DateOrder {
     Unknown,
 }
 
-pub fn read(opened: &Opened, mapping: &Mapping, default: Currency) -> Outcome<WinsRead> {
-    let tables = find_tables(opened, mapping)?;
+/// Reads the tables of a file with what people said about it.
+///
+/// # Errors
+/// `MAP-01` and `MAP-02` when no table has the columns that are needed.
+pub fn read(opened: &Opened, mapping: &Mapping, fixes: &Fixes, default: Currency) -> Outcome<WinsRead> {
+    let tables = find_tables(opened, mapping, fixes).or_refuse()?;
     let mut read = WinsRead::default();
-    let mut seen: HashMap<String, WinRow> = HashMap::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
     for table in &tables {
         let sheet = &opened.sheets[table.sheet];
         if read.header.is_empty() {
             read.header = sheet.rows[table.header].iter().map(Cell::text).collect();
         }
-        let reader = Reader::new(sheet, table, mapping, default);
-        for (number, row) in sheet.rows.iter().enumerate().skip(table.header + 1) {
+        let reader = Reader::new(sheet, table, mapping, fixes, default);
+        for (number, cells) in sheet.rows.iter().enumerate().skip(table.header + 1) {
             read.rows += 1;
-            match reader.row(number + 1, row) {
-                Verdict::Kept(win) => take(*win, row, &mut seen, &mut read),
-                Verdict::Rejected(aside) => read.rejected.push(aside),
-                Verdict::Skipped(aside) => read.skipped.push(aside),
+            let row = Row { place: (table.sheet, number + 1), cells };
+            let decided = fixes.aside.contains(&row.place);
+            match reader.row(row) {
+                Ok(_) if decided => {
+                    let mut aside = row.aside("REV-01", "set aside in the review");
+                    aside.decided = true;
+                    read.rejected.push(*aside);
+                }
+                Ok(win) => take(win, row, fixes, &mut seen, &mut read),
+                Err(aside) if is_skipped(&aside.code) => read.skipped.push(*aside),
+                Err(aside) => read.rejected.push(Aside { decided, ..*aside }),
             }
         }
     }
@@ -107,38 +147,79 @@ pub fn read(opened: &Opened, mapping: &Mapping, default: Currency) -> Outcome<Wi
     Ok(read)
 }
 
-/// An id that comes twice: the same again is skipped, another content waits.
-fn take(win: WinRow, cells: &[Cell], seen: &mut HashMap<String, WinRow>, read: &mut WinsRead) {
+fn is_skipped(code: &str) -> bool {
+    rules::find(code).is_some_and(|r| r.weight == rules::Weight::Skipped)
+}
+
+/// An id that comes twice: the same again is skipped, another content waits until a
+/// person says which of the two counts.
+fn take(win: WinRow, row: Row, fixes: &Fixes, seen: &mut HashMap<String, usize>, read: &mut WinsRead) {
     let key = win.key();
-    match seen.get(&key) {
-        None => {
-            seen.insert(key, win.clone());
-            read.kept.push(win);
-        }
-        Some(first) if WinRow { row: first.row, ..win.clone() } == *first => {
-            let message = format!("the same as row {}", first.row);
-            read.skipped.push(aside(win.row, "OPP-10", message, cells));
-        }
-        Some(first) => {
-            let message = format!("the opportunity stands in row {} with other values", first.row);
-            read.rejected.push(aside(win.row, "OPP-10", message, cells));
-        }
+    let Some(at) = seen.get(&key).copied() else {
+        seen.insert(key, read.kept.len());
+        read.kept.push(win);
+        return;
+    };
+    let first = &mut read.kept[at];
+    let repeated = |other: &WinRow| format!("the opportunity stands in row {} with other values", other.row);
+    if (WinRow { sheet: first.sheet, row: first.row, ..win.clone() }) == *first {
+        let message = format!("the same as row {}", first.row);
+        read.skipped.push(*row.aside("OPP-17", message));
+    } else if fixes.prefer.contains(&row.place) {
+        let place = (first.sheet, first.row);
+        let aside = Aside {
+            sheet: place.0,
+            row: place.1,
+            code: "OPP-10".into(),
+            message: repeated(&win),
+            field: "opportunity_id".into(),
+            raw: first.opportunity_id.clone(),
+            decided: true,
+            cells: vec![],
+        };
+        *first = win;
+        read.rejected.push(aside);
+    } else {
+        let aside = row.aside("OPP-10", repeated(first)).about("opportunity_id", &first.opportunity_id);
+        let decided = fixes.aside.contains(&row.place) || fixes.prefer.contains(&(first.sheet, first.row));
+        read.rejected.push(Aside { decided, ..*aside });
     }
 }
 
-fn aside(row: usize, code: &str, message: impl Into<String>, cells: &[Cell]) -> Aside {
-    Aside { row, code: code.into(), message: message.into(), cells: cells.iter().map(Cell::text).collect() }
+/// A row of a sheet and where it stands.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    place: Place,
+    cells: &'a [Cell],
 }
 
-enum Verdict {
-    Kept(Box<WinRow>),
-    Rejected(Aside),
-    Skipped(Aside),
+impl Row<'_> {
+    fn aside(&self, code: &str, message: impl Into<String>) -> Box<Aside> {
+        Box::new(Aside {
+            sheet: self.place.0,
+            row: self.place.1,
+            code: code.into(),
+            message: message.into(),
+            field: String::new(),
+            raw: String::new(),
+            decided: false,
+            cells: self.cells.iter().map(Cell::text).collect(),
+        })
+    }
+}
+
+impl Aside {
+    /// Names the text at fault.
+    pub fn about(mut self: Box<Self>, field: &str, raw: &str) -> Box<Aside> {
+        (self.field, self.raw) = (field.to_owned(), raw.to_owned());
+        self
+    }
 }
 
 struct Reader<'a> {
     table: &'a Table,
     mapping: &'a Mapping,
+    fixes: &'a Fixes,
     header: &'a [Cell],
     order: DateOrder,
     decimal: Option<Decimal>,
@@ -146,7 +227,13 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(sheet: &'a Sheet, table: &'a Table, mapping: &'a Mapping, default: Currency) -> Reader<'a> {
+    fn new(
+        sheet: &'a Sheet,
+        table: &'a Table,
+        mapping: &'a Mapping,
+        fixes: &'a Fixes,
+        default: Currency,
+    ) -> Reader<'a> {
         let column = |field: &str| {
             let place = table.columns.get(field).copied();
             let rows = sheet.rows.iter().skip(table.header + 1);
@@ -155,76 +242,62 @@ impl<'a> Reader<'a> {
                 _ => None,
             })
         };
-        let order = match mapping.dates.as_str() {
+        let said = if fixes.dates.is_empty() { &mapping.dates } else { &fixes.dates };
+        let order = match said.as_str() {
             "dmy" => DateOrder::DayFirst,
             "mdy" => DateOrder::MonthFirst,
             _ => date_order(column("close_date")),
         };
         let decimal = decimal_of(column("amount"));
-        Reader { table, mapping, header: &sheet.rows[table.header], order, decimal, default }
+        Reader { table, mapping, fixes, header: &sheet.rows[table.header], order, decimal, default }
     }
 
-    fn cell(&self, row: &'a [Cell], field: &str) -> &'a Cell {
-        self.table.columns.get(field).and_then(|c| row.get(*c)).unwrap_or(&Cell::Empty)
+    fn raw(&self, row: Row<'a>, field: &str) -> &'a Cell {
+        self.table.columns.get(field).and_then(|c| row.cells.get(*c)).unwrap_or(&Cell::Empty)
     }
 
-    fn row(&self, number: usize, row: &'a [Cell]) -> Verdict {
-        let skip = |code, message: &str| Verdict::Skipped(aside(number, code, message, row));
-        let reject = |code, message: String| Verdict::Rejected(aside(number, code, message, row));
-        let text = |field: &str| {
-            let cell = self.cell(row, field);
-            if matches!(cell, Cell::Error(_)) { String::new() } else { cell.text() }
+    fn cell(&self, row: Row<'a>, field: &str) -> Cow<'a, Cell> {
+        self.fixes.cell(row.place, field, self.raw(row, field))
+    }
+
+    fn row(&self, row: Row<'a>) -> Result<WinRow, Box<Aside>> {
+        let text = |field: &str| match &*self.cell(row, field) {
+            Cell::Error(_) => String::new(),
+            cell => cell.text(),
         };
-        if row.iter().all(Cell::is_empty) {
-            return skip("FIL-06", "blank");
+        let cells = row.cells;
+        if cells.iter().all(Cell::is_empty) {
+            return Err(row.aside("FIL-06", "blank"));
         }
         let same =
-            |c: &usize| row.get(*c).is_some_and(|cell| fold(&cell.text()) == fold(&self.header[*c].text()));
+            |c: &usize| cells.get(*c).is_some_and(|cell| fold(&cell.text()) == fold(&self.header[*c].text()));
         if self.table.columns.values().filter(|c| same(c)).count() * 2 > self.table.columns.len() {
-            return skip("FIL-07", "the header again");
+            return Err(row.aside("FIL-07", "the header again"));
         }
         let (account, opportunity, id) = (text("account"), text("opportunity"), text("opportunity_id"));
         let date_cell = self.cell(row, "close_date");
-        let first = row.iter().find(|c| !c.is_empty()).map(|c| fold(&c.text())).unwrap_or_default();
-        let word = first.split(' ').next().unwrap_or_default();
-        let total = matches!(
-            word,
-            "total"
-                | "totals"
-                | "sum"
-                | "subtotal"
-                | "grand"
-                | "summe"
-                | "gesamt"
-                | "count"
-                | "average"
-                | "copyright"
-                | "confidential"
-                | "generated"
-                | "filtered"
-        );
+        let first = cells.iter().find(|c| !c.is_empty()).map(|c| fold(&c.text())).unwrap_or_default();
+        let total = TOTALS.contains(&first.split(' ').next().unwrap_or_default());
         if date_cell.is_empty() && (total || (account.is_empty() && id.is_empty() && opportunity.is_empty()))
         {
-            return skip("OPP-13", "a total or a note below the table");
+            return Err(row.aside("OPP-13", "a total or a note below the table"));
         }
-        let outcome = match self.outcome(row) {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) => return skip("OPP-05", "still open"),
-            Err((code, message)) => return reject(code, message),
-        };
+        if let Some(field) = self.unread_formula(row) {
+            let message =
+                format!("the {} is a formula whose value is not in the file", field.replace('_', " "));
+            return Err(row.aside("FIL-09", message).about(field, UNREAD_FORMULA));
+        }
+        let outcome = self.outcome(row)?;
         if account.is_empty() {
-            return reject("OPP-01", "the account is empty".into());
+            return Err(row.aside("OPP-01", "the account is empty").about("account", ""));
         }
-        let date = match self.date(date_cell) {
-            Ok(date) => date,
-            Err((code, message)) => return reject(code, message),
-        };
-        let amount = match self.amount(row) {
-            Ok(amount) => amount,
-            Err(message) => return reject("OPP-04", message),
-        };
-        Verdict::Kept(Box::new(WinRow {
-            row: number,
+        let date = self
+            .date(&date_cell)
+            .map_err(|(code, message)| row.aside(code, message).about("close_date", &date_cell.text()))?;
+        let amount = self.amount(row)?;
+        Ok(WinRow {
+            sheet: row.place.0,
+            row: row.place.1,
             outcome: outcome.into(),
             opportunity_id: id,
             opportunity,
@@ -241,12 +314,27 @@ impl<'a> Reader<'a> {
             reason: text("reason"),
             competitor: text("competitor"),
             stage: text("stage"),
-        }))
+        })
     }
 
-    /// Won, lost, still open, or why that cannot be told.
-    fn outcome(&self, row: &[Cell]) -> Result<Option<&'static str>, (&'static str, String)> {
+    /// A field that counts and whose cell holds a formula without its value.
+    fn unread_formula(&self, row: Row<'a>) -> Option<&str> {
+        let unread =
+            |field: &&String| matches!(&*self.cell(row, field), Cell::Error(code) if code == UNREAD_FORMULA);
+        self.table.columns.keys().find(unread).map(String::as_str)
+    }
+
+    /// Won or lost; an open one is skipped, and what cannot be told waits.
+    fn outcome(&self, row: Row<'a>) -> Result<&'static str, Box<Aside>> {
         let stage = self.cell(row, "stage").text();
+        let waits = |code: &str, message: String| Err(row.aside(code, message).about("outcome", &stage));
+        let open = || row.aside("OPP-05", "still open").about("outcome", &stage);
+        match self.fixes.said(row.place, "outcome", || stage.clone()) {
+            Some("win") => return Ok("win"),
+            Some("loss") => return Ok("loss"),
+            Some(_) => return Err(open()),
+            None => {}
+        }
         let folded = fold(&stage);
         let listed = |words: &[String]| words.iter().any(|w| fold(w) == folded);
         let by_stage = match () {
@@ -259,8 +347,7 @@ impl<'a> Reader<'a> {
             "false" | "no" | "n" | "0" => Some(false),
             _ => None,
         };
-        let (won, closed) = (flag("is_won"), flag("is_closed"));
-        let by_flags = match (won, closed) {
+        let by_flags = match (flag("is_won"), flag("is_closed")) {
             (_, Some(false)) => Some(None),
             (Some(true), _) => Some(Some("win")),
             (Some(false), Some(true)) => Some(Some("loss")),
@@ -268,23 +355,19 @@ impl<'a> Reader<'a> {
         };
         match (by_stage, by_flags) {
             (Some(stage), Some(flags)) if flags != Some(stage) => {
-                Err(("OPP-09", "the stage and the won or closed flag contradict each other".into()))
+                waits("OPP-09", "the stage and the won or closed flag contradict each other".into())
             }
-            (Some(stage), _) => Ok(Some(stage)),
-            (None, Some(flags)) => Ok(flags),
+            (Some(stage), _) => Ok(stage),
+            (None, Some(flags)) => flags.ok_or_else(open),
             (None, None) if folded.is_empty() && !self.table.assume.is_empty() => {
-                Ok(Some(if self.table.assume == "win" { "win" } else { "loss" }))
+                Ok(if self.table.assume == "win" { "win" } else { "loss" })
             }
-            (None, None) if folded.is_empty() => Err(("OPP-08", "the stage is empty".into())),
+            (None, None) if folded.is_empty() => waits("OPP-08", "the stage is empty".into()),
             // A stage that speaks of an end without being listed is not guessed.
-            (None, None)
-                if ["closed", "won", "lost", "win", "loss", "cancelled"]
-                    .iter()
-                    .any(|w| folded.split(' ').any(|p| p == *w)) =>
-            {
-                Err(("OPP-08", format!("the stage \"{stage}\" is not mapped to won or lost")))
+            (None, None) if ENDS.iter().any(|w| folded.split(' ').any(|p| p == *w)) => {
+                waits("OPP-08", format!("the stage \"{stage}\" is not mapped to won or lost"))
             }
-            (None, None) => Ok(None),
+            (None, None) => Err(open()),
         }
     }
 
@@ -334,25 +417,25 @@ impl<'a> Reader<'a> {
         NaiveDate::from_ymd_opt(year, month, day).and_then(in_range).ok_or_else(wrong)
     }
 
-    fn amount(&self, row: &[Cell]) -> Result<Option<Money>, String> {
+    fn amount(&self, row: Row<'a>) -> Result<Option<Money>, Box<Aside>> {
         let named = self.cell(row, "currency").text();
         let currency = match named.as_str() {
             "" => self.default,
-            name => Currency::parse(name).ok_or_else(|| format!("\"{name}\" is not a currency"))?,
+            name => Currency::parse(name).ok_or_else(|| {
+                row.aside("OPP-15", format!("\"{name}\" is not a currency")).about("currency", name)
+            })?,
         };
-        match self.cell(row, "amount") {
-            Cell::Empty => Ok(None),
-            Cell::Number(n) if *n < 0.0 => Err("the amount is negative".into()),
-            Cell::Number(n) => {
-                Money::from_major(*n, currency).map(Some).ok_or_else(|| format!("{n} is not an amount"))
-            }
-            Cell::Text(text) => {
-                let money = Money::parse(&text::clean(text), currency, self.decimal)?;
-                if money.minor < 0 { Err("the amount is negative".into()) } else { Ok(Some(money)) }
-            }
+        let cell = self.cell(row, "amount");
+        let read = match &*cell {
+            Cell::Empty => return Ok(None),
+            Cell::Number(n) => Money::from_major(*n, currency).ok_or_else(|| format!("{n} is not an amount")),
+            Cell::Text(text) => Money::parse(&text::clean(text), currency, self.decimal),
             Cell::Error(code) => Err(format!("the amount is {code}")),
             other => Err(format!("\"{}\" is not an amount", other.text())),
-        }
+        };
+        let positive =
+            read.and_then(|m| if m.minor < 0 { Err("the amount is negative".into()) } else { Ok(m) });
+        positive.map(Some).map_err(|why| row.aside("OPP-04", why).about("amount", &cell.text()))
     }
 }
 

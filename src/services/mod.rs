@@ -5,15 +5,14 @@ pub mod activities;
 pub mod drafts;
 pub mod imports;
 pub mod input;
+pub mod jobs;
 pub mod names;
-pub mod record_imports;
 pub mod records;
 pub mod sample;
 pub mod setup;
 pub mod show;
 pub mod state;
 pub mod undo;
-pub mod uploads;
 pub mod wins;
 
 use crate::changes::protocol::Ledger;

@@ -85,10 +85,9 @@ impl Command for Save {
 
 impl Save {
     /// Whether saving would change anything, without doing it; a refusal as in saving.
-    pub fn check(&self, cx: &WriteCx) -> Outcome<bool> {
-        let settings = cx.settings()?;
-        let (base, _) = self.base(cx.reads())?;
-        let fields = self.wanted(cx.reads(), &settings, &base, &mut vec![])?;
+    pub fn check(&self, reads: &dyn Reads, settings: &Settings) -> Outcome<bool> {
+        let (base, _) = self.base(reads)?;
+        let fields = self.wanted(reads, settings, &base, &mut vec![])?;
         Ok(fields != base)
     }
 

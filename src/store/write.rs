@@ -31,6 +31,7 @@ pub struct Batch<'t> {
     chain: [u8; 32],
     open: Option<OpenTxn>,
     dirty: bool,
+    jobs: bool,
     touched: BTreeMap<Kind, BTreeSet<Id>>,
     /// Index entries to add at the end, in key order, when there are many.
     deferred: Option<Vec<Vec<u8>>>,
@@ -56,6 +57,7 @@ impl<'t> Batch<'t> {
             chain,
             open: None,
             dirty: false,
+            jobs: false,
             touched: BTreeMap::new(),
             deferred: None,
         })
@@ -223,6 +225,22 @@ impl<'t> Batch<'t> {
             self.tables.blob.insert(&blob_key(&hash, 0), [].as_slice())?;
         }
         Ok(hash)
+    }
+
+    pub fn drop_blob(&mut self, hash: &[u8; 32]) -> Stored<()> {
+        self.dirty = true;
+        let (from, to) = (blob_key(hash, 0), blob_key(hash, u32::MAX));
+        self.tables.blob.retain_in::<&[u8; 36], _>(&from..=&to, |_, _| false)?;
+        Ok(())
+    }
+
+    /// Says that the jobs that wait are not those that waited before.
+    pub fn nudge_jobs(&mut self) {
+        self.jobs = true;
+    }
+
+    pub fn take_jobs(&mut self) -> bool {
+        std::mem::take(&mut self.jobs)
     }
 
     pub fn put_staged(&mut self, batch: Id, row: u32, bytes: &[u8]) -> Stored<()> {

@@ -40,7 +40,10 @@ impl App {
             }
             Some(Layer::Prompt(prompt)) => {
                 let above = part(body, 0, 0, body.width, body.height.saturating_sub(1));
-                self.panes.draw(above, buf, &cx);
+                match self.layers.iter().find(|l| matches!(l, Layer::Review(_))) {
+                    Some(Layer::Review(review)) => review.draw(above, buf, &cx),
+                    _ => self.panes.draw(above, buf, &cx),
+                }
                 prompt.draw(part(body, 0, above.height, body.width, 1), buf, &cx);
             }
             _ => self.panes.draw(body, buf, &cx),
@@ -95,6 +98,9 @@ impl App {
         if !self.status.saved_at.is_empty() {
             words.push(format!("saved {}", self.status.saved_at));
         }
+        if let Some(job) = self.status.job {
+            words.push(format!("reading {} %", job.done * 100 / job.total.max(1)));
+        }
         let drafts = self.panes.drafts.count();
         words.push(match drafts {
             0 => "no drafts".into(),
@@ -125,10 +131,14 @@ impl App {
             Some(Layer::Prompt(_)) => vec![("line.take", "take"), ("line.leave", "leave")],
             Some(Layer::Review(_)) => vec![
                 ("review.commit", "commit"),
-                ("review.down", "next"),
-                ("review.append", "replace/append"),
-                ("review.stubs", "make accounts"),
+                ("review.next", "next problem"),
+                ("review.part", "part"),
+                ("review.aside", "set aside"),
+                ("review.columns", "columns"),
+                ("review.back", "take back"),
                 ("review.leave", "leave"),
+                ("app.help", "keys"),
+                ("review.drop", "give up"),
             ],
             Some(Layer::Help(_)) => vec![("overlay.page_down", "next page"), ("overlay.close", "close")],
             Some(_) => vec![("overlay.take", "run"), ("overlay.down", "next"), ("overlay.close", "close")],

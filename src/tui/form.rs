@@ -61,6 +61,10 @@ impl TextField {
         if !self.lines && key.ctrl && matches!(key.code, Code::Char('m' | 'j')) {
             return false;
         }
+        // As in a shell: to the line's start; the widget would undo.
+        if key.ctrl && key.code == Code::Char('u') {
+            return self.area.delete_line_by_head();
+        }
         self.area.input(AreaInput { key: code, ctrl: key.ctrl, alt: key.alt, shift: key.shift })
     }
 

@@ -1,17 +1,20 @@
 //! The terminal interface. `update` and `draw` are pure; work goes to the engine as
 //! effects and comes back as messages; only `terminal/` knows crossterm.
 
-pub mod app;
+mod answers;
+mod app;
 pub mod command;
 mod draw;
 pub mod form;
 pub mod keys;
+mod layers;
 pub mod list;
 pub mod msg;
 mod overlay;
 pub mod panes;
 mod quick;
 mod review;
+mod review_view;
 mod run;
 mod terminal;
 pub mod testing;

@@ -3,11 +3,12 @@
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Id, Outcome};
-use crate::engine::{Changed, Engine};
+use crate::engine::{Engine, Event};
 use crate::services::activities::{LineRead, MonthSum};
-use crate::services::imports::WinsImport;
+use crate::services::imports::{Line, Open, Shown};
 use crate::services::input::Input;
 use crate::services::records::{Page, Saved};
+use crate::services::show::Item;
 use crate::services::wins::Callout;
 use crate::tui::keys::Key;
 use crate::tui::review::Review;
@@ -18,8 +19,8 @@ pub enum Msg {
     Resize,
     /// An answer to work; an old generation of its slot is dropped.
     Data(Slot, u64, Box<Data>),
-    /// Somebody changed the store.
-    Changed(Changed),
+    /// Somebody changed the store, or a job went on.
+    Event(Event),
     /// A deadline set by an effect has come.
     Deadline(Deadline),
     /// Ctrl-Z from outside (SIGTSTP).
@@ -45,7 +46,10 @@ pub enum Slot {
     List,
     Strip,
     Wins,
+    Imports,
     Drafts,
+    Review,
+    Lines,
     Suggest,
     Line,
     Form,
@@ -65,10 +69,14 @@ pub enum Data {
     Form(Outcome<FormStart>),
     Saved(Outcome<(Id, Box<Saved>)>),
     Logged(Outcome<(Id, String)>),
-    /// An import to review, its preview after an answer, and its commit.
+    /// The open imports and those committed.
+    Imports(Outcome<(Vec<Open>, Vec<Item>)>),
+    /// An import to review, how it stands after an answer, rows of one of its
+    /// problems, and its end.
     Review(Outcome<Box<Review>>),
-    Reviewed(Outcome<Box<WinsImport>>),
-    Imported(Outcome<(Id, String)>),
+    Reviewed(Outcome<Box<Shown>>),
+    Lines(Outcome<Vec<Line>>),
+    Imported(Outcome<(Option<Id>, String)>),
     /// Something was done: a sentence, and what undo would take back.
     Done(Outcome<(String, Option<Id>)>),
     Nothing,

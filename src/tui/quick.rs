@@ -2,11 +2,13 @@
 
 use crate::domain::schema::Kind;
 use crate::services::activities::{LineRead, LogLine, ReadLine};
+use crate::services::imports::Target;
 use crate::services::input::Input;
 use crate::tui::app::Cx;
 use crate::tui::form::TextField;
 use crate::tui::keys::Key;
 use crate::tui::msg::{Data, FormStart, Slot};
+use crate::tui::review::Said;
 use crate::tui::widgets::{DrawCx, part, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -158,18 +160,28 @@ impl Quick {
     }
 }
 
+/// What a prompt's text is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    Filter,
+    /// A file's path.
+    Import(Target),
+    /// Something about the file under review.
+    Said(Said),
+}
+
 /// A text asked for at the foot of the pane.
 pub struct Prompt {
-    /// What the text is for: "filter", or "import".
-    pub label: &'static str,
+    label: String,
+    pub wanted: Wanted,
     pub text: TextField,
     /// What it was before: leaving puts it back.
     pub before: String,
 }
 
 impl Prompt {
-    pub fn new(label: &'static str, text: &str) -> Prompt {
-        Prompt { label, text: TextField::new(text, false), before: text.to_owned() }
+    pub fn new(label: &str, text: &str, wanted: Wanted) -> Prompt {
+        Prompt { label: label.to_owned(), wanted, text: TextField::new(text, false), before: text.to_owned() }
     }
 
     pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {

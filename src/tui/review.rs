@@ -1,233 +1,447 @@
-//! The review of an import: months on top, problems at the left, their rows at the
-//! right. Nothing is written before it is committed.
+//! The review of an import: its months on top, what is to be looked at on the left,
+//! the rows of one such thing beside it, and what can be said to the row under hand.
+//! All of it lives in the store, so leaving loses nothing. Nothing of the target is
+//! written before it is committed.
 
-use crate::engine::{Engine, files};
-use crate::services::imports::{ImportWins, Options, PreviewWins, WinsImport};
-use crate::services::uploads::Source;
+use crate::domain::when::Month;
+use crate::domain::{Failure, Id, Outcome};
+use crate::engine::{Engine, Progress, files};
+use crate::services::imports::{
+    Answer, AnswerReview, CommitReview, DropReview, Line, ListLines, Options, Problem, ShowReview, Shown,
+    TakeBack, Target,
+};
 use crate::tui::app::Cx;
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Slot};
-use crate::tui::widgets::{DrawCx, part, put, rule};
+use crate::tui::widgets::DrawCx;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// Rows of a problem that are fetched.
+const LINES: usize = 500;
+
+/// Which part of the screen the keys go to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Part {
+    Months,
+    Problems,
+    Rows,
+    /// The columns of the table take the whole screen.
+    Columns,
+}
+
+/// What a text that is asked for says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// The text of the field at fault: of this row, or of all that are alike.
+    Fix(Box<Line>, bool),
+    /// What the column is.
+    Field(usize, usize),
+    Header(usize),
+    /// Where the rows that wait are written to.
+    Rejects,
+}
+
 pub struct Review {
-    pub source: Source,
-    pub options: Options,
-    pub import: WinsImport,
-    list: ListState,
+    id: Id,
+    pub(super) shown: Shown,
+    pub(super) progress: Option<Progress>,
+    pub(super) part: Part,
+    pub(super) months: ListState,
+    pub(super) problems: ListState,
+    pub(super) rows: ListState,
+    pub(super) columns: ListState,
+    pub(super) lines: Vec<Line>,
     pub committing: bool,
 }
 
-/// A line of the left list: what it is about and how many rows.
-enum Problem {
-    Code(String, usize),
-    /// raw name, rows, nearest users
-    Owner(String, usize, Vec<String>),
-    Accounts(usize),
+/// Reads a file and starts its review.
+pub fn start(engine: &Engine, target: Target, path: &str) -> Data {
+    let started = files::read_path(path)
+        .and_then(|(name, bytes)| files::review(engine, target, name, &bytes, Options::default()));
+    match started {
+        Ok(started) => open(engine, started.review),
+        Err(failure) => Data::Review(Err(failure)),
+    }
 }
 
-/// Months shown; a workbook of years has more than fit.
-const MONTHS: usize = 7;
-
-/// Reads, sends and previews a file.
-pub fn start(engine: &Engine, path: &str) -> Data {
-    let source = files::read_path(path).and_then(|(name, bytes)| files::upload(engine, name, &bytes));
-    let reviewed = source.and_then(|source| {
-        let ask = PreviewWins { source: source.clone(), options: Options::default() };
-        let preview = engine.ask(&ask).inspect_err(|_| files::forget(engine, &source))?;
-        Ok(Box::new(Review::new(source, Options::default(), preview)))
-    });
-    Data::Review(reviewed)
+/// Goes on with a review.
+pub fn open(engine: &Engine, id: Id) -> Data {
+    Data::Review(engine.ask(&ShowReview { review: id }).map(|shown| Box::new(Review::new(id, shown))))
 }
 
 impl Review {
-    fn new(source: Source, options: Options, import: WinsImport) -> Review {
-        let mut review = Review { source, options, import, list: ListState::default(), committing: false };
-        review.list.set_len(review.problems().len());
-        review
-    }
-
-    fn problems(&self) -> Vec<Problem> {
-        let i = &self.import;
-        let mut all: Vec<Problem> =
-            i.reasons.iter().map(|(code, rows)| Problem::Code(code.clone(), *rows)).collect();
-        let answered = |raw: &str| self.options.owners.iter().any(|(r, _)| r == raw);
-        let owners = i.unmatched_owners.iter().filter(|(raw, ..)| !answered(raw));
-        all.extend(owners.map(|(raw, n, near)| Problem::Owner(raw.clone(), *n, near.clone())));
-        if !i.unknown_accounts.is_empty() {
-            all.push(Problem::Accounts(i.unknown_accounts.len()));
+    fn new(id: Id, shown: Shown) -> Review {
+        Review {
+            id,
+            shown,
+            progress: None,
+            part: Part::Problems,
+            months: ListState::default(),
+            problems: ListState::default(),
+            rows: ListState::default(),
+            columns: ListState::default(),
+            lines: vec![],
+            committing: false,
         }
-        all
     }
 
-    /// The same place after an answer changed the preview.
-    pub fn take(&mut self, import: WinsImport) {
-        self.import = import;
-        let len = self.problems().len();
-        self.list.set_len(len);
-    }
-
-    pub fn command(&mut self, id: &str, cx: &mut Cx) {
-        if self.list.command(&id.replace("review.", "list.")) {
-            return;
+    /// Shown for the first time. A file that was still being read is looked at again:
+    /// its job may have ended before anybody here could hear of it.
+    pub fn begin(&mut self, cx: &mut Cx) {
+        let reading = self.shown.report.is_none() && self.shown.failure.is_none();
+        match reading {
+            true => self.look(cx),
+            false => self.take(self.shown.clone(), cx),
         }
-        match id {
-            "review.append" => self.options.append = !self.options.append,
-            "review.stubs" => self.options.stub_accounts = !self.options.stub_accounts,
-            "review.take_1" | "review.take_2" | "review.take_3" | "review.nobody" => {
-                let chosen = self.problems().into_iter().nth(self.list.cursor);
-                let Some(Problem::Owner(raw, _, near)) = chosen else { return };
-                let place = usize::from(id.as_bytes()[id.len() - 1].wrapping_sub(b'1'));
-                let who = if id == "review.nobody" { Some("-".to_owned()) } else { near.get(place).cloned() };
-                let Some(who) = who else { return };
-                self.options.owners.push((raw, who));
+    }
+
+    pub fn file(&self) -> &str {
+        &self.shown.open.file
+    }
+
+    /// The review as it stands after an answer, the cursor where it was.
+    pub fn take(&mut self, shown: Shown, cx: &mut Cx) {
+        let under = self.problem().map(|p| p.code.clone());
+        self.shown = shown;
+        let Some(report) = &self.shown.report else { return };
+        if !report.missing.is_empty() {
+            self.part = Part::Columns;
+        }
+        self.months.set_len(report.months.len());
+        self.columns.set_len(report.columns.len());
+        self.problems.set_len(report.problems.len());
+        if let Some(place) = under.and_then(|code| report.problems.iter().position(|p| p.code == code)) {
+            self.problems.cursor = place;
+            self.problems.set_len(report.problems.len());
+        }
+        self.fetch(cx);
+    }
+
+    pub fn take_lines(&mut self, lines: Vec<Line>) {
+        self.rows.set_len(lines.len());
+        self.lines = lines;
+    }
+
+    /// Asks for the review anew, or for the rows of the problem under the cursor.
+    fn fetch(&mut self, cx: &mut Cx) {
+        let Some(problem) = self.problem() else { return self.take_lines(vec![]) };
+        let ask = ListLines {
+            review: self.id,
+            code: problem.code.clone(),
+            decided: problem.weight == "aside",
+            from: 0,
+            limit: LINES,
+        };
+        cx.work(Slot::Lines, move |engine| Data::Lines(engine.ask(&ask)));
+    }
+
+    pub fn look(&self, cx: &mut Cx) {
+        let ask = ShowReview { review: self.id };
+        cx.work(Slot::Review, move |engine| Data::Reviewed(engine.ask(&ask).map(Box::new)));
+    }
+
+    /// The file's own job went on.
+    pub fn job(&mut self, progress: Progress, cx: &mut Cx) {
+        if progress.job == self.shown.open.job {
+            self.progress = Some(progress);
+            if progress.ended {
+                self.look(cx);
             }
-            _ => return,
         }
-        let ask = PreviewWins { source: self.source.clone(), options: self.options.clone() };
-        cx.work(Slot::Form, move |engine| Data::Reviewed(engine.ask(&ask).map(Box::new)));
     }
 
-    /// The job that commits, once.
+    pub(super) fn problem(&self) -> Option<&Problem> {
+        self.shown.report.as_ref()?.problems.get(self.problems.cursor)
+    }
+
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.lines.get(self.rows.cursor)
+    }
+
+    /// Out of the columns and the rows first; false when there is nowhere to go back to.
+    pub fn step_back(&mut self) -> bool {
+        let missing = self.shown.report.as_ref().is_some_and(|r| !r.missing.is_empty());
+        let back = self.part == Part::Rows || (self.part == Part::Columns && !missing);
+        if back {
+            self.part = Part::Problems;
+        }
+        back
+    }
+
+    /// What must be agreed to before it is committed.
+    pub fn asks(&self) -> Outcome<String> {
+        match (&self.shown.report, &self.shown.failure) {
+            (Some(report), _) => match report.refusal() {
+                Some(refusal) => Err(refusal),
+                None => Ok(report.asks.join("; ")),
+            },
+            (None, Some(failure)) => Err(failure.clone()),
+            (None, None) => Err(Failure::conflict("The file is still being read")),
+        }
+    }
+
+    fn list(&mut self) -> &mut ListState {
+        match self.part {
+            Part::Months => &mut self.months,
+            Part::Problems => &mut self.problems,
+            Part::Rows => &mut self.rows,
+            Part::Columns => &mut self.columns,
+        }
+    }
+
+    /// Runs a command; what it asks to be typed comes back as label, text and meaning.
+    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Outcome<Option<(String, String, Said)>> {
+        if self.list().command(&id.replace("review.", "list.")) {
+            if self.part == Part::Problems {
+                self.rows = ListState { height: self.rows.height, ..ListState::default() };
+                self.fetch(cx);
+            }
+            return Ok(None);
+        }
+        let append = self.shown.options.append;
+        let stubs = self.shown.options.stub_accounts;
+        match id {
+            "review.part" => self.turn_part(),
+            "review.columns" => {
+                self.part = if self.part == Part::Columns { Part::Problems } else { Part::Columns };
+            }
+            "review.open" => return Ok(self.enter()),
+            "review.next" | "review.last" => {
+                self.part = Part::Problems;
+                // Round and round: behind the last comes the first.
+                let step = match id {
+                    "review.next" if self.problems.cursor + 1 >= self.problems.len => "list.top",
+                    "review.next" => "list.down",
+                    _ if self.problems.cursor == 0 => "list.bottom",
+                    _ => "list.up",
+                };
+                self.problems.command(step);
+                self.rows = ListState { height: self.rows.height, ..ListState::default() };
+                self.fetch(cx);
+            }
+            "review.back" => self.take_back(cx),
+            "review.append" => self.say(vec![Answer::Append(!append)], cx),
+            "review.stubs" => self.say(vec![Answer::Stubs(!stubs)], cx),
+            "review.toggle" if self.part == Part::Months => self.toggle_month(cx),
+            "review.clear" if self.part == Part::Columns => {
+                let column = self.column();
+                if let Some(column) = column.filter(|c| !c.field.is_empty()) {
+                    let answer = Answer::Column { sheet: column.sheet, field: column.field, column: None };
+                    self.say(vec![answer], cx);
+                }
+            }
+            "review.sheet" => self.next_sheet(cx),
+            "review.header" => {
+                let sheet = self.column().map_or(0, |c| c.sheet);
+                return Ok(Some(("row that names the columns".into(), String::new(), Said::Header(sheet))));
+            }
+            "review.aside" => {
+                if let Some(line) = self.line() {
+                    self.say(vec![Answer::Aside(vec![line.place])], cx);
+                }
+            }
+            "review.aside_all" => {
+                if let Some(problem) = self.problem() {
+                    let answer = Answer::AsideAlike { code: problem.code.clone(), raw: None };
+                    self.say(vec![answer], cx);
+                }
+            }
+            "review.edit" | "review.edit_alike" => {
+                let alike = id == "review.edit_alike";
+                let Some(line) = self.line().filter(|l| !l.field.is_empty()).cloned() else {
+                    return Err(Failure::invalid("There is no single text to mend in this row"));
+                };
+                let field = line.field.replace('_', " ");
+                let label = match alike {
+                    true => format!("{field} of {} rows", line.alike),
+                    false => format!("{field} of row {}", line.place.1),
+                };
+                let raw = line.raw.clone();
+                return Ok(Some((label, raw, Said::Fix(Box::new(line), alike))));
+            }
+            "review.rejects" => {
+                let name = format!("{}.rejects.csv", self.file());
+                return Ok(Some(("write the rows that wait to".into(), name, Said::Rejects)));
+            }
+            _ => {
+                let digit = id.strip_prefix("review.choose_").and_then(|d| d.parse::<usize>().ok());
+                let chosen = digit.and_then(|d| self.line()?.choices.get(d.checked_sub(1)?).cloned());
+                match chosen {
+                    Some(choice) => self.say(vec![choice.answer], cx),
+                    None if digit.is_some() => {
+                        return Err(Failure::invalid("There is no such choice for this row"));
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn turn_part(&mut self) {
+        let months = self.months.len > 0;
+        self.part = match self.part {
+            Part::Months => Part::Problems,
+            Part::Problems if !self.lines.is_empty() => Part::Rows,
+            _ if months => Part::Months,
+            _ => Part::Problems,
+        };
+    }
+
+    fn enter(&mut self) -> Option<(String, String, Said)> {
+        match self.part {
+            Part::Columns => {
+                let column = self.column()?;
+                let label = format!("\"{}\" is", column.header);
+                return Some((label, column.field.clone(), Said::Field(column.sheet, column.column)));
+            }
+            Part::Problems if !self.lines.is_empty() => self.part = Part::Rows,
+            _ => {}
+        }
+        None
+    }
+
+    fn column(&self) -> Option<crate::services::imports::Column> {
+        self.shown.report.as_ref()?.columns.get(self.columns.cursor).cloned()
+    }
+
+    fn toggle_month(&mut self, cx: &mut Cx) {
+        let Some(counts) = self.shown.report.as_ref().and_then(|r| r.months.get(self.months.cursor)) else {
+            return;
+        };
+        if let Ok(month) = Month::parse(&counts.month) {
+            self.say(vec![Answer::Month { month, replace: counts.left_out }], cx);
+        }
+    }
+
+    /// Reads the next sheet instead; its header is found again.
+    fn next_sheet(&mut self, cx: &mut Cx) {
+        let sheets = self.shown.sheets.len();
+        let now = self.column().map_or(0, |c| c.sheet);
+        if sheets > 1 {
+            let next = (now + 1) % sheets;
+            let others = (0..sheets).filter(|s| *s != next);
+            let mut answers: Vec<Answer> =
+                others.map(|sheet| Answer::Table { sheet, header: None }).collect();
+            answers.push(Answer::Table { sheet: next, header: Some(0) });
+            self.say(answers, cx);
+        }
+    }
+
+    /// What was typed for something asked.
+    pub fn said(&mut self, said: Said, text: &str, cx: &mut Cx) -> Outcome<()> {
+        let answer = match said {
+            Said::Fix(line, alike) => fix(&line, alike, text),
+            Said::Field(sheet, column) => {
+                let field = field_called(&self.shown.fields, text)?;
+                Answer::Column { sheet, field, column: Some(column) }
+            }
+            Said::Header(sheet) => match text.parse::<usize>() {
+                Ok(row) if row > 0 => Answer::Table { sheet, header: Some(row - 1) },
+                _ => return Err(Failure::invalid(format!("\"{text}\" is not the number of a row"))),
+            },
+            Said::Rejects => {
+                let (path, review) = (text.to_owned(), self.id);
+                let codes: Vec<String> = self
+                    .shown
+                    .report
+                    .iter()
+                    .flat_map(|r| &r.problems)
+                    .filter(|p| p.weight == "fix" || p.weight == "aside")
+                    .map(|p| p.code.clone())
+                    .collect();
+                cx.work(Slot::Action, move |engine| {
+                    let written = files::write_waiting(engine, review, &codes, &path);
+                    Data::Done(written.map(|rows| (format!("{rows} rows written to {path}"), None)))
+                });
+                return Ok(());
+            }
+        };
+        self.say(vec![answer], cx);
+        Ok(())
+    }
+
+    fn say(&mut self, answers: Vec<Answer>, cx: &mut Cx) {
+        let id = self.id;
+        cx.work(Slot::Review, move |engine| {
+            let said = engine.run(&AnswerReview { review: id, answers });
+            let shown = said.and_then(|_| engine.ask(&ShowReview { review: id }));
+            Data::Reviewed(shown.map(Box::new))
+        });
+    }
+
+    fn take_back(&mut self, cx: &mut Cx) {
+        let id = self.id;
+        cx.work(Slot::Review, move |engine| {
+            let back = engine.run(&TakeBack { review: id });
+            let shown = back.and_then(|_| engine.ask(&ShowReview { review: id }));
+            Data::Reviewed(shown.map(Box::new))
+        });
+    }
+
+    /// The work that commits, once.
     pub fn commit(&mut self, agreed: bool) -> Box<dyn FnOnce(&Engine) -> Data + Send> {
         self.committing = true;
-        let source = self.source.clone();
-        let options = Options { agreed: agreed || self.options.agreed, ..self.options.clone() };
+        let commit = CommitReview { review: self.id, agreed };
         Box::new(move |engine| {
-            let done = engine.run(&ImportWins { source: source.clone(), options });
-            if done.is_ok() {
-                files::forget(engine, &source);
-            }
-            Data::Imported(done.map(|r| {
+            Data::Imported(engine.run(&commit).map(|r| {
                 let i = &r.reply;
-                let text = match i.added + i.changed + i.removed {
-                    0 => format!("{}: nothing to change", i.file),
-                    _ => format!(
-                        "Imported {}: {} added, {} changed, {} removed, {} set aside, {} told",
-                        i.file, i.added, i.changed, i.removed, i.rejected, i.notified
-                    ),
-                };
-                (r.txn, text)
+                let told = if i.notified > 0 { format!(", {} told", i.notified) } else { String::new() };
+                let aside =
+                    if i.rejected > 0 { format!(", {} set aside", i.rejected) } else { String::new() };
+                match i.added + i.changed + i.removed {
+                    0 => (None, format!("{}: nothing to change", i.file)),
+                    _ => {
+                        let counts =
+                            format!("{} added, {} changed, {} removed", i.added, i.changed, i.removed);
+                        (Some(r.txn), format!("Imported {}: {counts}{aside}{told}", i.file))
+                    }
+                }
             }))
         })
     }
 
+    /// The work that drops it.
+    pub fn give_up(&mut self) -> Box<dyn FnOnce(&Engine) -> Data + Send> {
+        let (drop, file) = (DropReview { review: self.id }, self.file().to_owned());
+        Box::new(move |engine| {
+            Data::Imported(
+                engine.run(&drop).map(|_| (None, format!("Given up: {file}; nothing was written"))),
+            )
+        })
+    }
+
     pub fn layout(&mut self, area: Rect) {
-        let months = self.import.months.len().min(MONTHS) as u16;
-        self.list.set_height(usize::from(area.height.saturating_sub(months + 6)));
+        super::review_view::layout(self, area);
     }
 
     pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-        let i = &self.import;
-        let sheets: Vec<&str> = i.sheets.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
-        let sheet = if sheets.is_empty() { String::new() } else { format!(", sheet {}", sheets.join(", ")) };
-        rule(
-            buf,
-            area,
-            0,
-            &format!("Review: {}{sheet} ({})", i.file, i.dialect),
-            "nothing is written before C",
-            cx,
-        );
-        let wide = usize::from(area.width);
-        let equation = format!(
-            "{} rows = {} won + {} lost + {} set aside + {} skipped",
-            i.rows, i.wins, i.losses, i.rejected, i.skipped
-        );
-        put(buf, area, 1, 1, &cx.cut(&equation, wide - 2), cx.style("text.title"));
-        let mode = if self.options.append {
-            "append (p): removes nothing"
-        } else {
-            "replace (p): rows that are gone are removed"
-        };
-        let stubs = if self.options.stub_accounts { ", unknown accounts are made (s)" } else { "" };
-        put(buf, area, 1, 2, &cx.cut(&format!("{mode}{stubs}"), wide - 2), cx.style("text.muted"));
-        let head = "month      won  lost  added  changed  removed   same  stored";
-        put(buf, area, 1, 3, &cx.cut(head, wide - 2), cx.style("text.muted"));
-        let mut y = 4;
-        // The newest months matter most.
-        for m in i.months.iter().rev().take(MONTHS) {
-            let closed = if m.closed { "  closed" } else { "" };
-            let line = format!(
-                "{}  {:>5} {:>5} {:>6} {:>8} {:>8} {:>6} {:>7}{closed}",
-                m.month, m.wins, m.losses, m.added, m.changed, m.removed, m.same, m.stored
-            );
-            let style = if m.removed > 0 || m.closed { "status.warning" } else { "text" };
-            put(buf, area, 1, y, &cx.cut(&line, wide - 2), cx.style(style));
-            y += 1;
-        }
-        let more = i.months.len().saturating_sub(MONTHS);
-        let note = if more > 0 { format!("{more} earlier months") } else { String::new() };
-        rule(buf, area, y, "Look at", &note, cx);
-        let below = part(area, 0, y + 1, area.width, area.height.saturating_sub(y + 1));
-        self.draw_problems(below, buf, cx);
-    }
-
-    fn draw_problems(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-        let problems = self.problems();
-        let left = (area.width / 3).max(30).min(area.width);
-        if problems.is_empty() {
-            put(buf, area, 1, 0, "Nothing: every row is ready. C commits.", cx.style("status.good"));
-            return;
-        }
-        for (y, place) in self.list.visible().enumerate() {
-            let text = match &problems[place] {
-                Problem::Code(code, rows) => format!("{} {rows}", cx.fit(label(code), usize::from(left) - 9)),
-                Problem::Owner(raw, rows, _) => {
-                    format!("{} {rows}", cx.fit(&format!("owner {raw}?"), usize::from(left) - 9))
-                }
-                Problem::Accounts(n) => {
-                    format!("{} {n}", cx.fit("accounts not known", usize::from(left) - 9))
-                }
-            };
-            let cursor = place == self.list.cursor;
-            let sign = if cursor { ">" } else { " " };
-            let style = if cursor { cx.style("selection") } else { cx.style("text") };
-            put(buf, area, 0, y as u16, &cx.fit(&format!("{sign} {text}"), usize::from(left) - 1), style);
-        }
-        let right = part(area, left + 1, 0, area.width.saturating_sub(left + 1), area.height);
-        let lines: Vec<String> = match problems.get(self.list.cursor) {
-            Some(Problem::Code(code, _)) => {
-                let rows = self.import.aside.iter().filter(|a| a.code == *code);
-                let lines: Vec<String> = rows.map(|a| format!("row {}: {}", a.row, a.message)).collect();
-                if lines.is_empty() { vec!["skipped, as it should be".into()] } else { lines }
-            }
-            Some(Problem::Owner(raw, _, near)) => {
-                let mut lines = vec![format!("Who is \"{raw}\"? Never guessed, remembered once answered.")];
-                lines.extend(near.iter().enumerate().map(|(n, name)| format!("{} {name}", n + 1)));
-                lines.push("0 nobody of us".into());
-                lines
-            }
-            Some(Problem::Accounts(_)) => {
-                let mut lines = vec!["They stay as they are written; s makes accounts of them.".to_owned()];
-                lines.extend(self.import.unknown_accounts.iter().map(|(name, n)| format!("{name} ({n})")));
-                lines
-            }
-            None => vec![],
-        };
-        for (y, line) in lines.iter().take(usize::from(right.height)).enumerate() {
-            put(buf, right, 0, y as u16, &cx.cut(line, usize::from(right.width)), cx.style("text"));
-        }
+        super::review_view::draw(self, area, buf, cx);
     }
 }
 
-/// A rule's code in words.
-fn label(code: &str) -> &str {
-    match code {
-        "OPP-01" => "account empty",
-        "OPP-02" => "close date empty",
-        "OPP-03" => "not a date",
-        "OPP-04" => "not an amount",
-        "OPP-05" => "still open",
-        "OPP-08" => "stage not mapped",
-        "OPP-09" => "stage contradicts flag",
-        "OPP-10" => "opportunity repeated",
-        "OPP-11" => "date ambiguous",
-        "OPP-12" => "another month",
-        "OPP-13" => "totals and notes",
-        "FIL-06" => "blank rows",
-        "FIL-07" => "header repeated",
-        other => other,
+/// A typed text as an answer: owners and accounts are names that are remembered.
+fn fix(line: &Line, alike: bool, text: &str) -> Answer {
+    let (raw, text) = (line.raw.clone(), text.to_owned());
+    match line.code.as_str() {
+        "OPP-06" => Answer::Owner { raw, who: text },
+        "OPP-07" => Answer::Account { raw, who: text },
+        _ if alike && !raw.is_empty() => Answer::Value { field: line.field.clone(), raw, value: text },
+        _ => Answer::Cell { place: line.place, field: line.field.clone(), value: text },
+    }
+}
+
+/// A field by its name, or by a beginning that only it has.
+fn field_called(fields: &[String], text: &str) -> Outcome<String> {
+    let wanted = text.trim().to_lowercase().replace(' ', "_");
+    if let Some(field) = fields.iter().find(|f| **f == wanted) {
+        return Ok(field.clone());
+    }
+    let begin: Vec<&String> = fields.iter().filter(|f| f.starts_with(&wanted)).collect();
+    match begin.as_slice() {
+        [one] if !wanted.is_empty() => Ok((*one).clone()),
+        _ => Err(Failure::invalid(format!("\"{text}\" is not a field"))
+            .hint(format!("Fields: {}", fields.join(", ")))),
     }
 }

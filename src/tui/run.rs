@@ -44,8 +44,8 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
         terminal::keyboard(tx.clone())?;
         let changes = tx.clone();
         // A full queue has a refresh in it already.
-        engine.subscribe(move |changed| {
-            let _ = changes.try_send(Msg::Changed(changed.clone()));
+        engine.subscribe(move |event| {
+            let _ = changes.try_send(Msg::Event(event.clone()));
             true
         });
         let work = workers(&engine, &tx);

@@ -2,7 +2,8 @@
 //! once and in order, so a test never sleeps.
 
 use crate::domain::{Failure, Outcome};
-use crate::engine::{Changed, Engine};
+use crate::engine::{Engine, Event};
+use crate::services::jobs::{JobState, ListJobs};
 use crate::services::setup::WhoAmI;
 use crate::services::state::GetState;
 use crate::tui::app::{App, Status};
@@ -13,18 +14,21 @@ use crate::tui::theme::{Depth, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 pub struct Harness<'a> {
     pub app: App,
     engine: &'a Engine,
     screen: Terminal<TestBackend>,
-    changes: Receiver<Changed>,
+    changes: Receiver<Event>,
     deadlines: Vec<Deadline>,
     pub exit: Option<i32>,
 }
 
 /// Rounds of work after one key before the program counts as never at rest.
 const MAX_ROUNDS: usize = 100;
+/// How long a job may be silent.
+const JOB: Duration = Duration::from_secs(2);
 
 impl<'a> Harness<'a> {
     pub fn new(engine: &'a Engine, width: u16, height: u16) -> Outcome<Harness<'a>> {
@@ -97,12 +101,19 @@ impl<'a> Harness<'a> {
                 }
             }
             while let Ok(changed) = self.changes.try_recv() {
-                next.extend(self.app.update(Msg::Changed(changed)));
+                next.extend(self.app.update(Msg::Event(changed)));
             }
             let size = self.screen.size().map_err(|e| Failure::internal(e.to_string()))?;
             next.extend(self.app.layout(size.width, size.height));
             if next.is_empty() {
-                return Ok(());
+                // A background job is waited for as a person would wait.
+                let jobs = self.engine.ask(&ListJobs {})?;
+                if jobs.iter().all(|j| j.state != JobState::Waiting) && !self.app.is_busy() {
+                    return Ok(());
+                }
+                if let Ok(event) = self.changes.recv_timeout(JOB) {
+                    next.extend(self.app.update(Msg::Event(event)));
+                }
             }
             effects = next;
         }

@@ -94,3 +94,119 @@ fn another_version_is_told_in_a_sentence() {
     drop(host.stdin.take());
     host.wait().unwrap();
 }
+
+/// A CSV of wins large enough to be staged in several pieces.
+fn large(pams: &Pams, rows: usize) -> String {
+    let mut text = "Opportunity ID,Opportunity,Account,Stage,Amount,Close Date,Owner\n".to_owned();
+    for n in 0..rows {
+        let day = n % 28 + 1;
+        text += &format!(
+            "006{n:07},Rollout of the suite number {n},Account {n},Closed Won,{n},2026-01-{day:02},Nora\n"
+        );
+    }
+    let path = pams.path().join("large.csv");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// An import whose process dies in the middle is gone on with by the next host, behind
+/// the last piece that was kept.
+#[test]
+fn a_job_cut_off_is_gone_on_with() {
+    let pams = Pams::with_names();
+    let file = large(&pams, 60_000);
+    let mut kept = 0;
+    for _ in 0..20 {
+        let mut child = pams
+            .command(&["wins", "import", &file, "--review", "--json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let jobs = pams.json(&["jobs", "list"]);
+        let cut = jobs["items"].as_array().unwrap().iter().find(|j| j["state"] == "waiting").cloned();
+        if let Some(job) = cut {
+            kept = job["kept"].as_u64().unwrap();
+            break;
+        }
+    }
+    let ended = pams.json(&["jobs", "wait"]);
+    let states: Vec<&str> =
+        ended["items"].as_array().unwrap().iter().map(|j| j["state"].as_str().unwrap()).collect();
+    assert!(!states.is_empty() && states.iter().all(|s| *s == "done"), "{ended}");
+    let open = pams.json(&["import", "list"]);
+    let id = open["items"][0]["id"].as_str().unwrap().to_owned();
+    let shown = pams.json(&["import", "show", &id]);
+    assert_eq!(
+        (shown["report"]["rows"].as_u64(), shown["report"]["wins"].as_u64()),
+        (Some(60_000), Some(60_000))
+    );
+    println!("the cut job had kept {kept} rows");
+    let done = pams.json(&["import", "commit", &id]);
+    assert_eq!(done["added"], 60_000);
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+}
+
+/// The host is killed while a guest's file is read: the guest becomes host and the job
+/// is done once.
+#[test]
+fn a_killed_host_ends_no_import() {
+    let pams = Pams::with_names();
+    let file = large(&pams, 40_000);
+    let (mut host, _) = hold(&pams);
+    let import = pams
+        .command(&["wins", "import", &file, "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(250));
+    host.kill().unwrap();
+    host.wait().unwrap();
+    let output = import.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let done: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((done["rows"].as_u64(), done["added"].as_u64()), (Some(40_000), Some(40_000)));
+    assert_eq!(pams.json(&["import", "list"])["items"], serde_json::json!([]), "no review stays behind");
+    assert_eq!(pams.json(&["wins", "versions"])["items"].as_array().unwrap().len(), 1);
+}
+
+/// A small file that unpacks to billions of cells: its worker is ended, the host lives.
+#[test]
+fn a_file_that_eats_memory_ends_its_worker_only() {
+    let pams = Pams::with_names();
+    let path = pams.path().join("bomb.ods");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    let mut put = |name: &str, text: &str| {
+        let stored = zip::CompressionMethod::Stored;
+        let options = zip::write::SimpleFileOptions::default();
+        let options = if name == "mimetype" { options.compression_method(stored) } else { options };
+        zip.start_file(name, options).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    };
+    put("mimetype", "application/vnd.oasis.opendocument.spreadsheet");
+    put("META-INF/manifest.xml", "<manifest:manifest/>");
+    let row = "<table:table-row table:number-rows-repeated=\"6000\"><table:table-cell \
+               table:number-columns-repeated=\"16000\" office:value-type=\"string\"><text:p>x</text:p>\
+               </table:table-cell></table:table-row>";
+    put(
+        "content.xml",
+        &format!(
+            "<?xml version=\"1.0\"?><office:document-content><office:body><office:spreadsheet>\
+             <table:table table:name=\"S\">{row}</table:table></office:spreadsheet></office:body>\
+             </office:document-content>"
+        ),
+    );
+    zip.finish().unwrap();
+    let (mut host, _) = hold(&pams);
+    let err = pams.fails(3, &["wins", "import", path.to_str().unwrap()]);
+    assert!(err.contains("memory"), "{err}");
+    pams.log("demo acme 1h : the host lives");
+    let err = pams.fails(3, &["wins", "inspect", path.to_str().unwrap()]);
+    assert!(err.contains("memory"), "{err}");
+    drop(host.stdin.take());
+    assert!(host.wait().unwrap().success());
+}

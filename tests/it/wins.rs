@@ -2,6 +2,7 @@
 
 use crate::program::{Pams, texts};
 use pams::domain::money::Currency;
+use pams::intake::fixes::Fixes;
 use pams::intake::mapping::{DEFAULT_WINS, Mapping};
 use pams::intake::open::{Cell, open};
 use pams::intake::wins::read;
@@ -327,7 +328,8 @@ fn every_outside_file_has_its_expected_class() {
             seen += 1;
             let mapping = Mapping::parse("m", DEFAULT_WINS).unwrap();
             let bytes = std::fs::read(&path).unwrap();
-            let result = open(&name, &bytes).and_then(|opened| read(&opened, &mapping, EUR));
+            let result =
+                open(&name, &bytes).and_then(|opened| read(&opened, &mapping, &Fixes::default(), EUR));
             let code = match &result {
                 Ok(_) => "imports".to_owned(),
                 Err(failure) => failure.problems[0].rule.clone(),
@@ -536,8 +538,9 @@ fn verdicts_on_made_workbooks_are_right() {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let (name, bytes, truth) = workbook(&mut random);
         let opened = open(&name, &bytes).unwrap();
-        let read = read(&opened, &Mapping::parse("m", DEFAULT_WINS).unwrap(), EUR)
-            .unwrap_or_else(|e| panic!("seed {seed}: {e:?}"));
+        let mapping = Mapping::parse("m", DEFAULT_WINS).unwrap();
+        let read =
+            read(&opened, &mapping, &Fixes::default(), EUR).unwrap_or_else(|e| panic!("seed {seed}: {e:?}"));
         assert_eq!(read.rows, truth.len(), "seed {seed}: a row was lost");
         assert_eq!(read.rows, read.kept.len() + read.rejected.len() + read.skipped.len(), "seed {seed}");
         let first = read.tables[0].header + 2;

@@ -3,11 +3,13 @@
 pub mod activities;
 pub mod drafts;
 pub mod home;
+pub mod imports;
 pub mod wins;
 
 use crate::domain::Failure;
 use crate::domain::schema::Kind;
 use crate::engine::Engine;
+use crate::services::imports::Target;
 use crate::services::setup::Me;
 use crate::tui::app::Cx;
 use crate::tui::msg::Data;
@@ -21,17 +23,20 @@ pub enum PaneId {
     Home,
     Activities,
     Wins,
+    Imports,
     Drafts,
 }
 
 impl PaneId {
-    pub const ALL: [PaneId; 4] = [PaneId::Home, PaneId::Activities, PaneId::Wins, PaneId::Drafts];
+    pub const ALL: [PaneId; 5] =
+        [PaneId::Home, PaneId::Activities, PaneId::Wins, PaneId::Imports, PaneId::Drafts];
 
     pub fn title(self) -> &'static str {
         match self {
             PaneId::Home => "Home",
             PaneId::Activities => "Activities",
             PaneId::Wins => "Wins",
+            PaneId::Imports => "Imports",
             PaneId::Drafts => "Drafts",
         }
     }
@@ -42,6 +47,7 @@ impl PaneId {
             PaneId::Home => '1',
             PaneId::Activities => '2',
             PaneId::Wins => '3',
+            PaneId::Imports => '8',
             PaneId::Drafts => '9',
         }
     }
@@ -60,7 +66,9 @@ pub enum Ask {
     /// A filter prompt, with what it holds now.
     Filter(String),
     /// A file's path, for an import.
-    Import,
+    Import(Target),
+    /// A review to go on with.
+    Review(Job),
     /// A form; the job finds what it starts with.
     Form(Job),
     Confirm(Question, String),
@@ -74,6 +82,7 @@ pub struct Panes {
     pub home: home::Home,
     pub activities: activities::Activities,
     pub wins: wins::Wins,
+    pub imports: imports::Imports,
     pub drafts: drafts::Drafts,
 }
 
@@ -88,6 +97,7 @@ impl Panes {
             home: home::Home::default(),
             activities: activities::Activities::new(me),
             wins: wins::Wins::default(),
+            imports: imports::Imports::default(),
             drafts: drafts::Drafts::default(),
         }
     }
@@ -108,10 +118,11 @@ impl Panes {
             PaneId::Home => self.home.load(cx),
             PaneId::Activities => self.activities.load(cx),
             PaneId::Wins => self.wins.load(cx),
-            PaneId::Drafts => {}
+            PaneId::Imports | PaneId::Drafts => {}
         }
-        // The count of drafts is in sight everywhere.
+        // What waits for the person is in sight everywhere.
         self.drafts.load(cx);
+        self.imports.load(cx);
     }
 
     /// One step back: what the pane has open first, then the pane before.
@@ -139,6 +150,7 @@ impl Panes {
             PaneId::Home => vec!["home", "list", "global"],
             PaneId::Activities => vec!["activities", "list", "global"],
             PaneId::Wins => vec!["wins", "list", "global"],
+            PaneId::Imports => vec!["imports", "list", "global"],
             PaneId::Drafts => vec!["drafts", "list", "global"],
         }
     }
@@ -178,6 +190,14 @@ impl Panes {
                 ("wins.import", "import"),
                 ("app.undo", "undo"),
             ],
+            PaneId::Imports => vec![
+                ("record.open", "review"),
+                ("imports.wins", "import wins"),
+                ("imports.accounts", "accounts"),
+                ("imports.projects", "projects"),
+                ("record.delete", "give up"),
+                ("app.undo", "undo"),
+            ],
             PaneId::Drafts => vec![
                 ("record.open", "open"),
                 ("drafts.mine", "mine"),
@@ -191,10 +211,12 @@ impl Panes {
 
     /// What stands behind a tab's name.
     pub fn badge(&self, pane: PaneId) -> String {
-        match (pane, self.drafts.count()) {
-            (PaneId::Drafts, n) if n > 0 => format!(":{n}"),
-            _ => String::new(),
-        }
+        let waits = match pane {
+            PaneId::Drafts => self.drafts.count(),
+            PaneId::Imports => self.imports.open().len(),
+            _ => 0,
+        };
+        if waits > 0 { format!(":{waits}") } else { String::new() }
     }
 
     pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
@@ -210,6 +232,7 @@ impl Panes {
             PaneId::Home => self.home.command(id, cx),
             PaneId::Activities => self.activities.command(id, cx),
             PaneId::Wins => self.wins.command(id, cx),
+            PaneId::Imports => self.imports.command(id),
             PaneId::Drafts => self.drafts.command(id),
         }
     }
@@ -227,11 +250,13 @@ impl Panes {
             Data::Activities(Ok(page), more) => self.activities.take_page(page, more),
             Data::Strip(Ok(strip)) => self.activities.strip = Some(strip),
             Data::Wins(Ok(data)) => self.wins.take(data),
+            Data::Imports(Ok(data)) => self.imports.take(data),
             Data::Drafts(Ok(page)) => self.drafts.take(page),
             Data::Home(Err(f))
             | Data::Activities(Err(f), _)
             | Data::Strip(Err(f))
             | Data::Wins(Err(f))
+            | Data::Imports(Err(f))
             | Data::Drafts(Err(f)) => {
                 return Some(f);
             }
@@ -250,6 +275,9 @@ impl Panes {
             PaneId::Wins if touches(&[Kind::Win, Kind::MonthState]) || touches(&names) => self.wins.load(cx),
             _ => {}
         }
+        if touches(&[Kind::Batch]) {
+            self.imports.load(cx);
+        }
         if touches(&[Kind::Draft]) {
             self.drafts.load(cx);
         }
@@ -260,6 +288,7 @@ impl Panes {
             PaneId::Home => self.home.layout(area),
             PaneId::Activities => self.activities.layout(area, cx),
             PaneId::Wins => self.wins.layout(area),
+            PaneId::Imports => self.imports.layout(area),
             PaneId::Drafts => self.drafts.layout(area),
         }
     }
@@ -269,6 +298,7 @@ impl Panes {
             PaneId::Home => self.home.draw(area, buf, cx),
             PaneId::Activities => self.activities.draw(area, buf, cx),
             PaneId::Wins => self.wins.draw(area, buf, cx),
+            PaneId::Imports => self.imports.draw(area, buf, cx),
             PaneId::Drafts => self.drafts.draw(area, buf, cx),
         }
     }

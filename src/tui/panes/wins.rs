@@ -2,6 +2,7 @@
 
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
+use crate::services::imports::Target;
 use crate::services::records::{Delete, Page};
 use crate::services::show::Item;
 use crate::services::wins::{Callout, Feature, ListMonths, ListWins, ShowCallout};
@@ -118,7 +119,7 @@ impl Wins {
                 };
                 self.load(cx);
             }
-            "wins.import" => return Ask::Import,
+            "wins.import" => return Ask::Import(Target::Wins),
             "record.add" => return new_win(),
             "record.open" | "record.edit" => {
                 if let Some(item) = self.here() {

@@ -2,7 +2,9 @@
 
 use crate::domain::schema::{Batch, Kind, Record};
 use crate::domain::{Failure, Id, Outcome};
+use crate::frames::{self, Bytes};
 use crate::intake::open;
+use crate::services::imports::Answer;
 use crate::services::{Command, WriteCx};
 use crate::store::Reads;
 use serde::{Deserialize, Serialize};
@@ -13,33 +15,12 @@ pub const PIECE_BYTES: usize = 512 << 10;
 /// Local state: pieces of a file on its way in.
 const UPLOAD: &str = "upload/";
 
-/// Bytes as one MessagePack value.
-mod bytes {
-    pub fn serialize<S: serde::Serializer>(bytes: &[u8], out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_bytes(bytes)
-    }
-    pub fn deserialize<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<u8>, D::Error> {
-        struct Reader;
-        impl serde::de::Visitor<'_> for Reader {
-            type Value = Vec<u8>;
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("bytes")
-            }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.to_vec())
-            }
-        }
-        input.deserialize_bytes(Reader)
-    }
-}
-
 /// One piece of a file; the upload's id is the face's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutPiece {
     pub upload: Id,
     pub part: u32,
-    #[serde(with = "bytes")]
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 impl Command for PutPiece {
@@ -47,11 +28,11 @@ impl Command for PutPiece {
     type Reply = ();
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
-        if self.bytes.len() > PIECE_BYTES || self.part as usize * PIECE_BYTES > open::MAX_BYTES {
+        if self.bytes.0.len() > PIECE_BYTES || self.part as usize * PIECE_BYTES > open::MAX_BYTES {
             return Err(Failure::invalid(format!("A file has at most {} MB", open::MAX_BYTES >> 20)));
         }
         let name = format!("{UPLOAD}{}/{:05}", self.upload, self.part);
-        Ok(cx.batch.set_local(&name, Some(&self.bytes))?)
+        Ok(cx.batch.set_local(&name, Some(&self.bytes.0))?)
     }
 }
 
@@ -66,14 +47,26 @@ impl Command for DropPieces {
     type Reply = ();
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
-        let yesterday = cx.caller.now_ms - 24 * 3_600_000;
-        for (name, _) in cx.reads().locals(UPLOAD)? {
-            let id: Option<Id> = name[UPLOAD.len()..].split('/').next().and_then(|t| t.parse().ok());
-            if id.is_none_or(|id| id == self.upload || (id.unix_ms() as i64) < yesterday) {
-                cx.batch.set_local(&name, None)?;
-            }
+        drop_pieces(cx, self.upload)
+    }
+}
+
+fn drop_pieces(cx: &mut WriteCx, upload: Id) -> Outcome<()> {
+    let yesterday = cx.caller.now_ms - 24 * 3_600_000;
+    for (name, _) in cx.reads().locals(UPLOAD)? {
+        let id: Option<Id> = name[UPLOAD.len()..].split('/').next().and_then(|t| t.parse().ok());
+        if id.is_none_or(|id| id == upload || (id.unix_ms() as i64) < yesterday) {
+            cx.batch.set_local(&name, None)?;
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// The pieces of a source that is kept elsewhere by now.
+pub fn forget(cx: &mut WriteCx, source: &Source) -> Outcome<()> {
+    match source {
+        Source::Upload { upload, .. } => drop_pieces(cx, *upload),
+        Source::Batch { .. } => Ok(()),
     }
 }
 
@@ -84,15 +77,23 @@ pub enum Source {
     Batch { which: String },
 }
 
-/// Name, bytes, and for a batch the mapping it was read with.
-pub fn load(reads: &dyn Reads, source: &Source) -> Outcome<(String, Vec<u8>, Option<String>)> {
+/// A file, and for a batch how it was read before.
+pub struct Loaded {
+    pub name: String,
+    pub bytes: Vec<u8>,
+    pub mapping: Option<String>,
+    pub answers: Vec<Answer>,
+}
+
+pub fn load(reads: &dyn Reads, source: &Source) -> Outcome<Loaded> {
     match source {
         Source::Upload { upload, name } => {
             let pieces = reads.locals(&format!("{UPLOAD}{upload}/"))?;
             if pieces.is_empty() {
                 return Err(Failure::not_found("The file did not arrive; send it again"));
             }
-            Ok((name.clone(), pieces.into_iter().flat_map(|(_, b)| b).collect(), None))
+            let bytes = pieces.into_iter().flat_map(|(_, b)| b).collect();
+            Ok(Loaded { name: name.clone(), bytes, mapping: None, answers: vec![] })
         }
         Source::Batch { which } => {
             let id = batch_named(reads, which)?;
@@ -100,12 +101,13 @@ pub fn load(reads: &dyn Reads, source: &Source) -> Outcome<(String, Vec<u8>, Opt
             let hash = unhex(&batch.hash).ok_or_else(|| Failure::internal("The batch has no file"))?;
             let bytes = reads.blob(&hash)?;
             let bytes = bytes.ok_or_else(|| Failure::not_found("The batch's file is no longer kept"))?;
-            Ok((batch.file, bytes, String::from_utf8(batch.plan).ok()))
+            let answers = if batch.answers.is_empty() { vec![] } else { frames::decode(&batch.answers)? };
+            Ok(Loaded { name: batch.file, bytes, mapping: String::from_utf8(batch.plan).ok(), answers })
         }
     }
 }
 
-fn batch_named(reads: &dyn Reads, which: &str) -> Outcome<Id> {
+pub fn batch_named(reads: &dyn Reads, which: &str) -> Outcome<Id> {
     let mut found = Vec::new();
     reads.heads(Kind::Batch, Id::default(), &mut |id, _| {
         if id.ends_with(which) {
@@ -122,7 +124,7 @@ fn batch_named(reads: &dyn Reads, which: &str) -> Outcome<Id> {
     }
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
     let bytes: Option<Vec<u8>> =
         (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect();
     bytes?.try_into().ok()

@@ -1,184 +1,102 @@
-//! Wins workbooks into the store: preview, one commit, one undo; versions to restore.
+//! What a wins workbook means for the store.
 //!
 //! A workbook holds many months. What it says of a month and outcome replaces what was
 //! imported for them before, as a diff; months that are absent stay, and a file of
 //! losses never erases wins. Own entries are never touched.
 
-use crate::changes::Head;
-use crate::changes::{Cause, codec};
-use crate::domain::schema::{
-    Account, Alias, Batch, Kind, Mapping as MappingRecord, Notification, Record, Win,
-};
+use crate::changes::{Head, codec};
+use crate::domain::money::Currency;
+use crate::domain::schema::{Account, Alias, Kind, Notification, Record, Win};
 use crate::domain::value::Value;
 use crate::domain::when::Month;
-use crate::domain::{Failure, FailureKind, Fields, Id, Outcome, text};
-use crate::intake::mapping::{DEFAULT_WINS, Mapping};
+use crate::domain::{Failure, Fields, Id, Money, Outcome, text};
+use crate::intake::fixes::Fixes;
+use crate::intake::mapping::{Mapping, Table, WIN_FIELDS, find_tables};
+use crate::intake::open::Opened;
+use crate::intake::wins as intake;
 use crate::intake::wins::{Aside, WinRow, WinsRead};
-use crate::intake::{open, wins as intake};
-use crate::services::show::{Item, Shower};
-use crate::services::uploads::{Source, load};
-use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names, wins};
+use crate::services::imports::batches::{Rejects, mapping_text};
+use crate::services::imports::{Column, Line, MAX_SHOWN, MonthCounts, Options, Prepared, Report, Review};
+use crate::services::{Settings, WriteCx, names, wins};
 use crate::store::{IndexKey, Reads};
-use serde::{Deserialize, Serialize};
+use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 /// A month that would lose more than this share of its rows asks first.
 const MAX_REMOVED: f64 = 0.2;
-/// Rows set aside that a preview shows; `rejects` has them all.
-const MAX_SHOWN: usize = 100;
 /// What imported rows say of their source.
 const SOURCE: &str = "salesforce";
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Options {
-    pub month: Option<Month>,
-    /// Adds and changes, removes nothing.
-    pub append: bool,
-    /// A mapping's name; the shipped one when empty, the batch's own for a batch.
-    pub mapping: String,
-    /// The person agreed that months lose many rows.
-    pub agreed: bool,
-    /// Raw owner → who it is; remembered. `-` means: not one of us.
-    pub owners: Vec<(String, String)>,
-    /// Raw account → which account it is; remembered.
-    pub accounts: Vec<(String, String)>,
-    /// Make accounts for names that are not known.
-    pub stub_accounts: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct MonthCounts {
-    pub month: String,
-    pub wins: usize,
-    pub losses: usize,
-    pub added: usize,
-    pub changed: usize,
-    pub removed: usize,
-    pub same: usize,
-    /// Imported rows that were stored before.
-    pub stored: usize,
-    pub closed: bool,
-}
-
-/// rows = wins + losses + rejected + skipped; wins + losses = added + changed + same.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct WinsImport {
-    /// The batch; none for a preview, or when nothing changed.
-    pub batch: Option<Id>,
-    pub rows: usize,
-    pub wins: usize,
-    pub losses: usize,
-    pub rejected: usize,
-    pub skipped: usize,
-    pub added: usize,
-    pub changed: usize,
-    pub removed: usize,
-    pub same: usize,
-    pub notified: usize,
-    pub months: Vec<MonthCounts>,
-    pub file: String,
-    pub dialect: String,
-    pub sheets: Vec<String>,
-    pub unmapped: Vec<String>,
-    /// Owners nobody has named yet: raw text, rows, nearest users.
-    pub unmatched_owners: Vec<(String, usize, Vec<String>)>,
-    /// Accounts that are not known here: raw text, rows.
-    pub unknown_accounts: Vec<(String, usize)>,
-    /// Who will be told, or was.
-    pub told: Vec<String>,
-    /// code → rows
-    pub reasons: BTreeMap<String, usize>,
-    pub aside: Vec<Aside>,
-    /// Months that would lose many rows, in words.
-    pub asks: Vec<String>,
-}
-
-/// What a commit would do, without doing it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PreviewWins {
-    pub source: Source,
-    pub options: Options,
-}
-
-impl Query for PreviewWins {
-    const NAME: &'static str = "wins.preview";
-    type Reply = WinsImport;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<WinsImport> {
-        let settings = cx.settings()?;
-        Ok(prepare(cx.reads, &settings, &self.source, &self.options)?.report)
-    }
-}
-
-/// Imports in one change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ImportWins {
-    pub source: Source,
-    pub options: Options,
-}
-
-impl Command for ImportWins {
-    const NAME: &'static str = "wins.import";
-    type Reply = WinsImport;
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<WinsImport> {
-        let settings = cx.settings()?;
-        cx.set_cause(Cause::Import, None);
-        remember(cx, &self.options)?;
-        let mut prepared = prepare(cx.reads(), &settings, &self.source, &self.options)?;
-        if self.options.stub_accounts && !prepared.report.unknown_accounts.is_empty() {
-            for (name, _) in &prepared.report.unknown_accounts {
-                cx.create(Kind::Account, &Account { name: name.clone(), ..Account::default() }.to_fields())?;
-            }
-            prepared = prepare(cx.reads(), &settings, &self.source, &self.options)?;
-        }
-        refuse_closed(&prepared.report)?;
-        if !prepared.report.asks.is_empty() && !self.options.agreed {
-            return Err(Failure::new(FailureKind::Conflict, prepared.report.asks.join("; "))
-                .hint("Nothing was changed. If that is right, say so with --yes; --append removes nothing"));
-        }
-        commit(cx, &settings, prepared)
-    }
-}
-
-struct Prepared {
-    read: WinsRead,
-    plan: Plan,
-    report: WinsImport,
-    bytes: Vec<u8>,
-    mapping: String,
-}
-
 /// Reads, matches and compares: all but the writing.
-fn prepare(reads: &dyn Reads, settings: &Settings, source: &Source, options: &Options) -> Outcome<Prepared> {
-    let (name, bytes, kept_mapping) = load(reads, source)?;
-    let text = match (options.mapping.as_str(), kept_mapping) {
-        ("", Some(text)) => text,
+pub fn prepare(
+    reads: &dyn Reads,
+    settings: &Settings,
+    review: &Review,
+    opened: &Opened,
+    options: &Options,
+    fixes: &Fixes,
+) -> Outcome<Prepared> {
+    let text = match (options.mapping.as_str(), &review.kept_mapping) {
+        ("", Some(text)) => text.clone(),
         (name, _) => mapping_text(reads, name)?.1,
     };
     let mapping = Mapping::parse("the mapping", &text)?;
-    let opened = open::open(&name, &bytes)?;
-    let mut read = intake::read(&opened, &mapping, settings.currency)?;
-    if let Some(month) = options.month {
-        let (kept, others) = read.kept.into_iter().partition(|r| r.month() == month);
-        read.kept = kept;
-        read.skipped.extend(Vec::from_iter::<Vec<WinRow>>(others).into_iter().map(|row| Aside {
+    let found = find_tables(opened, &mapping, fixes);
+    let field_of = |table: &Table, column: usize| {
+        table.columns.iter().find(|(_, c)| **c == column).map(|(field, _)| field.clone())
+    };
+    let of = |table: &Table| super::columns(opened, table.sheet, table.header, |c| field_of(table, c));
+    let columns: Vec<Column> = found.tables.iter().flat_map(of).collect();
+    if !found.missing.is_empty() {
+        let missing = found.missing.iter().map(|m| (*m).to_owned()).collect();
+        let sheets = found.tables.iter().map(|t| t.sheet_name.clone()).collect();
+        let report = Report { missing, columns, sheets, ..Report::default() };
+        return Ok(Prepared { report, plan: super::Plan::None });
+    }
+    let mut read = intake::read(opened, &mapping, fixes, settings.currency)?;
+    let wanted =
+        |month: Month| options.month.is_none_or(|m| m == month) && !options.left_out.contains(&month);
+    let mut left_out: BTreeMap<Month, MonthCounts> = BTreeMap::new();
+    let (kept, others) = read.kept.into_iter().partition(|r| wanted(r.month()));
+    read.kept = kept;
+    for row in Vec::from_iter::<Vec<WinRow>>(others) {
+        let month = row.month();
+        let counts = left_out.entry(month).or_default();
+        *(if row.outcome == "win" { &mut counts.wins } else { &mut counts.losses }) += 1;
+        read.skipped.push(Aside {
+            sheet: row.sheet,
             row: row.row,
             code: "OPP-12".into(),
-            message: format!("its month is {}", row.month()),
+            message: format!("its month is {month}"),
+            field: "close_date".into(),
+            raw: row.date.to_string(),
+            decided: false,
             cells: vec![],
-        }));
+        });
     }
-    let plan = Plan::make(reads, &read, options)?;
-    let report = report(reads, &name, &opened, &read, &plan)?;
-    Ok(Prepared { read, plan, report, bytes, mapping: text })
+    let mut plan = Plan::make(reads, read, options)?;
+    plan.mapping = text;
+    plan.today = settings.today;
+    let mut report = report(reads, &plan)?;
+    report.columns = columns;
+    for (month, counts) in left_out {
+        let left_out = options.left_out.contains(&month);
+        report.months.push(MonthCounts { month: month.to_string(), left_out, ..counts });
+    }
+    report.months.retain(|m| options.month.is_none_or(|of| of.to_string() == m.month));
+    report.months.sort_by(|a, b| a.month.cmp(&b.month));
+    Ok(Prepared { report, plan: super::Plan::Wins(Box::new(plan)) })
 }
 
 /// What the file means for the store.
-struct Plan {
+pub struct Plan {
+    read: WinsRead,
     rows: Vec<PlanRow>,
     removed: Vec<(Id, Head)>,
+    /// The mapping's text, kept with the batch.
+    mapping: String,
+    today: NaiveDate,
     stored: BTreeMap<(Month, String), usize>,
     owners: HashMap<String, Option<Id>>,
     accounts: HashMap<String, Option<Id>>,
@@ -210,7 +128,7 @@ impl PlanRow {
 }
 
 impl Plan {
-    fn make(reads: &dyn Reads, read: &WinsRead, options: &Options) -> Outcome<Plan> {
+    fn make(reads: &dyn Reads, read: WinsRead, options: &Options) -> Outcome<Plan> {
         let units: BTreeSet<(Month, String)> =
             read.kept.iter().map(|r| (r.month(), r.outcome.clone())).collect();
         let mut plan = Plan {
@@ -220,6 +138,9 @@ impl Plan {
             owners: HashMap::new(),
             accounts: HashMap::new(),
             answers: answers(reads, options)?,
+            mapping: String::new(),
+            today: NaiveDate::MAX,
+            read: WinsRead::default(),
         };
         let mut by_key: HashMap<String, (Id, Head)> = HashMap::new();
         let months: BTreeSet<Month> = units.iter().map(|(m, _)| *m).collect();
@@ -254,6 +175,7 @@ impl Plan {
             plan.removed = gone.collect();
             plan.removed.sort_by_key(|(id, _)| *id);
         }
+        plan.read = read;
         Ok(plan)
     }
 
@@ -318,6 +240,21 @@ impl Plan {
         Ok(found)
     }
 
+    /// The raw owner of a row when nobody said yet who that is.
+    fn unknown_owner<'a>(&self, reads: &dyn Reads, row: &'a WinRow) -> Outcome<Option<&'a str>> {
+        let raw = if row.owner.is_empty() { &row.owner_email } else { &row.owner };
+        let key = format!("{}|{}", row.owner_email, row.owner);
+        let open = !raw.is_empty()
+            && self.owners.get(&key) == Some(&None)
+            && self.remembered(reads, "owner", &row.owner)?.is_none();
+        Ok(open.then_some(raw))
+    }
+
+    fn account_is_new(&self, reads: &dyn Reads, row: &WinRow) -> Outcome<bool> {
+        Ok(self.accounts.get(&row.account) == Some(&None)
+            && self.remembered(reads, "account", &row.account)?.is_none())
+    }
+
     fn account(&mut self, reads: &dyn Reads, raw: &str) -> Outcome<Option<Id>> {
         if let Some(known) = self.accounts.get(raw) {
             return Ok(*known);
@@ -351,16 +288,21 @@ fn answers(reads: &dyn Reads, options: &Options) -> Outcome<HashMap<(&'static st
 }
 
 fn stored_key(win: &Win) -> String {
-    let row = WinRow {
+    row_of(win).key()
+}
+
+/// A stored row as its file had it.
+fn row_of(win: &Win) -> WinRow {
+    WinRow {
         outcome: win.outcome.clone(),
         opportunity_id: win.opportunity_id.clone(),
         opportunity: win.opportunity.clone(),
         account: win.account_raw.clone(),
         date: win.date.unwrap_or_default(),
         amount: win.amount,
+        owner: win.owner_raw.clone(),
         ..WinRow::default()
-    };
-    row.key()
+    }
 }
 
 /// An opportunity that was stored under another month: its date moved.
@@ -391,8 +333,8 @@ fn remembered(reads: &dyn Reads, scope: &str, raw: &str) -> Outcome<Option<Optio
     Ok(None)
 }
 
-/// Keeps the answers given with an import.
-fn remember(cx: &mut WriteCx, options: &Options) -> Outcome<()> {
+/// Keeps the answers given with an import; returns how many.
+pub fn remember(cx: &mut WriteCx, options: &Options) -> Outcome<usize> {
     let all = [("owner", Kind::User, &options.owners), ("account", Kind::Account, &options.accounts)];
     for (scope, kind, answers) in all {
         for (raw, who) in answers {
@@ -417,27 +359,35 @@ fn remember(cx: &mut WriteCx, options: &Options) -> Outcome<()> {
             }
         }
     }
-    Ok(())
+    Ok(options.owners.len() + options.accounts.len())
 }
 
-fn report(
-    reads: &dyn Reads,
-    name: &str,
-    opened: &open::Opened,
-    read: &WinsRead,
-    plan: &Plan,
-) -> Outcome<WinsImport> {
-    let mut report = WinsImport {
+/// Makes accounts for the names that are not known, if that is wished; returns how many.
+pub fn stub_accounts(cx: &mut WriteCx, options: &Options, report: &Report) -> Outcome<usize> {
+    if !options.stub_accounts {
+        return Ok(0);
+    }
+    let named: HashSet<String> = options.accounts.iter().map(|(raw, _)| text::fold(raw)).collect();
+    let mut made = 0;
+    for (name, _) in report.unknown_accounts.iter().filter(|(name, _)| !named.contains(&text::fold(name))) {
+        cx.create(Kind::Account, &Account { name: name.clone(), ..Account::default() }.to_fields())?;
+        made += 1;
+    }
+    Ok(made)
+}
+
+fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
+    let read = &plan.read;
+    let mut report = Report {
         rows: read.rows,
         rejected: read.rejected.len(),
         skipped: read.skipped.len(),
         removed: plan.removed.len(),
-        file: name.to_owned(),
-        dialect: opened.dialect.clone(),
         sheets: read.tables.iter().map(|t| t.sheet_name.clone()).collect(),
         unmapped: read.tables.first().map(|t| t.unmapped.clone()).unwrap_or_default(),
-        ..WinsImport::default()
+        ..Report::default()
     };
+    let mut totals: BTreeMap<(String, Currency), i64> = BTreeMap::new();
     let mut months: BTreeMap<Month, MonthCounts> = BTreeMap::new();
     let mut losing: BTreeMap<(Month, String), usize> = BTreeMap::new();
     for row in &plan.rows {
@@ -453,7 +403,12 @@ fn report(
             Action::Same => (&mut report.same, &mut counts.same),
         };
         (*all, *of_month) = (*all + 1, *of_month + 1);
+        if let Some(money) = row.win.amount {
+            *totals.entry((row.win.outcome.clone(), money.currency)).or_default() += money.minor;
+        }
     }
+    let total = |((outcome, currency), minor)| (outcome, Money { minor, currency });
+    report.totals = totals.into_iter().map(total).collect();
     for (_, head) in &plan.removed {
         let win = Win::from_fields(&head.fields);
         if let Some(month) = win.month.and_then(Month::from_number) {
@@ -478,27 +433,22 @@ fn report(
         *report.reasons.entry(aside.code.clone()).or_default() += 1;
     }
     report.aside = read.rejected.iter().take(MAX_SHOWN).cloned().collect();
-    ask_for_names(reads, read, plan, &mut report)?;
+    ask_for_names(reads, plan, &mut report)?;
     report.told = told(reads, plan)?.into_iter().map(|(_, name, _)| name).collect();
     Ok(report)
 }
 
 /// Owners and accounts that are not known, the most frequent first.
-fn ask_for_names(reads: &dyn Reads, read: &WinsRead, plan: &Plan, report: &mut WinsImport) -> Outcome<()> {
+fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome<()> {
     let (mut owners, mut accounts): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
-    for row in &read.kept {
-        let key = format!("{}|{}", row.owner_email, row.owner);
-        if plan.owners.get(&key) == Some(&None) && plan.remembered(reads, "owner", &row.owner)?.is_none() {
-            let raw = if row.owner.is_empty() { &row.owner_email } else { &row.owner };
-            *owners.entry(raw).or_default() += usize::from(!raw.is_empty());
+    for row in &plan.read.kept {
+        if let Some(raw) = plan.unknown_owner(reads, row)? {
+            *owners.entry(raw).or_default() += 1;
         }
-        if plan.accounts.get(&row.account) == Some(&None)
-            && plan.remembered(reads, "account", &row.account)?.is_none()
-        {
+        if plan.account_is_new(reads, row)? {
             *accounts.entry(&row.account).or_default() += 1;
         }
     }
-    owners.remove("");
     let mut users = Vec::new();
     reads.heads(Kind::User, Id::default(), &mut |_, bytes| {
         if let Ok(head) = codec::decode_head(bytes)
@@ -557,7 +507,7 @@ fn told(reads: &dyn Reads, plan: &Plan) -> Outcome<Vec<(Id, String, String)>> {
     Ok(all)
 }
 
-fn refuse_closed(report: &WinsImport) -> Outcome<()> {
+fn refuse_closed(report: &Report) -> Outcome<()> {
     let touched = |m: &&MonthCounts| m.closed && m.added + m.changed + m.removed > 0;
     let closed: Vec<&str> = report.months.iter().filter(touched).map(|m| m.month.as_str()).collect();
     match closed.first() {
@@ -568,179 +518,156 @@ fn refuse_closed(report: &WinsImport) -> Outcome<()> {
     }
 }
 
-fn commit(cx: &mut WriteCx, settings: &Settings, prepared: Prepared) -> Outcome<WinsImport> {
-    let Prepared { read, plan, mut report, bytes, mapping } = prepared;
-    let told = told(cx.reads(), &plan)?;
-    let hash: [u8; 32] = blake3::hash(&bytes).into();
-    let hash = hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    if report.added + report.changed + report.removed == 0 {
-        // The same again: nothing is written, nobody is told.
-        report.batch = cx.reads().index_ids(IndexKey::new(70).text(&hash), 1)?.first().copied();
-        report.told.clear();
-        return Ok(report);
-    }
-    cx.batch.defer_indexes();
-    cx.batch.put_blob(&bytes)?;
-    let batch = cx.new_id();
-    for row in plan.rows {
-        if row.action() == Action::Same {
-            continue;
+impl Plan {
+    /// Writes the rows under their batch and tells the owners; false when nothing changes.
+    pub fn commit(&self, cx: &mut WriteCx, batch: Id, report: &mut Report) -> Outcome<bool> {
+        refuse_closed(report)?;
+        if report.added + report.changed + report.removed == 0 {
+            // The same again: nothing is written, nobody is told.
+            report.told.clear();
+            return Ok(false);
         }
-        let mut fields = row.fields;
-        fields.insert(15, Value::Id(batch));
-        fields.insert(16, Value::Int(row.win.row as i64));
-        match row.stored {
-            None => drop(cx.create(Kind::Win, &fields)?),
-            Some((id, head)) => drop(cx.set(Kind::Win, id, head.rev, &head.fields, &fields)?),
-        }
-    }
-    for (id, head) in plan.removed {
-        cx.delete(Kind::Win, id, &head.fields)?;
-    }
-    report.notified = told.len();
-    for (user, _, text) in told {
-        let key = format!("{batch}:{user}");
-        let notice = Notification { user: Some(user), text, subject: "wins".into(), key, read: false };
-        cx.create(Kind::Notification, &notice.to_fields())?;
-    }
-    report.batch = Some(batch);
-    let record = Batch {
-        target: "wins".into(),
-        file: report.file.clone(),
-        hash,
-        mapping: read.tables.first().map(|t| t.sheet_name.clone()).unwrap_or_default(),
-        state: "committed".into(),
-        counts: serde_json::to_vec(&WinsImport { aside: vec![], ..report.clone() }).unwrap_or_default(),
-        months: report.months.iter().map(|m| m.month.clone()).collect(),
-        plan: mapping.into_bytes(),
-        by: Some(settings.me),
-        source: SOURCE.into(),
-    };
-    cx.create_as(Kind::Batch, batch, &record.to_fields())?;
-    Ok(report)
-}
-
-/// Imports, newest first; of one month, its versions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ListBatches {
-    pub month: Option<Month>,
-}
-
-impl Query for ListBatches {
-    const NAME: &'static str = "imports.list";
-    type Reply = Vec<Item>;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Item>> {
-        let settings = cx.settings()?;
-        let mut heads = Vec::new();
-        cx.reads.heads(Kind::Batch, Id::default(), &mut |id, bytes| {
-            if let Ok(head) = codec::decode_head(bytes)
-                && !head.deleted
-            {
-                heads.push((id, head));
+        let told = told(cx.reads(), self)?;
+        cx.batch.defer_indexes();
+        for row in self.rows.iter().filter(|r| r.action() != Action::Same) {
+            let mut fields = row.fields.clone();
+            fields.insert(15, Value::Id(batch));
+            fields.insert(16, Value::Int(row.win.row as i64));
+            match &row.stored {
+                None => drop(cx.create(Kind::Win, &fields)?),
+                Some((id, head)) => drop(cx.set(Kind::Win, *id, head.rev, &head.fields, &fields)?),
             }
-            ControlFlow::Continue(())
-        })?;
-        let mut shower = Shower::new(cx.reads);
-        let mut items = Vec::new();
-        for (id, head) in heads.iter().rev() {
-            let batch = Batch::from_fields(&head.fields);
-            if self.month.is_some_and(|m| !batch.months.contains(&m.to_string())) {
-                continue;
+        }
+        for (id, head) in &self.removed {
+            cx.delete(Kind::Win, *id, &head.fields)?;
+        }
+        report.notified = told.len();
+        for (user, _, text) in told {
+            let key = format!("{batch}:{user}");
+            let notice = Notification { user: Some(user), text, subject: "wins".into(), key, read: false };
+            cx.create(Kind::Notification, &notice.to_fields())?;
+        }
+        Ok(true)
+    }
+
+    /// What the batch says of how it was read: sheet, mapping, source.
+    pub fn origin(&self) -> (String, &str, &str) {
+        let sheet = self.read.tables.first().map(|t| t.sheet_name.clone()).unwrap_or_default();
+        (sheet, &self.mapping, SOURCE)
+    }
+
+    pub fn rejects(&self) -> Rejects {
+        Rejects { header: self.read.header.clone(), rows: self.read.rejected.clone(), next: None }
+    }
+
+    /// (code, decided) → rows.
+    pub fn counts(&self, reads: &dyn Reads) -> Outcome<BTreeMap<(String, bool), usize>> {
+        let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
+        for aside in self.read.rejected.iter().chain(&self.read.skipped) {
+            *counts.entry((aside.code.clone(), aside.decided)).or_default() += 1;
+        }
+        for code in ["OPP-06", "OPP-07", "OPP-14", "OPP-16"] {
+            let rows = self.looks(reads, code)?.len();
+            if rows > 0 {
+                counts.insert((code.to_owned(), false), rows);
             }
-            let mut item = shower.item(Kind::Batch, *id, head)?;
-            let counts: serde_json::Value = serde_json::from_slice(&batch.counts).unwrap_or_default();
-            for name in
-                ["rows", "wins", "losses", "rejected", "skipped", "added", "changed", "removed", "same"]
-            {
-                item.values.insert(name.into(), counts[name].clone());
+        }
+        Ok(counts)
+    }
+
+    /// The rows that a rule holds back or points at.
+    pub fn lines(&self, reads: &dyn Reads, code: &str, decided: bool) -> Outcome<Vec<Line>> {
+        let asides = self.read.rejected.iter().chain(&self.read.skipped);
+        let mut lines: Vec<Line> =
+            asides.filter(|a| a.code == code && a.decided == decided).map(|a| self.line(a)).collect();
+        lines.extend(self.looks(reads, code)?);
+        Ok(lines)
+    }
+
+    fn line(&self, aside: &Aside) -> Line {
+        let table = self.read.tables.iter().find(|t| t.sheet == aside.sheet);
+        let columns = table.map(|t| &t.columns);
+        let cell = |field: &str| {
+            let column = columns.and_then(|c| c.get(field)).copied()?;
+            aside.cells.get(column).cloned().filter(|text| !text.is_empty()).map(|t| (field.to_owned(), t))
+        };
+        Line {
+            place: (aside.sheet, aside.row),
+            code: aside.code.clone(),
+            message: aside.message.clone(),
+            field: aside.field.clone(),
+            raw: aside.raw.clone(),
+            cells: WIN_FIELDS.iter().filter_map(|f| cell(f)).collect(),
+            ..Line::default()
+        }
+    }
+
+    /// Rows that go in and that a person should look at.
+    fn looks(&self, reads: &dyn Reads, code: &str) -> Outcome<Vec<Line>> {
+        let mut lines = Vec::new();
+        let look = |row: &WinRow, field: &str, raw: &str, message: String| Line {
+            place: (row.sheet, row.row),
+            code: code.to_owned(),
+            message,
+            field: field.to_owned(),
+            raw: raw.to_owned(),
+            cells: cells_of(row),
+            ..Line::default()
+        };
+        match code {
+            "OPP-06" => {
+                for row in &self.read.kept {
+                    if let Some(raw) = self.unknown_owner(reads, row)? {
+                        lines.push(look(row, "owner", raw, format!("nobody known is \"{raw}\"")));
+                    }
+                }
             }
-            item.values.insert("at".into(), settings.zone.stamp(id.unix_ms() as i64).into());
-            items.push(item);
+            "OPP-07" => {
+                for row in &self.read.kept {
+                    if self.account_is_new(reads, row)? {
+                        let message = format!("no account is called \"{}\"", row.account);
+                        lines.push(look(row, "account", &row.account, message));
+                    }
+                }
+            }
+            "OPP-16" => {
+                for row in self.read.kept.iter().filter(|r| r.date > self.today) {
+                    let date = row.date.to_string();
+                    lines.push(look(row, "close_date", &date, format!("closed on {date}, which is to come")));
+                }
+            }
+            "OPP-14" => lines.extend(self.removed.iter().map(|(_, head)| {
+                let win = Win::from_fields(&head.fields);
+                let raw = win.month.and_then(Month::from_number).map(|m| m.to_string()).unwrap_or_default();
+                let row = row_of(&win);
+                Line {
+                    place: (0, win.row.unwrap_or(0) as usize),
+                    message: "stored before, not in this file".into(),
+                    ..look(&row, "month", &raw, String::new())
+                }
+            })),
+            _ => {}
         }
-        Ok(items)
+        Ok(lines)
     }
 }
 
-/// The rows of an import that were set aside, in the file's own columns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ListRejects {
-    pub which: String,
-    pub from: usize,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Rejects {
-    pub header: Vec<String>,
-    pub rows: Vec<Aside>,
-    pub next: Option<usize>,
-}
-
-/// Rows set aside that one reply holds.
-const REJECTS: usize = 500;
-
-impl Query for ListRejects {
-    const NAME: &'static str = "imports.rejects";
-    type Reply = Rejects;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Rejects> {
-        let settings = cx.settings()?;
-        let source = Source::Batch { which: self.which.clone() };
-        let (name, bytes, mapping) = load(cx.reads, &source)?;
-        let mapping = Mapping::parse("the mapping", mapping.as_deref().unwrap_or(DEFAULT_WINS))?;
-        let read = intake::read(&open::open(&name, &bytes)?, &mapping, settings.currency)?;
-        let rows: Vec<Aside> = read.rejected.iter().skip(self.from).take(REJECTS).cloned().collect();
-        let next = (self.from + rows.len() < read.rejected.len()).then_some(self.from + rows.len());
-        Ok(Rejects { header: read.header, rows, next })
-    }
-}
-
-/// A mapping's text: the person's own of that name, or the shipped one.
-fn mapping_text(reads: &dyn Reads, name: &str) -> Outcome<(Option<Id>, String)> {
-    for id in reads.index_ids(IndexKey::new(76).text(name), 5)? {
-        if let Some(fields) = reads.fields(Kind::Mapping, id)? {
-            return Ok((Some(id), MappingRecord::from_fields(&fields).text));
-        }
-    }
-    let shipped = Mapping::parse("the shipped mapping", DEFAULT_WINS)?;
-    if name.is_empty() || text::fold(name) == text::fold(&shipped.name) {
-        return Ok((None, DEFAULT_WINS.to_owned()));
-    }
-    Err(Failure::not_found(format!("There is no mapping \"{name}\""))
-        .hint(format!("The shipped one is \"{}\"", shipped.name)))
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ShowMapping {
-    pub name: String,
-}
-
-impl Query for ShowMapping {
-    const NAME: &'static str = "imports.mapping";
-    type Reply = String;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<String> {
-        mapping_text(cx.reads, &self.name).map(|(_, text)| text)
-    }
-}
-
-/// Saves a mapping under the name that stands in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SaveMapping {
-    pub text: String,
-}
-
-impl Command for SaveMapping {
-    const NAME: &'static str = "imports.save_mapping";
-    type Reply = String;
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<String> {
-        let mapping = Mapping::parse("the mapping", &self.text)?;
-        let record = MappingRecord { name: mapping.name.clone(), text: self.text.clone() };
-        match mapping_text(cx.reads(), &mapping.name) {
-            Ok((Some(id), _)) => drop(cx.update(Kind::Mapping, id, |fields| *fields = record.to_fields())?),
-            _ => drop(cx.create(Kind::Mapping, &record.to_fields())?),
-        }
-        Ok(mapping.name)
-    }
+fn cells_of(row: &WinRow) -> Vec<(String, String)> {
+    let amount = row.amount.map(|m| m.to_string()).unwrap_or_default();
+    let outcome = if row.outcome == "win" { "won" } else { "lost" };
+    let owner = if row.owner.is_empty() { &row.owner_email } else { &row.owner };
+    let date = row.date.to_string();
+    [
+        ("opportunity_id", row.opportunity_id.as_str()),
+        ("opportunity", &row.opportunity),
+        ("account", &row.account),
+        ("stage", outcome),
+        ("amount", &amount),
+        ("close_date", &date),
+        ("owner", owner),
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    .map(|(field, text)| (field.to_owned(), text.to_owned()))
+    .collect()
 }

@@ -1,0 +1,90 @@
+//! The rules of intake as data: what a code means, how grave it is, what mends it.
+
+/// What a rule does to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The whole file is refused.
+    Refused,
+    /// The row waits until it is mended or set aside.
+    Fix,
+    /// The row goes in; a person should look.
+    Look,
+    /// The row is no data of this kind.
+    Skipped,
+}
+
+#[derive(Debug)]
+pub struct Rule {
+    pub code: &'static str,
+    pub weight: Weight,
+    /// A few words, as lists show them.
+    pub label: &'static str,
+    pub fix: &'static str,
+}
+
+const fn rule(code: &'static str, weight: Weight, label: &'static str, fix: &'static str) -> Rule {
+    Rule { code, weight, label, fix }
+}
+
+use Weight::{Fix, Look, Refused, Skipped};
+
+pub const RULES: &[Rule] = &[
+    rule("FIL-01", Refused, "empty file", "Check that the report was exported with its data"),
+    rule("FIL-02", Refused, "not a table", "Give a .csv, .xlsx, .xls, .xlsb or .ods file"),
+    rule("FIL-03", Refused, "password", "Take the password off and save it again"),
+    rule("FIL-04", Refused, "damaged workbook", "Open it in the spreadsheet and save it again"),
+    rule("FIL-05", Refused, "broken quotes", "Look for a lone \" in the file"),
+    rule("FIL-06", Skipped, "blank row", ""),
+    rule("FIL-07", Skipped, "header repeated", ""),
+    rule("FIL-08", Refused, "too large", "Split the file by months"),
+    rule("FIL-09", Fix, "formula without value", "Open the file in the spreadsheet, save it, and try again"),
+    rule("MAP-01", Refused, "required column missing", "Say which column it is"),
+    rule("MAP-02", Refused, "no header found", "Say which row holds the column names"),
+    rule("OPP-01", Fix, "account empty", "Type the account"),
+    rule("OPP-02", Fix, "close date empty", "Type the date"),
+    rule("OPP-03", Fix, "not a date", "Type the date as 2026-02-12"),
+    rule("OPP-04", Fix, "not an amount", "Type the amount, or leave it out"),
+    rule("OPP-05", Skipped, "still open", ""),
+    rule("OPP-06", Look, "owner unknown", "Say who it is; remembered"),
+    rule("OPP-07", Look, "account is new", "Make it, link it, or leave it as it is written"),
+    rule("OPP-08", Fix, "stage not mapped", "Say whether it is won, lost or open"),
+    rule("OPP-09", Fix, "stage contradicts flag", "Say which of the two counts"),
+    rule("OPP-10", Fix, "opportunity repeated", "Say which row counts"),
+    rule("OPP-11", Fix, "date ambiguous", "Say whether day or month comes first"),
+    rule("OPP-12", Skipped, "another month", ""),
+    rule("OPP-13", Skipped, "totals and notes", ""),
+    rule("OPP-14", Look, "removed by this file", "Append keeps them"),
+    rule("OPP-15", Fix, "not a currency", "Type three letters such as EUR"),
+    rule("OPP-16", Look, "closed in the future", "Check the date"),
+    rule("OPP-17", Skipped, "the same row again", ""),
+    rule("REC-01", Fix, "required field empty", "Type it"),
+    rule("REC-02", Fix, "not readable", "Type it as the field wants it"),
+    rule("REC-03", Fix, "unknown name", "Type a name that is known, or import it first"),
+    rule("REC-04", Fix, "repeated in the file", "Set one aside"),
+    rule("REC-05", Fix, "breaks a rule", ""),
+    rule("REV-01", Fix, "set aside in the review", ""),
+];
+
+/// A rule by its code.
+pub fn find(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|r| r.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_in_order_and_say_what_to_do() {
+        for pair in RULES.windows(2) {
+            assert!(
+                pair[0].code < pair[1].code || pair[0].code[..3] != pair[1].code[..3],
+                "{}",
+                pair[1].code
+            );
+        }
+        for rule in RULES.iter().filter(|r| r.weight == Weight::Refused) {
+            assert!(!rule.fix.is_empty(), "{}", rule.code);
+        }
+    }
+}

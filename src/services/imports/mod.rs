@@ -1,0 +1,796 @@
+//! The review of a file on its way in: one machine for every kind of record.
+//!
+//! A worker stages the file's cells; a review is those cells and what people said about
+//! them, one answer after the other. Reading them again gives the verdicts, the plan
+//! and the figures; nothing of the target is written before the commit, which is one
+//! change and one undo. Reviews are kept until they are committed or dropped, so one
+//! that was left half-way is gone on with, by another person too.
+
+pub mod batches;
+mod lines;
+pub mod records;
+pub mod staging;
+pub mod uploads;
+pub mod wins;
+
+pub use lines::{Choice, Line};
+
+use crate::domain::schema::Kind;
+use crate::domain::when::Month;
+use crate::domain::{Failure, FailureKind, Id, Money, Outcome, problem, text};
+use crate::frames::{self, Bytes};
+use crate::intake::fixes::{Fixes, Place};
+use crate::intake::open::{Cell, Opened};
+use crate::intake::rules::{self, Weight};
+use crate::intake::wins::Aside;
+use crate::services::jobs::{self, Job};
+use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
+use crate::store::{IndexKey, Reads};
+use serde::{Deserialize, Serialize};
+use staging::{Outline, SheetOutline};
+use std::collections::{BTreeMap, BTreeSet};
+use uploads::Source;
+
+/// Local state: one row a review.
+const REVIEW: &str = "review/";
+/// Reviews that are open at one time.
+const MAX_REVIEWS: usize = 100;
+/// A review that nobody touched for so long is dropped with the next one.
+const MAX_AGE_MS: i64 = 30 * 24 * 3_600_000;
+/// Answers of one review.
+const MAX_ANSWERS: usize = 20_000;
+/// Rows set aside that a report lists; `rejects` has them all.
+pub const MAX_SHOWN: usize = 100;
+/// Values shown beside a column.
+const SAMPLES: usize = 3;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    #[default]
+    Wins,
+    Accounts,
+    Projects,
+}
+
+impl Target {
+    pub fn of(kind: Kind) -> Option<Target> {
+        [Target::Wins, Target::Accounts, Target::Projects].into_iter().find(|t| t.kind() == kind)
+    }
+
+    pub fn kind(self) -> Kind {
+        match self {
+            Target::Wins => Kind::Win,
+            Target::Accounts => Kind::Account,
+            Target::Projects => Kind::Project,
+        }
+    }
+
+    /// As the batch has it.
+    pub fn plural(self) -> &'static str {
+        self.kind().schema().plural
+    }
+}
+
+/// What is wished of an import, said at its start or during its review.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    pub month: Option<Month>,
+    /// Adds and changes, removes nothing.
+    pub append: bool,
+    /// A mapping's name; the shipped one when empty, the batch's own for a batch.
+    pub mapping: String,
+    /// The person agreed that months lose many rows.
+    pub agreed: bool,
+    /// Raw owner → who it is; remembered. `-` means: not one of us.
+    pub owners: Vec<(String, String)>,
+    /// Raw account → which account it is; remembered. `-` leaves it as it is written.
+    pub accounts: Vec<(String, String)>,
+    /// Make accounts for names that are not known.
+    pub stub_accounts: bool,
+    /// Months of the file that stay as they are.
+    pub left_out: BTreeSet<Month>,
+}
+
+/// One thing said during a review; the last one can be taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Which row of a sheet is the header; none leaves the sheet out.
+    Table {
+        sheet: usize,
+        header: Option<usize>,
+    },
+    /// Which column of a sheet a field is; none leaves the field out.
+    Column {
+        sheet: usize,
+        field: String,
+        column: Option<usize>,
+    },
+    Mapping(String),
+    /// "dmy" or "mdy".
+    Dates(String),
+    /// What a text of a field stands for, in all rows alike.
+    Value {
+        field: String,
+        raw: String,
+        value: String,
+    },
+    /// What one cell should say.
+    Cell {
+        place: Place,
+        field: String,
+        value: String,
+    },
+    /// Of rows that repeat an id, this one counts.
+    Prefer(Place),
+    Aside(Vec<Place>),
+    /// All rows that a rule holds back, or those of them with this text.
+    AsideAlike {
+        code: String,
+        raw: Option<String>,
+    },
+    Owner {
+        raw: String,
+        who: String,
+    },
+    Account {
+        raw: String,
+        who: String,
+    },
+    Stubs(bool),
+    Append(bool),
+    Month {
+        month: Month,
+        replace: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    pub id: Id,
+    pub target: Target,
+    pub file: String,
+    /// BLAKE3 of the file; its bytes are kept under it.
+    pub hash: [u8; 32],
+    /// The mapping a batch was read with, when its file is read again.
+    pub kept_mapping: Option<String>,
+    pub options: Options,
+    pub answers: Vec<Answer>,
+    pub by: Id,
+    pub touched_ms: i64,
+    pub job: Id,
+    /// Known once the worker has staged the file.
+    pub outline: Option<Outline>,
+    pub failure: Option<Failure>,
+}
+
+impl Review {
+    fn load(reads: &dyn Reads, id: Id) -> Outcome<Review> {
+        let none = || {
+            Failure::not_found(format!("There is no open import {}", id.short()))
+                .hint("It was committed or dropped; `pams import list` shows the open ones")
+        };
+        frames::decode(&reads.local(&format!("{REVIEW}{id}"))?.ok_or_else(none)?)
+    }
+
+    fn save(&self, cx: &mut WriteCx) -> Outcome<()> {
+        Ok(cx.batch.set_local(&format!("{REVIEW}{}", self.id), Some(&frames::encode(self)?))?)
+    }
+
+    /// All that was said so far.
+    fn said(&self) -> (Options, Fixes) {
+        let (mut options, mut fixes) = (self.options.clone(), Fixes::default());
+        for answer in self.answers.iter().cloned() {
+            match answer {
+                Answer::Table { sheet, header } => drop(fixes.tables.insert(sheet, header)),
+                Answer::Column { sheet, field, column } => {
+                    if column.is_some() {
+                        fixes.columns.retain(|(of, _), c| *of != sheet || *c != column);
+                    }
+                    fixes.columns.insert((sheet, field), column);
+                }
+                Answer::Mapping(name) => options.mapping = name,
+                Answer::Dates(order) => fixes.dates = order,
+                Answer::Value { field, raw, value } => {
+                    drop(fixes.values.insert((field, text::fold(&raw)), value));
+                }
+                Answer::Cell { place, field, value } => drop(fixes.cells.insert((place, field), value)),
+                Answer::Prefer(place) => drop(fixes.prefer.insert(place)),
+                Answer::Aside(places) => fixes.aside.extend(places),
+                Answer::AsideAlike { .. } => {}
+                Answer::Owner { raw, who } => options.owners.push((raw, who)),
+                Answer::Account { raw, who } => options.accounts.push((raw, who)),
+                Answer::Stubs(yes) => options.stub_accounts = yes,
+                Answer::Append(yes) => options.append = yes,
+                Answer::Month { month, replace: true } => drop(options.left_out.remove(&month)),
+                Answer::Month { month, replace: false } => drop(options.left_out.insert(month)),
+            }
+        }
+        (options, fixes)
+    }
+
+    /// Reads the staged file with all that was said.
+    fn prepare(&self, reads: &dyn Reads, settings: &Settings) -> Outcome<Prepared> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let Some(outline) = &self.outline else {
+            return Err(Failure::conflict(format!("{} is still being read", self.file))
+                .hint("`pams jobs list` shows how far it is"));
+        };
+        let opened = staging::staged(reads, self.id, outline)?;
+        let (options, fixes) = self.said();
+        let mut prepared = match self.target {
+            Target::Wins => wins::prepare(reads, settings, self, &opened, &options, &fixes)?,
+            _ => records::prepare(reads, settings, self.target, &opened, &fixes)?,
+        };
+        let report = &mut prepared.report;
+        report.review = Some(self.id);
+        report.target = self.target;
+        (report.file, report.dialect) = (self.file.clone(), outline.dialect.clone());
+        report.problems = problems(&prepared.plan.counts(reads)?);
+        Ok(prepared)
+    }
+}
+
+/// A file read, compared with the store, and ready to be written.
+pub struct Prepared {
+    pub report: Report,
+    plan: Plan,
+}
+
+/// What a commit would write, by target.
+enum Plan {
+    Wins(Box<wins::Plan>),
+    Records(records::Plan),
+    /// Columns are missing: there is nothing to write yet.
+    None,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MonthCounts {
+    pub month: String,
+    pub wins: usize,
+    pub losses: usize,
+    pub added: usize,
+    pub changed: usize,
+    pub removed: usize,
+    pub same: usize,
+    /// Imported rows that were stored before.
+    pub stored: usize,
+    pub closed: bool,
+    /// The person said that it stays as it is.
+    pub left_out: bool,
+}
+
+/// A column of the table: what stands above it, what it holds, what it is taken for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    pub sheet: usize,
+    pub column: usize,
+    pub header: String,
+    pub samples: Vec<String>,
+    /// Empty when it is used for nothing.
+    pub field: String,
+}
+
+/// How many rows a rule holds back or points at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: String,
+    pub label: String,
+    /// "fix", "look", "aside" or "skipped"
+    pub weight: String,
+    pub rows: usize,
+}
+
+/// What an import does or did. rows = added + changed + same + rejected + skipped; of
+/// wins, added + changed + same = wins + losses.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// The batch; none for a preview, or when nothing changed.
+    pub batch: Option<Id>,
+    pub review: Option<Id>,
+    pub target: Target,
+    pub rows: usize,
+    pub wins: usize,
+    pub losses: usize,
+    pub rejected: usize,
+    pub skipped: usize,
+    pub added: usize,
+    pub changed: usize,
+    pub removed: usize,
+    pub same: usize,
+    pub notified: usize,
+    pub months: Vec<MonthCounts>,
+    pub file: String,
+    pub dialect: String,
+    pub sheets: Vec<String>,
+    pub columns: Vec<Column>,
+    pub unmapped: Vec<String>,
+    /// Fields that need a column before rows can be read.
+    pub missing: Vec<String>,
+    /// Sums a currency, never across: "win" or "loss" and the amount.
+    pub totals: Vec<(String, Money)>,
+    /// Owners nobody has named yet: raw text, rows, nearest users.
+    pub unmatched_owners: Vec<(String, usize, Vec<String>)>,
+    /// Accounts that are not known here: raw text, rows.
+    pub unknown_accounts: Vec<(String, usize)>,
+    /// Who will be told, or was.
+    pub told: Vec<String>,
+    /// code → rows
+    pub reasons: BTreeMap<String, usize>,
+    pub problems: Vec<Problem>,
+    pub aside: Vec<Aside>,
+    /// Months that would lose many rows, in words.
+    pub asks: Vec<String>,
+}
+
+impl Report {
+    /// Why nothing can be read yet: columns are missing.
+    pub fn refusal(&self) -> Option<Failure> {
+        let missing = self.missing.join(", ");
+        let none = self.columns.iter().all(|c| c.field.is_empty());
+        let sheet = self.sheets.first().filter(|s| !s.is_empty());
+        let of = sheet.map(|s| format!(" in sheet \"{s}\"")).unwrap_or_default();
+        let (code, message) = match none {
+            _ if missing.is_empty() => return None,
+            true => {
+                ("MAP-02", format!("No row of the file looks like the header of {}", self.target.plural()))
+            }
+            false => ("MAP-01", format!("No column was found{of} for: {missing}")),
+        };
+        let problem = problem::Problem::error("file", code, message.clone());
+        Some(Failure { problems: vec![problem], ..Failure::invalid(message) }.hint(
+            "Say which column is which in the review (--review keeps it), or add their names to a mapping with `pams wins mapping edit`",
+        ))
+    }
+
+    /// Where each row went.
+    pub fn equation(&self) -> String {
+        let ready = match self.target {
+            Target::Wins => format!("{} won + {} lost", self.wins, self.losses),
+            _ => format!("{} new + {} changed + {} same", self.added, self.changed, self.same),
+        };
+        let (rows, aside, skipped) = (self.rows, self.rejected, self.skipped);
+        format!("{rows} rows = {ready} + {aside} set aside + {skipped} skipped")
+    }
+
+    /// Rows that still wait for a person.
+    pub fn to_fix(&self) -> usize {
+        self.problems.iter().filter(|p| p.weight == "fix").map(|p| p.rows).sum()
+    }
+}
+
+/// (code, decided) → rows, as a list for people: what must be mended first.
+fn problems(counts: &BTreeMap<(String, bool), usize>) -> Vec<Problem> {
+    let mut all: Vec<Problem> = counts
+        .iter()
+        .map(|((code, decided), rows)| {
+            let rule = rules::find(code);
+            let weight = match rule.map(|r| r.weight) {
+                _ if *decided => "aside",
+                Some(Weight::Look) => "look",
+                Some(Weight::Skipped) => "skipped",
+                _ => "fix",
+            };
+            let label = rule.map_or(code.as_str(), |r| r.label).to_owned();
+            Problem { code: code.clone(), label, weight: weight.into(), rows: *rows }
+        })
+        .collect();
+    let rank = |p: &Problem| ["fix", "look", "aside", "skipped"].iter().position(|w| *w == p.weight);
+    all.sort_by(|a, b| (rank(a), b.rows, &a.code).cmp(&(rank(b), a.rows, &b.code)));
+    all
+}
+
+impl Plan {
+    /// (code, decided) → rows.
+    fn counts(&self, reads: &dyn Reads) -> Outcome<BTreeMap<(String, bool), usize>> {
+        match self {
+            Plan::Wins(plan) => plan.counts(reads),
+            Plan::Records(plan) => Ok(plan.counts()),
+            Plan::None => Ok(BTreeMap::new()),
+        }
+    }
+
+    fn lines(&self, reads: &dyn Reads, code: &str, decided: bool) -> Outcome<Vec<Line>> {
+        match self {
+            Plan::Wins(plan) => plan.lines(reads, code, decided),
+            Plan::Records(plan) => Ok(plan.lines(code, decided)),
+            Plan::None => Ok(vec![]),
+        }
+    }
+}
+
+/// The columns of a table with some of what they hold.
+fn columns(
+    opened: &Opened,
+    sheet: usize,
+    header: usize,
+    field_of: impl Fn(usize) -> Option<String>,
+) -> Vec<Column> {
+    let Some(rows) = opened.sheets.get(sheet).map(|s| &s.rows) else { return vec![] };
+    let below = || rows.iter().skip(header + 1).take(200);
+    let width = below().chain(rows.get(header)).map(Vec::len).max().unwrap_or(0);
+    let text = |row: &Vec<Cell>, n: usize| row.get(n).map(Cell::text).unwrap_or_default();
+    let mut all = Vec::new();
+    for n in 0..width {
+        let name = rows.get(header).map(|row| text(row, n)).unwrap_or_default();
+        let mut samples: Vec<String> = Vec::new();
+        for row in below() {
+            let sample = text(row, n);
+            if !sample.is_empty() && !samples.contains(&sample) {
+                samples.push(sample);
+            }
+            if samples.len() == SAMPLES {
+                break;
+            }
+        }
+        if !name.is_empty() || !samples.is_empty() {
+            let field = field_of(n).unwrap_or_default();
+            all.push(Column { sheet, column: n, header: name, samples, field });
+        }
+    }
+    all
+}
+
+/// Starts an import: the file is kept, and a job stages its cells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartReview {
+    pub target: Target,
+    pub source: Source,
+    pub options: Options,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    pub review: Id,
+    pub job: Id,
+}
+
+impl Command for StartReview {
+    const NAME: &'static str = "imports.start";
+    type Reply = Started;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Started> {
+        let open = reviews(cx.reads())?;
+        let old = cx.caller.now_ms - MAX_AGE_MS;
+        for review in open.iter().filter(|r| r.touched_ms < old) {
+            forget(cx, review, false)?;
+        }
+        if open.len() >= MAX_REVIEWS {
+            return Err(Failure::conflict(format!("{MAX_REVIEWS} imports are open"))
+                .hint("`pams import list` shows them; commit or drop some"));
+        }
+        let loaded = uploads::load(cx.reads(), &self.source)?;
+        let hash = cx.batch.put_blob(&loaded.bytes)?;
+        uploads::forget(cx, &self.source)?;
+        let id = cx.new_id();
+        let job = jobs::queue(cx, staging::KIND, format!("read {}", loaded.name), id)?;
+        let review = Review {
+            id,
+            target: self.target,
+            file: loaded.name,
+            hash,
+            kept_mapping: loaded.mapping,
+            options: self.options.clone(),
+            answers: loaded.answers,
+            by: cx.actor(),
+            touched_ms: cx.caller.now_ms,
+            job,
+            outline: None,
+            failure: None,
+        };
+        review.save(cx)?;
+        Ok(Started { review: id, job })
+    }
+}
+
+/// What the worker of a review's job gets.
+pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
+    let review = Review::load(reads, job.subject)?;
+    let bytes = reads.blob(&review.hash)?;
+    let bytes = bytes.ok_or_else(|| Failure::not_found("The file of the import is no longer kept"))?;
+    frames::encode(&staging::Input { name: review.file, bytes: Bytes(bytes), skip: job.kept })
+}
+
+/// The file is staged, or could not be read.
+pub fn job_ended(cx: &mut WriteCx, job: &Job, result: Result<Bytes, Failure>) -> Outcome<()> {
+    let Ok(mut review) = Review::load(cx.reads(), job.subject) else { return Ok(()) };
+    match result {
+        Ok(summary) => review.outline = Some(frames::decode(&summary.0)?),
+        Err(failure) => review.failure = Some(failure),
+    }
+    review.save(cx)
+}
+
+fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
+    reads.locals(REVIEW)?.iter().map(|(_, bytes)| frames::decode(bytes)).collect()
+}
+
+/// Takes a review away: its cells, its job, and its file unless a batch keeps it. The
+/// batch of this very transaction is in no index yet, so the caller says so.
+fn forget(cx: &mut WriteCx, review: &Review, kept: bool) -> Outcome<()> {
+    jobs::drop_of(cx, review.id)?;
+    cx.batch.clear_staged(review.id)?;
+    cx.batch.set_local(&format!("{REVIEW}{}", review.id), None)?;
+    let batches = cx.reads().index_ids(IndexKey::new(70).text(&hex(&review.hash)), 1)?;
+    let others = reviews(cx.reads())?.iter().any(|r| r.hash == review.hash);
+    if !kept && batches.is_empty() && !others {
+        cx.batch.drop_blob(&review.hash)?;
+    }
+    Ok(())
+}
+
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// An open review, as lists show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Open {
+    pub id: Id,
+    pub target: Target,
+    pub file: String,
+    pub by: String,
+    /// When it was last touched.
+    pub at: String,
+    /// "reading", "failed", "columns" or "review"
+    pub step: String,
+    pub job: Id,
+    pub rows: usize,
+    pub to_fix: usize,
+    pub message: String,
+}
+
+/// The open reviews, the newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListReviews {}
+
+impl Query for ListReviews {
+    const NAME: &'static str = "imports.reviews";
+    type Reply = Vec<Open>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Open>> {
+        let settings = cx.settings()?;
+        reviews(cx.reads)?.iter().rev().map(|r| open(cx.reads, &settings, r, None)).collect()
+    }
+}
+
+fn open(reads: &dyn Reads, settings: &Settings, review: &Review, report: Option<&Report>) -> Outcome<Open> {
+    let step = match (&review.outline, &review.failure, report) {
+        (_, Some(_), _) => "failed",
+        (None, _, _) => "reading",
+        (_, _, Some(report)) if !report.missing.is_empty() => "columns",
+        _ => "review",
+    };
+    Ok(Open {
+        id: review.id,
+        target: review.target,
+        file: review.file.clone(),
+        by: names::name(reads, Kind::User, review.by)?,
+        at: settings.zone.stamp(review.touched_ms),
+        step: step.into(),
+        job: review.job,
+        rows: report.map_or(0, |r| r.rows),
+        to_fix: report.map_or(0, Report::to_fix),
+        message: review.failure.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
+    })
+}
+
+/// A review as it stands: where it is, what a commit would do, what it asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShowReview {
+    pub review: Id,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shown {
+    pub open: Open,
+    /// None while the file is being read, or when it cannot be.
+    pub report: Option<Report>,
+    pub failure: Option<Failure>,
+    pub sheets: Vec<SheetOutline>,
+    /// Fields that a column can stand for.
+    pub fields: Vec<String>,
+    pub options: Options,
+    /// How many answers can be taken back.
+    pub answers: usize,
+}
+
+impl Query for ShowReview {
+    const NAME: &'static str = "imports.review";
+    type Reply = Shown;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Shown> {
+        let settings = cx.settings()?;
+        let review = Review::load(cx.reads, self.review)?;
+        let ready = review.outline.is_some() && review.failure.is_none();
+        let prepared = if ready { Some(review.prepare(cx.reads, &settings)) } else { None };
+        let (report, failure) = match prepared {
+            Some(Ok(prepared)) => (Some(prepared.report), None),
+            Some(Err(failure)) => (None, Some(failure)),
+            None => (None, review.failure.clone()),
+        };
+        Ok(Shown {
+            open: open(cx.reads, &settings, &review, report.as_ref())?,
+            report,
+            failure,
+            sheets: review.outline.clone().unwrap_or_default().sheets,
+            fields: fields(review.target),
+            options: review.said().0,
+            answers: review.answers.len(),
+        })
+    }
+}
+
+fn fields(target: Target) -> Vec<String> {
+    match target {
+        Target::Wins => crate::intake::mapping::WIN_FIELDS.iter().map(|f| (*f).to_owned()).collect(),
+        _ => records::fields(target.kind()).map(|f| f.name.to_owned()).collect(),
+    }
+}
+
+/// The rows that a rule is about, with what can be said to each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListLines {
+    pub review: Id,
+    pub code: String,
+    /// Those that a person decided already.
+    pub decided: bool,
+    pub from: usize,
+    pub limit: usize,
+}
+
+impl Query for ListLines {
+    const NAME: &'static str = "imports.lines";
+    type Reply = Vec<Line>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Line>> {
+        let settings = cx.settings()?;
+        let review = Review::load(cx.reads, self.review)?;
+        let prepared = review.prepare(cx.reads, &settings)?;
+        let all = prepared.plan.lines(cx.reads, &self.code, self.decided)?;
+        let mut lines: Vec<Line> =
+            all.iter().skip(self.from).take(self.limit.clamp(1, 500)).cloned().collect();
+        lines::complete(cx.reads, &prepared.report, &all, &mut lines)?;
+        Ok(lines)
+    }
+}
+
+/// Says something about a file under review.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnswerReview {
+    pub review: Id,
+    pub answers: Vec<Answer>,
+}
+
+impl Command for AnswerReview {
+    const NAME: &'static str = "imports.answer";
+    type Reply = usize;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
+        let settings = cx.settings()?;
+        let mut review = Review::load(cx.reads(), self.review)?;
+        for answer in &self.answers {
+            let answer = match answer {
+                Answer::AsideAlike { code, raw } => {
+                    let plan = review.prepare(cx.reads(), &settings)?.plan;
+                    let lines = plan.lines(cx.reads(), code, false)?.into_iter();
+                    let alike =
+                        lines.filter(|l| raw.as_ref().is_none_or(|r| text::fold(r) == text::fold(&l.raw)));
+                    Answer::Aside(alike.map(|l| l.place).collect())
+                }
+                // A name that nobody has is refused now, not at the commit.
+                Answer::Owner { who, .. } | Answer::Account { who, .. } if who != "-" => {
+                    let owner = matches!(answer, Answer::Owner { .. });
+                    let kind = if owner { Kind::User } else { Kind::Account };
+                    names::resolve(cx.reads(), kind, who, None)?;
+                    answer.clone()
+                }
+                other => other.clone(),
+            };
+            review.answers.push(answer);
+        }
+        if review.answers.len() > MAX_ANSWERS {
+            return Err(Failure::invalid(format!("A review takes {MAX_ANSWERS} answers"))
+                .hint("Mend the rest in the file"));
+        }
+        review.touched_ms = cx.caller.now_ms;
+        review.save(cx)?;
+        Ok(review.answers.len())
+    }
+}
+
+/// Takes the last answer back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TakeBack {
+    pub review: Id,
+}
+
+impl Command for TakeBack {
+    const NAME: &'static str = "imports.take_back";
+    type Reply = Option<Answer>;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Option<Answer>> {
+        let mut review = Review::load(cx.reads(), self.review)?;
+        let last = review.answers.pop();
+        review.save(cx)?;
+        Ok(last)
+    }
+}
+
+/// Writes what the review stands at, in one change, and ends it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CommitReview {
+    pub review: Id,
+    /// The person agreed that months lose many rows.
+    pub agreed: bool,
+}
+
+impl Command for CommitReview {
+    const NAME: &'static str = "imports.commit";
+    type Reply = Report;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Report> {
+        let settings = cx.settings()?;
+        let review = Review::load(cx.reads(), self.review)?;
+        let (options, _) = review.said();
+        cx.set_cause(crate::changes::Cause::Import, None);
+        let mut prepared = review.prepare(cx.reads(), &settings)?;
+        if let Some(missing) = prepared.report.missing.first() {
+            return Err(Failure::invalid(format!("No column is said to be the {missing}")));
+        }
+        if wins::remember(cx, &options)? + wins::stub_accounts(cx, &options, &prepared.report)? > 0 {
+            prepared = review.prepare(cx.reads(), &settings)?;
+        }
+        if !(prepared.report.asks.is_empty() || self.agreed || options.agreed) {
+            return Err(Failure::new(FailureKind::Conflict, prepared.report.asks.join("; "))
+                .hint("Nothing was changed. If that is right, say so with --yes; --append removes nothing"));
+        }
+        let Prepared { mut report, plan } = prepared;
+        report.review = None;
+        batches::commit(cx, &settings, &review, &mut report, plan)?;
+        forget(cx, &review, report.batch.is_some())?;
+        Ok(report)
+    }
+}
+
+/// Gives an import up: nothing of it stays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DropReview {
+    pub review: Id,
+}
+
+impl Command for DropReview {
+    const NAME: &'static str = "imports.drop";
+    type Reply = ();
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
+        let review = Review::load(cx.reads(), self.review)?;
+        forget(cx, &review, false)
+    }
+}
+
+/// An open review by its id or the end of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindReview {
+    pub which: String,
+}
+
+impl Query for FindReview {
+    const NAME: &'static str = "imports.find";
+    type Reply = Id;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Id> {
+        let open: Vec<Id> =
+            reviews(cx.reads)?.iter().map(|r| r.id).filter(|id| id.ends_with(&self.which)).collect();
+        match open.as_slice() {
+            [id] => Ok(*id),
+            [] => Err(Failure::not_found(format!("There is no open import \"{}\"", self.which))
+                .hint("`pams import list` shows the open ones")),
+            _ => Err(Failure::invalid(format!("{} open imports end with \"{}\"", open.len(), self.which))
+                .hint("Give more characters")),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Imports: those under review, to be gone on with by anybody, and those committed.
+
+use crate::services::imports::batches::ListBatches;
+use crate::services::imports::uploads::Source;
+use crate::services::imports::{DropReview, ListReviews, Open, Options, StartReview, Target};
+use crate::services::show::Item;
+use crate::tui::app::Cx;
+use crate::tui::list::ListState;
+use crate::tui::msg::{Data, Slot};
+use crate::tui::overlay::Question;
+use crate::tui::panes::Ask;
+use crate::tui::review;
+use crate::tui::widgets::{DrawCx, put, rule};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+#[derive(Default)]
+pub struct Imports {
+    open: Vec<Open>,
+    done: Vec<Item>,
+    list: ListState,
+    loaded: bool,
+}
+
+impl Imports {
+    pub fn load(&mut self, cx: &mut Cx) {
+        cx.work(Slot::Imports, |engine| {
+            let open = engine.ask(&ListReviews {});
+            Data::Imports(open.and_then(|open| Ok((open, engine.ask(&ListBatches { month: None })?))))
+        });
+    }
+
+    pub fn take(&mut self, (open, done): (Vec<Open>, Vec<Item>)) {
+        self.loaded = true;
+        (self.open, self.done) = (open, done);
+        self.list.set_len(self.open.len() + self.done.len());
+    }
+
+    /// Reviews that wait for somebody.
+    pub fn open(&self) -> &[Open] {
+        &self.open
+    }
+
+    pub fn command(&mut self, id: &str) -> Ask {
+        if self.list.command(id) {
+            return Ask::Nothing;
+        }
+        let open = self.open.get(self.list.cursor);
+        let done = self.list.cursor.checked_sub(self.open.len()).and_then(|n| self.done.get(n));
+        match (id, open, done) {
+            ("record.add" | "imports.wins", ..) => Ask::Import(Target::Wins),
+            ("imports.accounts", ..) => Ask::Import(Target::Accounts),
+            ("imports.projects", ..) => Ask::Import(Target::Projects),
+            ("record.open" | "record.edit", Some(open), _) => {
+                let id = open.id;
+                Ask::Review(Box::new(move |engine| review::open(engine, id)))
+            }
+            ("record.open" | "record.edit", _, Some(batch)) => {
+                let source = Source::Batch { which: batch.id.to_string() };
+                let target = match batch.text("target").as_str() {
+                    "accounts" => Target::Accounts,
+                    "projects" => Target::Projects,
+                    _ => Target::Wins,
+                };
+                let start = StartReview { target, source, options: Options::default() };
+                Ask::Review(Box::new(move |engine| match engine.run(&start) {
+                    Ok(started) => review::open(engine, started.reply.review),
+                    Err(failure) => Data::Review(Err(failure)),
+                }))
+            }
+            ("record.delete", Some(open), _) => {
+                let (drop, file) = (DropReview { review: open.id }, open.file.clone());
+                let text = format!("Give {file} up? Nothing of it is kept. (y/N)");
+                let job = Box::new(move |engine: &crate::engine::Engine| {
+                    Data::Imported(engine.run(&drop).map(|_| (None, format!("Given up: {file}"))))
+                });
+                Ask::Confirm(Question::Act(job), text)
+            }
+            ("record.delete", _, Some(_)) => {
+                Ask::Say("u takes back the last import; older ones: `pams undo TRANSACTION`".into())
+            }
+            _ => Ask::Nothing,
+        }
+    }
+
+    pub fn layout(&mut self, area: Rect) {
+        self.list.set_height(usize::from(area.height.saturating_sub(3)));
+    }
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let wide = usize::from(area.width);
+        let note = match self.open.len() {
+            0 => String::new(),
+            n => format!("{n} under review"),
+        };
+        rule(buf, area, 0, "Imports", &note, cx);
+        if self.list.len == 0 {
+            let text = match self.loaded {
+                true => "No imports yet. a wins and losses, A accounts, P projects: then the file's path.",
+                false => "loading",
+            };
+            put(buf, area, 2, 2, &cx.cut(text, wide - 3), cx.style("text.muted"));
+            return;
+        }
+        let file = wide.saturating_sub(2 + 17 + 10 + 12 + 30).max(12);
+        let cells = |at: &str, of: &str, file_name: &str, step: &str, what: &str| {
+            let (at, of, step) = (cx.fit(at, 16), cx.fit(of, 9), cx.fit(step, 11));
+            format!("{at} {of} {} {step} {what}", cx.fit(file_name, file))
+        };
+        let head = format!("  {}", cells("touched", "of", "file", "step", "what it did"));
+        put(buf, area, 0, 1, &cx.cut(&head, wide), cx.style("text.muted"));
+        for (y, place) in self.list.visible().enumerate() {
+            let (text, waits) = match self.open.get(place) {
+                Some(o) => {
+                    let what = if o.message.is_empty() { format!("by {}", o.by) } else { o.message.clone() };
+                    (cells(&o.at, o.target.plural(), &o.file, &o.step, &what), true)
+                }
+                None => {
+                    let item = &self.done[place - self.open.len()];
+                    let n = |name: &str| item.int(name).unwrap_or(0);
+                    let what = format!(
+                        "+{} ~{} -{}, {} aside",
+                        n("added"),
+                        n("changed"),
+                        n("removed"),
+                        n("rejected")
+                    );
+                    let state = item.text("state");
+                    (cells(&item.text("at"), &item.text("target"), &item.text("file"), &state, &what), false)
+                }
+            };
+            let cursor = place == self.list.cursor;
+            let style = match (cursor, waits) {
+                (true, _) => cx.style("selection"),
+                (false, true) => cx.style("status.warning"),
+                _ => cx.style("text"),
+            };
+            let sign = if cursor { ">" } else { " " };
+            put(buf, area, 0, 2 + y as u16, &cx.fit(&format!("{sign} {text}"), wide), style);
+        }
+        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
+    }
+}
