@@ -455,6 +455,17 @@ fn import() -> Command {
                 .arg(id("An import, as `pams wins versions` lists it"))
                 .arg(path("output", "FILE", "Write them as CSV, to be fixed and imported").short('o')),
         )
+        .subcommand(
+            Command::new("watch")
+                .about("Import the workbooks dropped into a folder; they move to done, review or failed")
+                .arg(
+                    Arg::new("folder")
+                        .required(true)
+                        .value_name("FOLDER")
+                        .value_parser(value_parser!(PathBuf)),
+                )
+                .arg(flag("once", "Look once and end, for cron")),
+        )
         .subcommand(Command::new("rules").about("The rules that rows are checked by"))
 }
 

@@ -172,8 +172,10 @@ pub fn reviews(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<(
         }
         return Ok(());
     }
-    if verb == "rejects" {
-        return rejects(context, matches);
+    match verb {
+        "rejects" => return rejects(context, matches),
+        "watch" => return super::watch::run(context, matches),
+        _ => {}
     }
     let engine = context.cli()?;
     if verb == "list" {
@@ -230,7 +232,13 @@ fn show_review(
 ) -> Outcome<()> {
     let code = matches.try_get_one::<String>("rule").ok().flatten().cloned();
     if let Some(code) = code {
-        let lines = engine.ask(&ListLines { review, code, decided: false, from: 0, limit: 500 })?;
+        let lines = engine.ask(&ListLines {
+            review,
+            code: code.to_uppercase(),
+            decided: false,
+            from: 0,
+            limit: 500,
+        })?;
         if context.json {
             output::json(&serde_json::json!({ "items": lines }));
             return Ok(());

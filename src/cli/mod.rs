@@ -10,6 +10,7 @@ mod imports;
 mod output;
 mod record;
 mod torture;
+mod watch;
 mod wins;
 
 use crate::changes::Via;

@@ -115,20 +115,23 @@ fn large(pams: &Pams, rows: usize) -> String {
 fn a_job_cut_off_is_gone_on_with() {
     let pams = Pams::with_names();
     let file = large(&pams, 60_000);
+    let waiting = |pams: &Pams| {
+        let jobs = pams.json(&["jobs", "list"]);
+        jobs["items"].as_array().unwrap().iter().find(|j| j["state"] == "waiting").cloned()
+    };
     let mut kept = 0;
-    for _ in 0..20 {
+    for _ in 0..10 {
         let mut child = pams
             .command(&["wins", "import", &file, "--review", "--json"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(150));
+        // Asked of the importing process itself, until it has begun.
+        while child.try_wait().unwrap().is_none() && waiting(&pams).is_none() {}
         let _ = child.kill();
         child.wait().unwrap();
-        let jobs = pams.json(&["jobs", "list"]);
-        let cut = jobs["items"].as_array().unwrap().iter().find(|j| j["state"] == "waiting").cloned();
-        if let Some(job) = cut {
+        if let Some(job) = waiting(&pams) {
             kept = job["kept"].as_u64().unwrap();
             break;
         }

@@ -116,6 +116,92 @@ fn losing_many_rows_asks_closed_months_refuse_and_versions_come_back() {
     assert_eq!((other["same"].as_u64(), other["skipped"].as_u64()), (Some(1), Some(4)));
 }
 
+/// P-024-B: what is dropped is imported once and put away; what is refused says why;
+/// what loses rows waits for a person; what is not whole yet stays.
+#[test]
+fn a_watched_folder_imports_each_file_once() {
+    let pams = with_people();
+    let folder = pams.path().join("drop");
+    std::fs::create_dir(&folder).unwrap();
+    let watch = || pams.ok(&["import", "watch", folder.to_str().unwrap(), "--once"]);
+    let drop_file = |name: &str, from: &str| drop(std::fs::copy(from, folder.join(name)).unwrap());
+    let first = csv(&pams, "a.csv", &FIRST);
+    drop_file("a.csv", &first);
+    drop_file("b.csv.part", &first);
+    std::fs::write(folder.join("c.xlsx"), "<html>log in</html>").unwrap();
+    let said = watch();
+    assert!(said.contains("done: a.csv: 4 added") && said.contains("failed: c.xlsx"), "{said}");
+    assert!(folder.join("done/a.csv").exists() && folder.join("b.csv.part").exists());
+    assert!(std::fs::read_to_string(folder.join("failed/c.xlsx.txt")).unwrap().contains("web page"));
+    // The same again, as after a crash before the move: nothing is doubled.
+    drop_file("a.csv", &first);
+    assert!(watch().contains("done: a.csv: nothing to change"));
+    assert!(folder.join("done/1-a.csv").exists());
+    assert_eq!(pams.json(&["wins", "versions"])["items"].as_array().unwrap().len(), 1);
+    // A file that takes rows away waits; dropped again it is not started twice.
+    let less = csv(&pams, "d.csv", &FIRST[..1]);
+    drop_file("d.csv", &less);
+    assert!(watch().contains("review: d.csv"));
+    drop_file("d.csv", &less);
+    assert!(watch().contains("under review already"));
+    let open = pams.json(&["import", "list"]);
+    assert_eq!(texts(&open["items"], "file"), ["d.csv"]);
+    let id = open["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(pams.json(&["import", "commit", &id, "--yes"])["removed"], 1);
+}
+
+/// The command line can say all that the interface can.
+#[test]
+fn a_review_is_answered_from_the_command_line() {
+    let pams = with_people();
+    let file = csv(
+        &pams,
+        "a.csv",
+        &[
+            "1,A,Vantage,Booked and closed,100,2026-02-03,Riko Ito",
+            "2,B,Vantage,Booked and closed,1.2k,2026-02-03,R. Ito",
+            "3,C,Orbit Labs,Won,5,03/04/2026,Nora Lind",
+            "4,D,Orbit Labs,Won,5,2026-01-04,Nora Lind",
+        ],
+    );
+    let counts = |report: &serde_json::Value| {
+        let n = |name: &str| report[name].as_u64().unwrap();
+        balance(report);
+        (n("wins"), n("losses"), n("rejected"), n("skipped"))
+    };
+    pams.ok(&["wins", "import", &file, "--review"]);
+    let id = pams.json(&["import", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let shown = pams.json(&["import", "show", &id]);
+    assert_eq!(counts(&shown["report"]), (1, 0, 3, 0), "{shown}");
+    let lines = pams.json(&["import", "show", &id, "--rule", "opp-08"]);
+    assert_eq!(lines["items"].as_array().unwrap().len(), 2, "{lines}");
+    assert_eq!(lines["items"][0]["alike"], 2);
+    let say = |words: &[&str]| pams.json(&[&["import", "answer", id.as_str()], words].concat());
+    let said = say(&["--value", "outcome:Booked and closed=win", "--dates", "dmy"]);
+    assert_eq!(counts(&said["report"]), (3, 0, 1, 0));
+    assert_eq!(counts(&say(&["--cell", "3:amount=1200"])["report"]), (4, 0, 0, 0));
+    assert_eq!(counts(&say(&["--leave-month", "2026-01"])["report"]), (3, 0, 0, 1));
+    assert_eq!(counts(&say(&["--undo"])["report"]), (4, 0, 0, 0));
+    assert_eq!(counts(&say(&["--aside", "5"])["report"]), (3, 0, 1, 0));
+    pams.fails(4, &["import", "answer", &id, "--owner", "R. Ito=Nobody Such"]);
+    pams.fails(2, &["import", "answer", &id]);
+    say(&["--owner", "R. Ito=Riko Ito", "--stub-accounts"]);
+    assert_eq!(pams.json(&["wins", "list"])["items"], serde_json::json!([]), "nothing is written yet");
+    let done = pams.json(&["import", "commit", &id]);
+    assert_eq!((counts(&done), done["notified"].as_u64()), ((3, 0, 1, 0), Some(2)));
+    let mine = pams.json(&["wins", "list", "--owner", "Riko Ito"]);
+    assert_eq!(mine["items"].as_array().unwrap().len(), 2);
+    assert_eq!(pams.json(&["account", "show", "Vantage"])["name"], "Vantage");
+    pams.fails(4, &["import", "show", &id]);
+    // The version comes back with its answers.
+    let batch = done["batch"].as_str().unwrap();
+    pams.ok(&["wins", "delete", mine["items"][0]["id"].as_str().unwrap()]);
+    let back = pams.json(&["wins", "restore", batch, "--month", "2026-02"]);
+    assert_eq!(back["added"], 1, "{back}");
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+}
+
 #[test]
 fn owners_are_asked_once_and_never_guessed() {
     let pams = with_people();

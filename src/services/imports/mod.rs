@@ -532,6 +532,8 @@ pub struct Open {
     pub id: Id,
     pub target: Target,
     pub file: String,
+    /// BLAKE3 of the file.
+    pub hash: [u8; 32],
     pub by: String,
     /// When it was last touched.
     pub at: String,
@@ -568,6 +570,7 @@ fn open(reads: &dyn Reads, settings: &Settings, review: &Review, report: Option<
         id: review.id,
         target: review.target,
         file: review.file.clone(),
+        hash: review.hash,
         by: names::name(reads, Kind::User, review.by)?,
         at: settings.zone.stamp(review.touched_ms),
         step: step.into(),
