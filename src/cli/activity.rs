@@ -1,6 +1,6 @@
 //! `pams activity …` and `pams log`.
 
-use crate::cli::{Context, output, record};
+use crate::cli::{Context, confirm, output, record};
 use crate::domain::schema::Kind;
 use crate::domain::when::{Month, Toward, parse_date};
 use crate::domain::{Failure, Outcome};
@@ -179,6 +179,9 @@ fn export(context: &Context, engine: &Engine, matches: &ArgMatches) -> Outcome<(
     let path = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     let failed = |e: std::io::Error| Failure::internal(format!("{} cannot be written: {e}", path.display()));
     let to_stdout = path.as_os_str() == "-";
+    if !to_stdout && path.exists() {
+        confirm(context, &format!("There is a file {} already. Write over it?", path.display()))?;
+    }
     let out: Box<dyn Write> = match to_stdout {
         true => Box::new(std::io::stdout().lock()),
         false => Box::new(std::fs::File::create(&path).map_err(failed)?),

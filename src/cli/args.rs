@@ -1,7 +1,7 @@
 //! The shape of the command line; completions and man pages are made from it too.
 
 use crate::domain::schema::{Kind, Type};
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::path::PathBuf;
 
@@ -138,7 +138,7 @@ fn limit(default: &'static str) -> Arg {
         .long("limit")
         .value_name("N")
         .default_value(default)
-        .value_parser(value_parser!(usize))
+        .value_parser(RangedU64ValueParser::<usize>::new().range(1..))
         .help("Rows at the most")
 }
 

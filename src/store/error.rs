@@ -12,6 +12,8 @@ pub enum StoreError {
     Newer { path: PathBuf, found: u32, known: u32 },
     #[error("{} is not a PAMS store", .0.display())]
     Foreign(PathBuf),
+    #[error("{} is empty: what was in it is gone", .0.display())]
+    Empty(PathBuf),
     #[error("the store is damaged: {0}")]
     Corrupt(String),
     #[error("the disk is full")]
@@ -119,6 +121,10 @@ impl From<StoreError> for Failure {
             StoreError::Foreign(_) => (
                 FailureKind::Corrupt,
                 "Move the file away or give another folder with --home; nothing was changed",
+            ),
+            StoreError::Empty(_) => (
+                FailureKind::Corrupt,
+                "Restore a backup; if this was the very first start, remove the file and start again",
             ),
             StoreError::Corrupt(_) => {
                 (FailureKind::Corrupt, "Run `pams db check`, and restore a backup if it agrees")

@@ -53,6 +53,9 @@ impl Store {
     /// Opens the file, making it if it is not there.
     pub fn open(path: &Path) -> Stored<Store> {
         let fresh = !path.exists();
+        if !fresh && stays_empty(path) {
+            return Err(StoreError::Empty(path.to_owned()));
+        }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, e))?;
         }
@@ -144,6 +147,21 @@ impl Store {
         std::fs::metadata(&self.path).map_or(0, |m| m.len())
     }
 }
+
+/// A store is never empty, but for the moment in which another process makes it.
+fn stays_empty(path: &Path) -> bool {
+    for _ in 0..MAKING_LOOKS {
+        if std::fs::metadata(path).map_or(1, |m| m.len()) > 0 {
+            return false;
+        }
+        std::thread::sleep(MAKING_REST);
+    }
+    true
+}
+
+/// How often, and how long apart, an empty file is looked at before it counts as one.
+const MAKING_LOOKS: u32 = 20;
+const MAKING_REST: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// A fresh device id for a store that has none.
 pub const DEVICE: &str = "device";

@@ -91,6 +91,8 @@ pub struct HomeData {
     pub week: Page,
     pub due: Page,
     pub drafts: Page,
+    /// Imports that wait for somebody.
+    pub imports: Vec<Open>,
     pub touched: Page,
 }
 

@@ -124,7 +124,7 @@ fn a_watched_folder_imports_each_file_once() {
     let folder = pams.path().join("drop");
     std::fs::create_dir(&folder).unwrap();
     let watch = || pams.ok(&["import", "watch", folder.to_str().unwrap(), "--once"]);
-    let drop_file = |name: &str, from: &str| drop(std::fs::copy(from, folder.join(name)).unwrap());
+    let drop_file = |name: &str, from: &str| assert!(std::fs::copy(from, folder.join(name)).unwrap() > 0);
     let first = csv(&pams, "a.csv", &FIRST);
     drop_file("a.csv", &first);
     drop_file("b.csv.part", &first);

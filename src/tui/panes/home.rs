@@ -4,6 +4,7 @@ use crate::domain::effort::{show_days, show_effort};
 use crate::domain::when::{Month, show_day};
 use crate::services::activities::{DueSteps, LastTouched, ListActivities, SumMonth};
 use crate::services::drafts::ListDrafts;
+use crate::services::imports::ListReviews;
 use crate::services::setup::Me;
 use crate::services::show::Item;
 use crate::services::state::GetState;
@@ -59,6 +60,7 @@ impl Home {
                     })?,
                     due: engine.ask(&DueSteps { until: today + Days::new(7), limit: 20 })?,
                     drafts: engine.ask(&ListDrafts {})?,
+                    imports: engine.ask(&ListReviews {})?,
                     touched: engine.ask(&LastTouched { limit: 8 })?,
                 }))
             };
@@ -131,7 +133,10 @@ impl Home {
             );
         } else {
             let month = 5.min(rest.height);
-            let needs = (1 + data.drafts.items.len().min(1) + data.due.items.len().clamp(1, 3)) as u16;
+            let needs = (1
+                + data.drafts.items.len().min(1)
+                + data.imports.len().min(1)
+                + data.due.items.len().clamp(1, 3)) as u16;
             self.draw_month(part(rest, 0, 0, rest.width, month), buf, data, me, cx);
             self.draw_needs(part(rest, 0, month, rest.width, needs), buf, data, me, cx);
             let below = part(rest, 0, month + needs, rest.width, rest.height.saturating_sub(month + needs));
@@ -239,6 +244,14 @@ impl Home {
             let first = data.drafts.items[0].text("title");
             let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
             lines.push((format!("{count} drafts: {first}{more}"), "text"));
+        }
+        if let Some(first) = data.imports.first() {
+            let more = if data.imports.len() > 1 {
+                format!(" and {} more", data.imports.len() - 1)
+            } else {
+                String::new()
+            };
+            lines.push((format!("import waits for review (8): {}{more}", first.file), "status.warning"));
         }
         for item in &data.due.items {
             let due: Option<NaiveDate> = item.text("next_due").parse().ok();
