@@ -2,6 +2,7 @@
 //!
 //! Layers, each of which knows only those above it in this list:
 //!
+//! - [`random`] numbers from a seed, for sample data and tests
 //! - [`domain`] what the business means: records, rules, checks; pure
 //! - [`frames`] what goes between processes of one machine
 //! - [`changes`] change record, three-way merge, sync protocol core; pure
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod frames;
 pub mod intake;
 pub mod jobs;
+pub mod random;
 pub mod services;
 pub mod store;
 pub mod tui;

@@ -12,23 +12,9 @@ use crate::changes::{MUTANT, Mutant, hlc};
 use crate::domain::schema::{Kind, SCHEMA_VERSION};
 use crate::domain::value::{FieldId, Value};
 use crate::domain::{Fields, Id};
+use crate::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-
-/// xorshift64*: a history is its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n
-    }
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
 
 type Heads = BTreeMap<(Kind, Id), Head>;
 
@@ -179,7 +165,7 @@ const CLOSE: FieldId = 6;
 
 impl World {
     fn new(seed: u64) -> World {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random::new(seed);
         let count = 2 + random.below(4);
         let mut world = World {
             random,

@@ -3,7 +3,7 @@
 
 use crate::cli::{Context, activity, confirm, output};
 use crate::domain::money::Currency;
-use crate::domain::{Failure, Id, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::engine::{Engine, files};
 use crate::intake::fixes::Fixes;
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
@@ -144,9 +144,11 @@ fn commit(context: &Context, engine: &Engine, review: Id, report: &Report) -> Ou
             ));
         }
     }
-    if done.rejected > 0 && done.batch.is_some() {
-        let kept = "`pams import rejects` has them";
-        output::note(&format!("note:  {} rows were set aside; {kept}", done.rejected));
+    let waiting = done.to_fix();
+    if waiting > 0 && done.batch.is_some() {
+        let message = format!("{waiting} rows were set aside, the others are in");
+        let hint = "`pams import rejects` has them with their reasons";
+        return Err(Failure::new(FailureKind::Partial, message).hint(hint));
     }
     Ok(())
 }
@@ -406,6 +408,9 @@ fn show(context: &Context, import: &Report, preview: bool) {
         i.sheets.iter().filter(|s| !s.is_empty()).map(|s| format!("sheet \"{s}\"")).collect();
     output::line(&format!("{} ({}) {}", i.file, i.dialect, sheets.join(", ")));
     output::line(&i.equation());
+    if !i.again.is_empty() {
+        output::note(&format!("the same file was imported {}", i.again));
+    }
     if i.target != Target::Wins {
         let used = i.columns.iter().filter(|c| !c.field.is_empty());
         let columns: Vec<String> = used.map(|c| format!("{} from \"{}\"", c.field, c.header)).collect();
@@ -445,6 +450,11 @@ fn show(context: &Context, import: &Report, preview: bool) {
     }
     if i.rejected > SHOWN {
         output::note(&format!("... {} more set aside", i.rejected - SHOWN));
+    }
+    // Names are asked for below, removed rows are in the table.
+    let told_apart = ["OPP-06", "OPP-07", "OPP-14"];
+    for p in i.problems.iter().filter(|p| p.weight == "look" && !told_apart.contains(&p.code.as_str())) {
+        output::note(&format!("{} rows go in and need a look: {} ({})", p.rows, p.label, p.code));
     }
     for (raw, rows, near) in i.unmatched_owners.iter().take(SHOWN) {
         let near = if near.is_empty() { String::new() } else { format!("; near: {}", near.join(", ")) };

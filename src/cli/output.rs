@@ -1,6 +1,6 @@
 //! Printing: JSON objects, aligned tables, failures.
 
-use crate::domain::Failure;
+use crate::domain::{Failure, FailureKind};
 use crate::services::show::Item;
 use serde::Serialize;
 use std::io::Write;
@@ -43,7 +43,8 @@ pub fn failure(failure: &Failure, as_json: bool) {
         note(&text.to_string());
         return;
     }
-    note(&format!("error: {}", failure.message));
+    let word = if failure.kind == FailureKind::Partial { "note: " } else { "error:" };
+    note(&format!("{word} {}", failure.message));
     for problem in failure.problems.iter().skip(1) {
         note(&format!("       {}", problem.message));
     }

@@ -2,6 +2,7 @@
 //! bytes in, rows and verdicts out; services put them into the store.
 
 pub mod fixes;
+pub mod garbled;
 pub mod mapping;
 pub mod open;
 pub mod rules;

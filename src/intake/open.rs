@@ -255,10 +255,26 @@ where
         let range = book.worksheet_range(&about.name).map_err(|e| e.to_string())?;
         let (first_row, first_column) = range.start().unwrap_or((0, 0));
         let mut rows: Vec<Vec<Cell>> = Vec::new();
+        let mut blank: HashSet<(u32, u32)> = HashSet::new();
         for (row, column, value) in range.used_cells() {
             let (row, column) = (row + first_row as usize, column + first_column as usize);
             if column < MAX_COLUMNS && row < MAX_CELLS {
-                put(&mut rows, row, column, translate(value));
+                let cell = translate(value);
+                if cell == Cell::Empty {
+                    blank.insert((row as u32, column as u32));
+                } else {
+                    put(&mut rows, row, column, cell);
+                }
+            }
+        }
+        // A file whose formulas cannot be read still has its values.
+        if let Ok(formulas) = book.worksheet_formula(&about.name) {
+            let (first_row, first_column) = formulas.start().unwrap_or((0, 0));
+            for (row, column, text) in formulas.used_cells() {
+                let at = (row as u32 + first_row, column as u32 + first_column);
+                if !text.is_empty() && !blank.contains(&at) {
+                    note_formula(&mut rows, at);
+                }
             }
         }
         sheets.push(Sheet {

@@ -57,12 +57,21 @@ pub const RULES: &[Rule] = &[
     rule("OPP-15", Fix, "not a currency", "Type three letters such as EUR"),
     rule("OPP-16", Look, "closed in the future", "Check the date"),
     rule("OPP-17", Skipped, "the same row again", ""),
+    rule(
+        "OPP-18",
+        Look,
+        "id lost its digits",
+        "Export the id as text; until then the row is known by its other fields",
+    ),
     rule("REC-01", Fix, "required field empty", "Type it"),
     rule("REC-02", Fix, "not readable", "Type it as the field wants it"),
     rule("REC-03", Fix, "unknown name", "Type a name that is known, or import it first"),
     rule("REC-04", Fix, "repeated in the file", "Set one aside"),
     rule("REC-05", Fix, "breaks a rule", ""),
+    rule("REC-06", Fix, "id lost its digits", "Type the id in full, or leave it out"),
     rule("REV-01", Fix, "set aside in the review", ""),
+    rule("TXT-01", Look, "garbled letters", "Take the reading that is offered, or leave the text"),
+    rule("TXT-02", Look, "HTML entities", "Take the reading that is offered, or leave the text"),
 ];
 
 /// A rule by its code.

@@ -6,6 +6,7 @@ use crate::domain::when::{Month, in_range, month_name};
 use crate::domain::win::short_id;
 use crate::domain::{Outcome, text};
 use crate::intake::fixes::{Fixes, Place};
+use crate::intake::garbled;
 use crate::intake::mapping::{Mapping, Table, find_tables};
 use crate::intake::open::{Cell, Opened, Sheet, UNREAD_FORMULA};
 use crate::intake::rules;
@@ -87,7 +88,8 @@ impl WinRow {
     /// What identifies the row between two uploads.
     pub fn key(&self) -> String {
         match short_id(self.opportunity_id.trim()) {
-            "" => {
+            // An id that lost its digits is shared by many.
+            id if id.is_empty() || garbled::is_scientific(id) => {
                 let amount = self.amount.map(|m| m.to_string()).unwrap_or_default();
                 format!(
                     "{}|{}|{}|{}|{amount}",
@@ -162,7 +164,9 @@ fn take(win: WinRow, row: Row, fixes: &Fixes, seen: &mut HashMap<String, usize>,
     };
     let first = &mut read.kept[at];
     let repeated = |other: &WinRow| format!("the opportunity stands in row {} with other values", other.row);
-    if (WinRow { sheet: first.sheet, row: first.row, ..win.clone() }) == *first {
+    // The long spelling of an id is the same id.
+    let opportunity_id = first.opportunity_id.clone();
+    if (WinRow { sheet: first.sheet, row: first.row, opportunity_id, ..win.clone() }) == *first {
         let message = format!("the same as row {}", first.row);
         read.skipped.push(*row.aside("OPP-17", message));
     } else if fixes.prefer.contains(&row.place) {
@@ -276,10 +280,8 @@ impl<'a> Reader<'a> {
         }
         let (account, opportunity, id) = (text("account"), text("opportunity"), text("opportunity_id"));
         let date_cell = self.cell(row, "close_date");
-        let first = cells.iter().find(|c| !c.is_empty()).map(|c| fold(&c.text())).unwrap_or_default();
-        let total = TOTALS.contains(&first.split(' ').next().unwrap_or_default());
-        if date_cell.is_empty() && (total || (account.is_empty() && id.is_empty() && opportunity.is_empty()))
-        {
+        let unnamed = account.is_empty() && id.is_empty() && opportunity.is_empty();
+        if self.is_total(row) || (date_cell.is_empty() && unnamed) {
             return Err(row.aside("OPP-13", "a total or a note below the table"));
         }
         if let Some(field) = self.unread_formula(row) {
@@ -315,6 +317,19 @@ impl<'a> Reader<'a> {
             competitor: text("competitor"),
             stage: text("stage"),
         })
+    }
+
+    /// A row that begins with a word of totals and notes, in whatever column that is,
+    /// and says neither when nor how an opportunity ended.
+    fn is_total(&self, row: Row<'a>) -> bool {
+        let Some(first) = row.cells.iter().position(|c| !c.is_empty()) else { return false };
+        let text = fold(&row.cells[first].text());
+        let word = text.split(' ').next().unwrap_or_default();
+        let says = |field: &str| {
+            let column = self.table.columns.get(field);
+            column.is_some_and(|c| *c != first && row.cells.get(*c).is_some_and(|c| !c.is_empty()))
+        };
+        TOTALS.contains(&word) && !["close_date", "stage", "is_won", "opportunity_id"].into_iter().any(says)
     }
 
     /// A field that counts and whose cell holds a formula without its value.
@@ -469,9 +484,11 @@ fn three(text: &str) -> Option<(u32, u32, i32)> {
 
 fn date_order<'a>(texts: impl Iterator<Item = &'a str>) -> DateOrder {
     let (mut day_first, mut month_first) = (false, false);
-    for (first, second, _) in texts.filter(|t| !t.contains('.')).filter_map(three) {
-        day_first |= first > 12 && second <= 12;
-        month_first |= second > 12 && first <= 12;
+    // A date that does not exist, such as 31/02, tells nothing.
+    let is_day = |day, month, year| NaiveDate::from_ymd_opt(year, month, day).is_some();
+    for (first, second, year) in texts.filter(|t| !t.contains('.')).filter_map(three) {
+        day_first |= first > 12 && is_day(first, second, year);
+        month_first |= second > 12 && is_day(second, first, year);
     }
     match (day_first, month_first) {
         (true, true) => DateOrder::Mixed,

@@ -5,35 +5,11 @@ use crate::domain::money::Money;
 use crate::domain::schema::*;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
+use crate::random::Random;
 use crate::services::{Command, WriteCx, drafts, names};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to look alive.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
 
 const COLLEAGUES: [(&str, &str); 5] = [
     ("Riko Ito", "riko.ito"),
@@ -267,7 +243,7 @@ fn workday(
 /// An id as if the record had been made on that day, so that creation follows dates.
 fn id_at(cx: &WriteCx, random: &mut Random, day: NaiveDate) -> Id {
     let noon = day.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis();
-    let wide = u128::from(random.next()) << 64 | u128::from(random.next());
+    let wide = u128::from(random.bits()) << 64 | u128::from(random.bits());
     Id::from_parts(noon.clamp(0, cx.caller.now_ms) as u64, wide)
 }
 
@@ -404,7 +380,7 @@ impl Command for FillActivities {
             };
             let ms = date.and_hms_opt(8, 0, 0).unwrap_or_default().and_utc().timestamp_millis() as u64
                 + n % 28_800_000;
-            let id = Id::from_parts(ms, u128::from(random.next()) << 64 | u128::from(random.next()));
+            let id = Id::from_parts(ms, u128::from(random.bits()) << 64 | u128::from(random.bits()));
             cx.create_as(Kind::Activity, id, &activity.to_fields())?;
         }
         Ok(self.count)

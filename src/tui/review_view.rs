@@ -75,9 +75,12 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
     };
     let equation = report.equation();
     put(buf, area, 1, 2, &cx.cut(&equation, wide - 2), cx.style("text.title"));
-    let note = "nothing is written before C";
+    let note = match report.again.as_str() {
+        "" => "nothing is written before C".to_owned(),
+        again => format!("the same file was imported {again}"),
+    };
     if equation.len() + note.len() + 4 <= wide {
-        put(buf, area, (wide - note.len() - 1) as u16, 2, note, cx.style("text.muted"));
+        put(buf, area, (wide - note.len() - 1) as u16, 2, &note, cx.style("text.muted"));
     }
     if review.part == Part::Columns {
         return draw_columns(review, report, part(area, 0, HEAD, area.width, area.height - HEAD), buf, cx);

@@ -3,6 +3,7 @@
 use pams::changes::Via;
 use pams::domain::schema::Kind;
 use pams::engine::Engine;
+use pams::random::Random;
 use pams::services::input::Input;
 use pams::services::records::{List, Save};
 use pams::services::setup::SetUp;
@@ -10,18 +11,6 @@ use pams::store::{self, Store};
 use redb::StorageBackend;
 use std::io;
 use std::sync::{Arc, Mutex};
-
-/// xorshift64*
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n.max(1)
-    }
-}
 
 /// What is on the platter, and what still is in the drive's cache.
 #[derive(Default)]
@@ -172,7 +161,7 @@ fn a_power_cut_loses_nothing_acknowledged() {
     let start = fresh().0.lock().unwrap().durable.clone();
     let mut total = 0;
     for seed in first..first + crashes {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random::new(seed);
         let disk = Disk::default();
         {
             let mut platter = disk.0.lock().unwrap();

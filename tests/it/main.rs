@@ -9,3 +9,4 @@ mod pty;
 mod screens;
 mod tidy;
 mod wins;
+mod workbooks;

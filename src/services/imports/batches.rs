@@ -7,12 +7,15 @@ use crate::domain::{Failure, Id, Outcome, text};
 use crate::frames;
 use crate::intake::mapping::{DEFAULT_WINS, Mapping};
 use crate::intake::wins::Aside;
-use crate::services::imports::{Plan, Report, Review, hex, uploads};
+use crate::services::imports::{Plan, Report, Review, Target, hex, uploads};
 use crate::services::show::{Item, Shower};
-use crate::services::{Command, Query, ReadCx, Settings, WriteCx};
+use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
 use crate::store::{IndexKey, Reads};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+
+/// Batches of one file that are looked at.
+const MAX_SAME: usize = 50;
 
 /// Writes what a review plans, and the batch that tells of it.
 pub(super) fn commit(
@@ -61,6 +64,25 @@ pub(super) fn commit(
     };
     cx.create_as(Kind::Batch, batch, &record.to_fields())?;
     Ok(())
+}
+
+/// When a file was last imported and by whom; empty when it never was.
+pub(super) fn imported_before(
+    reads: &dyn Reads,
+    settings: &Settings,
+    hash: &[u8; 32],
+    target: Target,
+) -> Outcome<String> {
+    let mut last = None;
+    for id in reads.index_ids(IndexKey::new(70).text(&hex(hash)), MAX_SAME)? {
+        let batch = Batch::from_fields(&reads.fields(Kind::Batch, id)?.unwrap_or_default());
+        if batch.target == target.plural() {
+            last = last.max(Some((id, batch.by)));
+        }
+    }
+    let Some((id, by)) = last else { return Ok(String::new()) };
+    let by = by.map(|by| names::name(reads, Kind::User, by)).transpose()?.unwrap_or_default();
+    Ok(format!("{} by {by}", settings.zone.stamp(id.unix_ms() as i64)))
 }
 
 /// Imports, newest first; of one month, its versions.

@@ -114,6 +114,11 @@ fn choices(line: &Line, report: &Report, accounts: &[String]) -> Vec<Choice> {
             choice("the month comes first, in the whole file", Answer::Dates("mdy".into())),
         ],
         "OPP-14" => vec![choice("keep them: append", Answer::Append(true))],
+        "REC-06" => vec![value("leave the id out", "")],
+        "TXT-01" | "TXT-02" => {
+            let mended = crate::intake::garbled::mended(&line.raw).map(|(_, text)| text);
+            mended.map(|text| value(&format!("read it as {text}"), &text)).into_iter().collect()
+        }
         "OPP-15" => vec![value("take the organisation's currency", "")],
         _ => vec![],
     }

@@ -9,34 +9,30 @@
 pub mod batches;
 mod lines;
 pub mod records;
+mod requests;
 pub mod staging;
 pub mod uploads;
 pub mod wins;
 
 pub use lines::{Choice, Line};
+pub use requests::*;
 
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Failure, FailureKind, Id, Money, Outcome, problem, text};
-use crate::frames::{self, Bytes};
+use crate::domain::{Failure, Id, Money, Outcome, problem, text};
+use crate::frames::{self};
 use crate::intake::fixes::{Fixes, Place};
 use crate::intake::open::{Cell, Opened};
 use crate::intake::rules::{self, Weight};
 use crate::intake::wins::Aside;
-use crate::services::jobs::{self, Job};
-use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
-use crate::store::{IndexKey, Reads};
+use crate::services::{Settings, WriteCx};
+use crate::store::Reads;
 use serde::{Deserialize, Serialize};
-use staging::{Outline, SheetOutline};
+use staging::Outline;
 use std::collections::{BTreeMap, BTreeSet};
-use uploads::Source;
 
 /// Local state: one row a review.
 const REVIEW: &str = "review/";
-/// Reviews that are open at one time.
-const MAX_REVIEWS: usize = 100;
-/// A review that nobody touched for so long is dropped with the next one.
-const MAX_AGE_MS: i64 = 30 * 24 * 3_600_000;
 /// Answers of one review.
 const MAX_ANSWERS: usize = 20_000;
 /// Rows set aside that a report lists; `rejects` has them all.
@@ -229,6 +225,7 @@ impl Review {
         report.target = self.target;
         (report.file, report.dialect) = (self.file.clone(), outline.dialect.clone());
         report.problems = problems(&prepared.plan.counts(reads)?);
+        report.again = batches::imported_before(reads, settings, &self.hash, self.target)?;
         Ok(prepared)
     }
 }
@@ -290,6 +287,9 @@ pub struct Problem {
 pub struct Report {
     /// The batch; none for a preview, or when nothing changed.
     pub batch: Option<Id>,
+    /// When this very file was imported before and by whom; empty when it was not.
+    #[serde(default)]
+    pub again: String,
     pub review: Option<Id>,
     pub target: Target,
     pub rows: usize,
@@ -432,368 +432,4 @@ fn columns(
         }
     }
     all
-}
-
-/// Starts an import: the file is kept, and a job stages its cells.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StartReview {
-    pub target: Target,
-    pub source: Source,
-    pub options: Options,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Started {
-    pub review: Id,
-    pub job: Id,
-}
-
-impl Command for StartReview {
-    const NAME: &'static str = "imports.start";
-    type Reply = Started;
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<Started> {
-        let open = reviews(cx.reads())?;
-        let old = cx.caller.now_ms - MAX_AGE_MS;
-        for review in open.iter().filter(|r| r.touched_ms < old) {
-            forget(cx, review, false)?;
-        }
-        if open.len() >= MAX_REVIEWS {
-            return Err(Failure::conflict(format!("{MAX_REVIEWS} imports are open"))
-                .hint("`pams import list` shows them; commit or drop some"));
-        }
-        let loaded = uploads::load(cx.reads(), &self.source)?;
-        let hash = cx.batch.put_blob(&loaded.bytes)?;
-        uploads::forget(cx, &self.source)?;
-        let id = cx.new_id();
-        let job = jobs::queue(cx, staging::KIND, format!("read {}", loaded.name), id)?;
-        let review = Review {
-            id,
-            target: self.target,
-            file: loaded.name,
-            hash,
-            kept_mapping: loaded.mapping,
-            options: self.options.clone(),
-            answers: loaded.answers,
-            by: cx.actor(),
-            touched_ms: cx.caller.now_ms,
-            job,
-            outline: None,
-            failure: None,
-        };
-        review.save(cx)?;
-        Ok(Started { review: id, job })
-    }
-}
-
-/// What the worker of a review's job gets.
-pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
-    let review = Review::load(reads, job.subject)?;
-    let bytes = reads.blob(&review.hash)?;
-    let bytes = bytes.ok_or_else(|| Failure::not_found("The file of the import is no longer kept"))?;
-    frames::encode(&staging::Input { name: review.file, bytes: Bytes(bytes), skip: job.kept })
-}
-
-/// The file is staged, or could not be read.
-pub fn job_ended(cx: &mut WriteCx, job: &Job, result: Result<Bytes, Failure>) -> Outcome<()> {
-    let Ok(mut review) = Review::load(cx.reads(), job.subject) else { return Ok(()) };
-    match result {
-        Ok(summary) => review.outline = Some(frames::decode(&summary.0)?),
-        Err(failure) => review.failure = Some(failure),
-    }
-    review.save(cx)
-}
-
-fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
-    reads.locals(REVIEW)?.iter().map(|(_, bytes)| frames::decode(bytes)).collect()
-}
-
-/// Takes a review away: its cells, its job, and its file unless a batch keeps it. The
-/// batch of this very transaction is in no index yet, so the caller says so.
-fn forget(cx: &mut WriteCx, review: &Review, kept: bool) -> Outcome<()> {
-    jobs::drop_of(cx, review.id)?;
-    cx.batch.clear_staged(review.id)?;
-    cx.batch.set_local(&format!("{REVIEW}{}", review.id), None)?;
-    let batches = cx.reads().index_ids(IndexKey::new(70).text(&hex(&review.hash)), 1)?;
-    let others = reviews(cx.reads())?.iter().any(|r| r.hash == review.hash);
-    if !kept && batches.is_empty() && !others {
-        cx.batch.drop_blob(&review.hash)?;
-    }
-    Ok(())
-}
-
-pub fn hex(hash: &[u8; 32]) -> String {
-    hash.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// An open review, as lists show it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Open {
-    pub id: Id,
-    pub target: Target,
-    pub file: String,
-    /// BLAKE3 of the file.
-    pub hash: [u8; 32],
-    pub by: String,
-    /// When it was last touched.
-    pub at: String,
-    /// "reading", "failed", "columns" or "review"
-    pub step: String,
-    pub job: Id,
-    pub rows: usize,
-    pub to_fix: usize,
-    pub message: String,
-}
-
-/// The open reviews, the newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ListReviews {}
-
-impl Query for ListReviews {
-    const NAME: &'static str = "imports.reviews";
-    type Reply = Vec<Open>;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Open>> {
-        let settings = cx.settings()?;
-        reviews(cx.reads)?.iter().rev().map(|r| open(cx.reads, &settings, r, None)).collect()
-    }
-}
-
-fn open(reads: &dyn Reads, settings: &Settings, review: &Review, report: Option<&Report>) -> Outcome<Open> {
-    let step = match (&review.outline, &review.failure, report) {
-        (_, Some(_), _) => "failed",
-        (None, _, _) => "reading",
-        (_, _, Some(report)) if !report.missing.is_empty() => "columns",
-        _ => "review",
-    };
-    Ok(Open {
-        id: review.id,
-        target: review.target,
-        file: review.file.clone(),
-        hash: review.hash,
-        by: names::name(reads, Kind::User, review.by)?,
-        at: settings.zone.stamp(review.touched_ms),
-        step: step.into(),
-        job: review.job,
-        rows: report.map_or(0, |r| r.rows),
-        to_fix: report.map_or(0, Report::to_fix),
-        message: review.failure.as_ref().map(|f| f.message.clone()).unwrap_or_default(),
-    })
-}
-
-/// A review as it stands: where it is, what a commit would do, what it asks.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ShowReview {
-    pub review: Id,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Shown {
-    pub open: Open,
-    /// None while the file is being read, or when it cannot be.
-    pub report: Option<Report>,
-    pub failure: Option<Failure>,
-    pub sheets: Vec<SheetOutline>,
-    /// Fields that a column can stand for.
-    pub fields: Vec<String>,
-    pub options: Options,
-    /// How many answers can be taken back.
-    pub answers: usize,
-}
-
-impl Query for ShowReview {
-    const NAME: &'static str = "imports.review";
-    type Reply = Shown;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Shown> {
-        let settings = cx.settings()?;
-        let review = Review::load(cx.reads, self.review)?;
-        let ready = review.outline.is_some() && review.failure.is_none();
-        let prepared = if ready { Some(review.prepare(cx.reads, &settings)) } else { None };
-        let (report, failure) = match prepared {
-            Some(Ok(prepared)) => (Some(prepared.report), None),
-            Some(Err(failure)) => (None, Some(failure)),
-            None => (None, review.failure.clone()),
-        };
-        Ok(Shown {
-            open: open(cx.reads, &settings, &review, report.as_ref())?,
-            report,
-            failure,
-            sheets: review.outline.clone().unwrap_or_default().sheets,
-            fields: fields(review.target),
-            options: review.said().0,
-            answers: review.answers.len(),
-        })
-    }
-}
-
-fn fields(target: Target) -> Vec<String> {
-    match target {
-        Target::Wins => crate::intake::mapping::WIN_FIELDS.iter().map(|f| (*f).to_owned()).collect(),
-        _ => records::fields(target.kind()).map(|f| f.name.to_owned()).collect(),
-    }
-}
-
-/// The rows that a rule is about, with what can be said to each.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ListLines {
-    pub review: Id,
-    pub code: String,
-    /// Those that a person decided already.
-    pub decided: bool,
-    pub from: usize,
-    pub limit: usize,
-}
-
-impl Query for ListLines {
-    const NAME: &'static str = "imports.lines";
-    type Reply = Vec<Line>;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Line>> {
-        let settings = cx.settings()?;
-        let review = Review::load(cx.reads, self.review)?;
-        let prepared = review.prepare(cx.reads, &settings)?;
-        let all = prepared.plan.lines(cx.reads, &self.code, self.decided)?;
-        let mut lines: Vec<Line> =
-            all.iter().skip(self.from).take(self.limit.clamp(1, 500)).cloned().collect();
-        lines::complete(cx.reads, &prepared.report, &all, &mut lines)?;
-        Ok(lines)
-    }
-}
-
-/// Says something about a file under review.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AnswerReview {
-    pub review: Id,
-    pub answers: Vec<Answer>,
-}
-
-impl Command for AnswerReview {
-    const NAME: &'static str = "imports.answer";
-    type Reply = usize;
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
-        let settings = cx.settings()?;
-        let mut review = Review::load(cx.reads(), self.review)?;
-        for answer in &self.answers {
-            let answer = match answer {
-                Answer::AsideAlike { code, raw } => {
-                    let plan = review.prepare(cx.reads(), &settings)?.plan;
-                    let lines = plan.lines(cx.reads(), code, false)?.into_iter();
-                    let alike =
-                        lines.filter(|l| raw.as_ref().is_none_or(|r| text::fold(r) == text::fold(&l.raw)));
-                    Answer::Aside(alike.map(|l| l.place).collect())
-                }
-                // A name that nobody has is refused now, not at the commit.
-                Answer::Owner { who, .. } | Answer::Account { who, .. } if who != "-" => {
-                    let owner = matches!(answer, Answer::Owner { .. });
-                    let kind = if owner { Kind::User } else { Kind::Account };
-                    names::resolve(cx.reads(), kind, who, None)?;
-                    answer.clone()
-                }
-                other => other.clone(),
-            };
-            review.answers.push(answer);
-        }
-        if review.answers.len() > MAX_ANSWERS {
-            return Err(Failure::invalid(format!("A review takes {MAX_ANSWERS} answers"))
-                .hint("Mend the rest in the file"));
-        }
-        review.touched_ms = cx.caller.now_ms;
-        review.save(cx)?;
-        Ok(review.answers.len())
-    }
-}
-
-/// Takes the last answer back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TakeBack {
-    pub review: Id,
-}
-
-impl Command for TakeBack {
-    const NAME: &'static str = "imports.take_back";
-    type Reply = Option<Answer>;
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<Option<Answer>> {
-        let mut review = Review::load(cx.reads(), self.review)?;
-        let last = review.answers.pop();
-        review.save(cx)?;
-        Ok(last)
-    }
-}
-
-/// Writes what the review stands at, in one change, and ends it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CommitReview {
-    pub review: Id,
-    /// The person agreed that months lose many rows.
-    pub agreed: bool,
-}
-
-impl Command for CommitReview {
-    const NAME: &'static str = "imports.commit";
-    type Reply = Report;
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<Report> {
-        let settings = cx.settings()?;
-        let review = Review::load(cx.reads(), self.review)?;
-        let (options, _) = review.said();
-        cx.set_cause(crate::changes::Cause::Import, None);
-        let mut prepared = review.prepare(cx.reads(), &settings)?;
-        if let Some(missing) = prepared.report.missing.first() {
-            return Err(Failure::invalid(format!("No column is said to be the {missing}")));
-        }
-        if wins::remember(cx, &options)? + wins::stub_accounts(cx, &options, &prepared.report)? > 0 {
-            prepared = review.prepare(cx.reads(), &settings)?;
-        }
-        if !(prepared.report.asks.is_empty() || self.agreed || options.agreed) {
-            return Err(Failure::new(FailureKind::Conflict, prepared.report.asks.join("; "))
-                .hint("Nothing was changed. If that is right, say so with --yes; --append removes nothing"));
-        }
-        let Prepared { mut report, plan } = prepared;
-        report.review = None;
-        batches::commit(cx, &settings, &review, &mut report, plan)?;
-        forget(cx, &review, report.batch.is_some())?;
-        Ok(report)
-    }
-}
-
-/// Gives an import up: nothing of it stays.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DropReview {
-    pub review: Id,
-}
-
-impl Command for DropReview {
-    const NAME: &'static str = "imports.drop";
-    type Reply = ();
-
-    fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
-        let review = Review::load(cx.reads(), self.review)?;
-        forget(cx, &review, false)
-    }
-}
-
-/// An open review by its id or the end of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FindReview {
-    pub which: String,
-}
-
-impl Query for FindReview {
-    const NAME: &'static str = "imports.find";
-    type Reply = Id;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Id> {
-        let open: Vec<Id> =
-            reviews(cx.reads)?.iter().map(|r| r.id).filter(|id| id.ends_with(&self.which)).collect();
-        match open.as_slice() {
-            [id] => Ok(*id),
-            [] => Err(Failure::not_found(format!("There is no open import \"{}\"", self.which))
-                .hint("`pams import list` shows the open ones")),
-            _ => Err(Failure::invalid(format!("{} open imports end with \"{}\"", open.len(), self.which))
-                .hint("Give more characters")),
-        }
-    }
 }

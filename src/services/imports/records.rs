@@ -7,6 +7,7 @@ use crate::domain::text::fold;
 use crate::domain::value::Value;
 use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::intake::fixes::{Fixes, Place};
+use crate::intake::garbled;
 use crate::intake::open::{Cell, Opened, UNREAD_FORMULA};
 use crate::intake::wins::Aside;
 use crate::services::imports::batches::Rejects;
@@ -56,6 +57,8 @@ pub struct Plan {
     saves: Vec<Save>,
     rejected: Vec<Aside>,
     skipped: Vec<Aside>,
+    /// Rows that go in and that a person should look at.
+    looks: Vec<Aside>,
 }
 
 type Columns = Vec<(&'static Field, usize)>;
@@ -96,8 +99,10 @@ pub fn prepare(
         saves: vec![],
         rejected: vec![],
         skipped: vec![],
+        looks: vec![],
     };
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let seen = HashMap::new();
+    let mut rows = Rows { reads, settings, kind, columns: &plan.columns.clone(), fixes, seen };
     for (number, row) in sheet.rows.iter().enumerate().skip(header + 1) {
         report.rows += 1;
         let at = (place, number + 1);
@@ -110,8 +115,9 @@ pub fn prepare(
         } else if fixes.aside.contains(&at) {
             plan.rejected.push(Aside { decided: true, ..*aside("REV-01", "set aside in the review".into()) });
         } else {
-            match plan_row(reads, settings, kind, &plan.columns, fixes, at, row, &mut seen)? {
+            match rows.plan(at, row)? {
                 Ok((save, changes)) => {
+                    plan.looks.extend(looks(at, row, &save));
                     *(match (save.id, changes) {
                         (None, _) => &mut report.added,
                         (Some(_), true) => &mut report.changed,
@@ -194,58 +200,76 @@ fn columns(kind: Kind, row: &[Cell]) -> Columns {
     columns
 }
 
-/// A row as a save and whether it changes anything, or why it waits.
-#[allow(clippy::too_many_arguments)]
-fn plan_row(
-    reads: &dyn Reads,
-    settings: &Settings,
+/// Reads rows one after the other.
+struct Rows<'a> {
+    reads: &'a dyn Reads,
+    settings: &'a Settings,
     kind: Kind,
-    columns: &Columns,
-    fixes: &Fixes,
-    at: Place,
-    row: &[Cell],
-    seen: &mut HashMap<String, usize>,
-) -> Outcome<Result<(Save, bool), Box<Aside>>> {
-    let mut input = Input::new();
-    for (field, column) in columns {
-        let cell = fixes.cell(at, field.name, row.get(*column).unwrap_or(&Cell::Empty));
-        let text = cell.text().trim().to_owned();
-        if text == UNREAD_FORMULA {
-            let message = format!("the {} is a formula whose value is not in the file", field.label());
-            return Ok(Err(aside(at, "FIL-09", message, row).about(field.name, UNREAD_FORMULA)));
+    columns: &'a Columns,
+    fixes: &'a Fixes,
+    /// Key of a record → the row it stands in.
+    seen: HashMap<String, usize>,
+}
+
+impl Rows<'_> {
+    /// A row as a save and whether it changes anything, or why it waits.
+    fn plan(&mut self, at: Place, row: &[Cell]) -> Outcome<Result<(Save, bool), Box<Aside>>> {
+        let mut input = Input::new();
+        for (field, column) in self.columns {
+            let cell = self.fixes.cell(at, field.name, row.get(*column).unwrap_or(&Cell::Empty));
+            let text = cell.text().trim().to_owned();
+            if text == UNREAD_FORMULA {
+                let message = format!("the {} is a formula whose value is not in the file", field.label());
+                return Ok(Err(aside(at, "FIL-09", message, row).about(field.name, UNREAD_FORMULA)));
+            }
+            if !text.is_empty() {
+                input.insert(field.name.to_owned(), text);
+            }
         }
-        if !text.is_empty() {
-            input.insert(field.name.to_owned(), text);
+        let text = |name: &str| input.get(name).cloned().unwrap_or_default();
+        let external = text("external_id");
+        if garbled::is_scientific(&external) {
+            let message = format!("\"{external}\" stands for many ids");
+            return Ok(Err(aside(at, "REC-06", message, row).about("external_id", &external)));
+        }
+        let key = match external.as_str() {
+            "" => format!("{}|{}", fold(&text("account")), fold(&text("name"))),
+            id => id.to_owned(),
+        };
+        if let Some(first) = self.seen.get(&key) {
+            let message = format!("the same record stands in row {first}");
+            return Ok(Err(aside(at, "REC-04", message, row).about("name", &text("name"))));
+        }
+        self.seen.insert(key, at.1);
+        let kind = self.kind;
+        let id = known(self.reads, kind, &external, &text("name"), &text("account"))?;
+        let save = Save { kind, id, input: input.clone(), seen_rev: None, ack: vec![] };
+        match save.check(self.reads, self.settings) {
+            Ok(changes) => Ok(Ok((save, changes))),
+            Err(failure) if failure.kind == FailureKind::Internal => Err(failure),
+            Err(failure) => {
+                let problem = failure.problems.first();
+                let field = problem.map_or("name", |p| p.field.as_str()).to_owned();
+                let code = match problem.map_or("", |p| p.rule.as_str()) {
+                    "required" => "REC-01",
+                    "format" => "REC-02",
+                    "unknown" => "REC-03",
+                    _ => "REC-05",
+                };
+                let raw = input.get(&field).cloned().unwrap_or_default();
+                Ok(Err(aside(at, code, failure.message, row).about(&field, &raw)))
+            }
         }
     }
-    let text = |name: &str| input.get(name).cloned().unwrap_or_default();
-    let key = match text("external_id") {
-        id if id.is_empty() => format!("{}|{}", fold(&text("account")), fold(&text("name"))),
-        id => id,
+}
+
+/// Texts of a row that look spoilt.
+fn looks(at: Place, row: &[Cell], save: &Save) -> Vec<Aside> {
+    let look = |(field, raw): (&String, &String)| {
+        let (code, mended) = garbled::mended(raw)?;
+        Some(*aside(at, code, format!("\"{raw}\" may be \"{mended}\""), row).about(field, raw))
     };
-    if let Some(first) = seen.insert(key.clone(), at.1) {
-        seen.insert(key, first);
-        let message = format!("the same record stands in row {first}");
-        return Ok(Err(aside(at, "REC-04", message, row).about("name", &text("name"))));
-    }
-    let id = known(reads, kind, &text("external_id"), &text("name"), &text("account"))?;
-    let save = Save { kind, id, input: input.clone(), seen_rev: None, ack: vec![] };
-    match save.check(reads, settings) {
-        Ok(changes) => Ok(Ok((save, changes))),
-        Err(failure) if failure.kind == FailureKind::Internal => Err(failure),
-        Err(failure) => {
-            let problem = failure.problems.first();
-            let field = problem.map_or("name", |p| p.field.as_str()).to_owned();
-            let code = match problem.map_or("", |p| p.rule.as_str()) {
-                "required" => "REC-01",
-                "format" => "REC-02",
-                "unknown" => "REC-03",
-                _ => "REC-05",
-            };
-            let raw = input.get(&field).cloned().unwrap_or_default();
-            Ok(Err(aside(at, code, failure.message, row).about(&field, &raw)))
-        }
-    }
+    save.input.iter().filter_map(look).collect()
 }
 
 /// The record that a row is about: by external id, else by its whole name.
@@ -291,14 +315,14 @@ impl Plan {
     /// (code, decided) → rows.
     pub fn counts(&self) -> BTreeMap<(String, bool), usize> {
         let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
-        for aside in self.rejected.iter().chain(&self.skipped) {
+        for aside in self.rejected.iter().chain(&self.skipped).chain(&self.looks) {
             *counts.entry((aside.code.clone(), aside.decided)).or_default() += 1;
         }
         counts
     }
 
     pub fn lines(&self, code: &str, decided: bool) -> Vec<Line> {
-        let all = self.rejected.iter().chain(&self.skipped);
+        let all = self.rejected.iter().chain(&self.skipped).chain(&self.looks);
         let cells = |a: &Aside| {
             let of = |(f, c): &(&Field, usize)| Some((f.name.to_owned(), a.cells.get(*c)?.clone()));
             self.columns.iter().filter_map(of).filter(|(_, text)| !text.is_empty()).collect()

@@ -6,11 +6,12 @@
 
 use crate::changes::{Head, codec};
 use crate::domain::money::Currency;
-use crate::domain::schema::{Account, Alias, Kind, Notification, Record, Win};
+use crate::domain::schema::{Account, Alias, Kind, Notification, Record, User, Win};
 use crate::domain::value::Value;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Fields, Id, Money, Outcome, text};
 use crate::intake::fixes::Fixes;
+use crate::intake::garbled;
 use crate::intake::mapping::{Mapping, Table, WIN_FIELDS, find_tables};
 use crate::intake::open::Opened;
 use crate::intake::wins as intake;
@@ -217,7 +218,8 @@ impl Plan {
         }
     }
 
-    /// By e-mail, then a remembered answer, then a name that only one person has.
+    /// A remembered answer, then whose e-mail it is, then the only person of that name
+    /// unless their e-mail is another one.
     fn owner(&mut self, reads: &dyn Reads, row: &WinRow) -> Outcome<Option<Id>> {
         let key = format!("{}|{}", row.owner_email, row.owner);
         if let Some(known) = self.owners.get(&key) {
@@ -228,7 +230,7 @@ impl Plan {
             found = match self.remembered(reads, "owner", raw)? {
                 Some(target) => target,
                 None => match names::exact(reads, Kind::User, raw)?.as_slice() {
-                    [one] => Some(*one),
+                    [one] if !has_other_email(reads, *one, &row.owner_email)? => Some(*one),
                     _ => None,
                 },
             };
@@ -269,6 +271,12 @@ impl Plan {
         self.accounts.insert(raw.to_owned(), found);
         Ok(found)
     }
+}
+
+/// Two people may share a name; an e-mail tells them apart.
+fn has_other_email(reads: &dyn Reads, user: Id, email: &str) -> Outcome<bool> {
+    let user = User::from_fields(&reads.fields(Kind::User, user)?.unwrap_or_default());
+    Ok(!email.is_empty() && !user.email.is_empty() && text::fold(email) != text::fold(&user.email))
 }
 
 fn answers(reads: &dyn Reads, options: &Options) -> Outcome<HashMap<(&'static str, String), Option<Id>>> {
@@ -566,7 +574,7 @@ impl Plan {
         for aside in self.read.rejected.iter().chain(&self.read.skipped) {
             *counts.entry((aside.code.clone(), aside.decided)).or_default() += 1;
         }
-        for code in ["OPP-06", "OPP-07", "OPP-14", "OPP-16"] {
+        for code in ["OPP-06", "OPP-07", "OPP-14", "OPP-16", "OPP-18", "TXT-01", "TXT-02"] {
             let rows = self.looks(reads, code)?.len();
             if rows > 0 {
                 counts.insert((code.to_owned(), false), rows);
@@ -634,6 +642,30 @@ impl Plan {
                 for row in self.read.kept.iter().filter(|r| r.date > self.today) {
                     let date = row.date.to_string();
                     lines.push(look(row, "close_date", &date, format!("closed on {date}, which is to come")));
+                }
+            }
+            "OPP-18" => {
+                for row in self.read.kept.iter().filter(|r| garbled::is_scientific(&r.opportunity_id)) {
+                    let id = row.opportunity_id.as_str();
+                    lines.push(look(row, "opportunity_id", id, format!("\"{id}\" stands for many ids")));
+                }
+            }
+            "TXT-01" | "TXT-02" => {
+                for row in &self.read.kept {
+                    let texts = [
+                        ("account", &row.account),
+                        ("opportunity", &row.opportunity),
+                        ("owner", &row.owner),
+                        ("reason", &row.reason),
+                        ("competitor", &row.competitor),
+                    ];
+                    let spoilt = texts.into_iter().find_map(|(field, raw)| {
+                        let (rule, mended) = garbled::mended(raw)?;
+                        (rule == code).then(|| (field, raw, mended))
+                    });
+                    if let Some((field, raw, mended)) = spoilt {
+                        lines.push(look(row, field, raw, format!("\"{raw}\" may be \"{mended}\"")));
+                    }
                 }
             }
             "OPP-14" => lines.extend(self.removed.iter().map(|(_, head)| {
