@@ -1,7 +1,7 @@
 //! The program itself: first start, demo, settings, checks, measurements.
 
 use crate::changes::Via;
-use crate::cli::{Context, args, default_identity, output, prompt};
+use crate::cli::{Context, args, db, default_identity, output, prompt};
 use crate::config::{self, Folders, Scratch};
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
@@ -9,7 +9,6 @@ use crate::services::records::Counts;
 use crate::services::sample::{FillActivities, FillDemo};
 use crate::services::setup::SetUp;
 use crate::services::wins::ShowCallout;
-use crate::store;
 use crate::tui::command;
 use crate::tui::keys::Keymap;
 use crate::tui::theme::{self, Depth, Theme};
@@ -39,8 +38,9 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
             Ok(())
         }
         ("man", _) => man(matches),
-        ("db", Some(("check", _))) => check(context),
-        ("doctor", _) => doctor(context),
+        ("db", Some(("check", _))) => db::check(context),
+        ("db", Some(_)) => db::compact(context),
+        ("doctor", _) => db::doctor(context),
         _ => Err(Failure::usage(format!("There is no \"{noun}\""))),
     }
 }
@@ -150,7 +150,7 @@ fn demo(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let counts = engine.ask(&Counts {})?;
     let callout = engine.ask(&ShowCallout { month: None })?;
     drop(engine);
-    let report = report(&demo.folders)?;
+    let report = db::report(&demo.folders)?;
     let value = serde_json::json!({ "counts": counts, "callout": callout.text, "check": report });
     output::json(&value);
     match report.wrong.is_empty() {
@@ -275,83 +275,4 @@ fn man(matches: &ArgMatches) -> Outcome<()> {
             clap_mangen::generate_to(args::command(), folder).map_err(failed)
         }
     }
-}
-
-/// The check needs the file itself, so no host may run.
-fn report(folders: &Folders) -> Outcome<store::Report> {
-    let path = folders.places().store;
-    if !path.exists() {
-        return Err(
-            Failure::not_found(format!("There is no store at {}", path.display())).hint("`pams` makes one")
-        );
-    }
-    let mut store = store::Store::open(&path)?;
-    let sound = store.verify_file()?;
-    let mut report = store::check(&store.view()?)?;
-    if !sound {
-        report.wrong.insert(0, "the file's own checksums did not hold and were repaired".into());
-    }
-    Ok(report)
-}
-
-fn check(context: &Context) -> Outcome<()> {
-    let report = report(&context.folders)?;
-    if context.json {
-        output::json(&report);
-    } else {
-        output::line(&format!(
-            "{} changes, {} records, {} index entries",
-            report.changes, report.records, report.index_entries
-        ));
-        report.wrong.iter().for_each(|w| output::line(&format!("wrong: {w}")));
-    }
-    match report.wrong.len() {
-        0 => {
-            output::note("The store is sound.");
-            Ok(())
-        }
-        n => Err(Failure::new(FailureKind::Corrupt, format!("{n} things are wrong with the store"))
-            .hint("Keep a copy of the file; then restore a backup")),
-    }
-}
-
-fn doctor(context: &Context) -> Outcome<()> {
-    let places = context.folders.places();
-    let mut rows: Vec<(&str, String)> = vec![
-        ("version", env!("CARGO_PKG_VERSION").into()),
-        ("store", places.store.display().to_string()),
-        (
-            "size",
-            std::fs::metadata(&places.store).map_or("none yet".into(), |m| format!("{} bytes", m.len())),
-        ),
-        ("config", context.folders.config.display().to_string()),
-        ("state", context.folders.state.display().to_string()),
-        ("socket", places.socket.display().to_string()),
-    ];
-    let host = std::fs::read_to_string(places.socket.with_extension("pid")).ok();
-    rows.push(("host", host.map_or("none".into(), |pid| format!("process {}", pid.trim()))));
-    rows.push(("terminal", std::env::var("TERM").unwrap_or_else(|_| "not set".into())));
-    let locale =
-        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
-    let locale = locale.unwrap_or_else(|| "not set".into());
-    let utf8 = locale.to_lowercase().replace('-', "").contains("utf8");
-    rows.push(("locale", if utf8 { locale } else { format!("{locale}: not UTF-8, borders are ASCII") }));
-    rows.push(("zone", config::system_zone()));
-    rows.push(("clock", crate::domain::when::Zone::UTC.stamp(config::now_ms()) + " UTC"));
-    if config::now_ms() < 1_700_000_000_000 {
-        rows.push(("warning", "the clock stands before this program was made; dates will be wrong".into()));
-    }
-    if let Some(kind) = config::network_file_system(&places.store) {
-        rows.push(("warning", format!("the store is on {kind}: keep it on a local disk")));
-    }
-    if context.json {
-        let map: serde_json::Map<String, serde_json::Value> =
-            rows.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
-        output::json(&map);
-    } else {
-        for (name, value) in rows {
-            output::line(&format!("{name:<9} {value}"));
-        }
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use std::path::PathBuf;
 
 /// Kinds that have a noun of their own.
-pub const NOUNS: [Kind; 8] = [
+pub const NOUNS: [Kind; 10] = [
     Kind::Account,
     Kind::Project,
     Kind::Industry,
@@ -14,7 +14,9 @@ pub const NOUNS: [Kind; 8] = [
     Kind::User,
     Kind::ActivityType,
     Kind::Team,
+    Kind::Role,
     Kind::Reason,
+    Kind::Preset,
 ];
 
 pub fn command() -> Command {
@@ -58,6 +60,7 @@ pub fn command() -> Command {
         .subcommand(jobs())
         .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
         .subcommand(drafts())
+        .subcommand(notices())
         .subcommand(
             Command::new("undo")
                 .about("Take back my last change, or the one given")
@@ -108,7 +111,8 @@ pub fn command() -> Command {
             Command::new("db")
                 .about("The store itself")
                 .subcommand_required(true)
-                .subcommand(Command::new("check").about("Compare everything stored with the log")),
+                .subcommand(Command::new("check").about("Compare everything stored with the log"))
+                .subcommand(Command::new("compact").about("Give free pages back to the file system")),
         )
         .subcommand(Command::new("doctor").about("Look at store, host, terminal and clock"));
     for kind in NOUNS {
@@ -246,6 +250,23 @@ fn noun(kind: Kind) -> Command {
         );
     }
     command
+}
+
+fn notices() -> Command {
+    Command::new("notices")
+        .about("What happened while you were elsewhere")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("list")
+                .about("What is new, the newest first")
+                .arg(flag("all", "What was read, too"))
+                .arg(limit("50")),
+        )
+        .subcommand(
+            Command::new("read")
+                .about("Mark as read: all, or those given")
+                .arg(Arg::new("id").value_name("ID").num_args(0..)),
+        )
 }
 
 fn effort() -> [Arg; 4] {

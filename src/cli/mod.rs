@@ -5,8 +5,10 @@ mod activity;
 mod admin;
 mod args;
 mod bench;
+mod db;
 mod drafts;
 mod imports;
+mod notices;
 mod output;
 mod record;
 mod torture;
@@ -127,6 +129,7 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
             None => Ok(()),
         },
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
+        "notices" => notices::run(&context, matches),
         "drafts" => drafts::run(&context, matches),
         "undo" | "redo" | "history" | "recent" => drafts::time(&context, noun, matches),
         noun if crate::domain::Kind::parse(noun).is_some() => record::run(&context, noun, matches),

@@ -31,13 +31,17 @@ pub fn fold(text: &str) -> String {
 
 /// Likeness of two names from 0 to 1 (Jaro–Winkler over folded, word-sorted text).
 pub fn likeness(a: &str, b: &str) -> f64 {
-    let sorted = |text: &str| {
-        let folded = fold(text);
+    folded_likeness(&fold(a), &fold(b))
+}
+
+/// The same for texts that are folded already.
+pub fn folded_likeness(a: &str, b: &str) -> f64 {
+    let sorted = |folded: &str| {
         let mut words: Vec<&str> = folded.split(' ').collect();
         words.sort_unstable();
         words.join(" ")
     };
-    strsim::jaro_winkler(&fold(a), &fold(b)).max(strsim::jaro_winkler(&sorted(a), &sorted(b)))
+    strsim::jaro_winkler(a, b).max(strsim::jaro_winkler(&sorted(a), &sorted(b)))
 }
 
 /// The candidates most like `name`, best first, at most `most`, none below 0.7.

@@ -6,7 +6,10 @@ pub mod files;
 mod guest;
 mod host;
 mod jobs;
+mod join;
 mod listen;
+#[cfg(test)]
+mod model;
 mod requests;
 mod wire;
 
@@ -23,13 +26,12 @@ use crate::services::jobs::{JobState, ShowJob};
 use crate::services::{Caller, Command, Query, Receipt, new_id};
 use crate::store::{Store, StoreError};
 use guest::Guest;
+use join::{Joining, Seen, Step};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-/// How long a process tries to become guest or host.
-const JOIN: Duration = Duration::from_secs(5);
 /// How long a host may take to say hello.
 const HELLO: Duration = Duration::from_secs(2);
 /// Times that one request is sent again after its host went away.
@@ -227,7 +229,7 @@ impl Engine {
             Role::Host(host) if !host.is_closed() => return Ok(()),
             _ => {}
         }
-        let role = join(&self.places, &self.events)?;
+        let role = join(&self.places, &self.events, self.read_only)?;
         *self.role.write().unwrap_or_else(|e| e.into_inner()) = role;
         // Whatever happened between the two roles was told to nobody here.
         self.events.publish(&Event::everything());
@@ -254,27 +256,37 @@ fn is_gone(failure: &Failure) -> bool {
 
 /// Guest if a host answers, host if the file can be opened, again until one holds.
 /// The file's lock decides; the socket only shows the way.
-fn join(places: &Places, events: &host::Events) -> Outcome<Role> {
-    let deadline = Instant::now() + JOIN;
-    let mut pause = Duration::from_millis(1);
+fn join(places: &Places, events: &host::Events, read_only: bool) -> Outcome<Role> {
+    let started = Instant::now();
+    let (mut joining, mut step) = Joining::start();
     loop {
-        if let Some(guest) = Guest::connect(&places.socket, HELLO, events)? {
-            return Ok(Role::Guest(Arc::new(guest)));
-        }
-        match Store::open(&places.store) {
-            Ok(store) => {
-                let host = Arc::new(Host::new(store, events.clone())?);
-                host.listen(&places.socket)?;
-                host.run_jobs(places.workers.clone())?;
-                return Ok(Role::Host(host));
-            }
-            Err(StoreError::Busy(_)) if Instant::now() < deadline => {
+        let seen = match step {
+            Step::Knock => match Guest::connect(&places.socket, HELLO, events)? {
+                Some(guest) => return Ok(Role::Guest(Arc::new(guest))),
+                None => Seen::NobodyListens,
+            },
+            Step::Open => match Store::open(&places.store) {
+                Ok(store) => {
+                    let host = Arc::new(Host::new(store, events.clone())?);
+                    host.listen(&places.socket)?;
+                    host.run_jobs(places.workers.clone())?;
+                    return Ok(Role::Host(host));
+                }
+                Err(StoreError::Busy(_)) => Seen::FileHeld,
+                // Who only looks needs no right to write, and lets no guests in.
+                Err(StoreError::Unwritable { .. }) if read_only && places.store.exists() => {
+                    let store = Store::open_read_only(&places.store)?;
+                    return Ok(Role::Host(Arc::new(Host::new(store, events.clone())?)));
+                }
+                Err(other) => return Err(other.into()),
+            },
+            Step::Rest(pause) => {
                 std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_millis(50));
+                Seen::Rested
             }
-            Err(StoreError::Busy(path)) => return Err(silent(&path, &places.socket)),
-            Err(other) => return Err(other.into()),
-        }
+            Step::GiveUp => return Err(silent(&places.store, &places.socket)),
+        };
+        step = joining.next(seen, started.elapsed());
     }
 }
 

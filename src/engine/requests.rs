@@ -4,7 +4,9 @@
 use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, WriteCx};
-use crate::services::{activities, drafts, imports, jobs, records, sample, setup, state, undo, wins};
+use crate::services::{
+    activities, drafts, imports, jobs, notices, records, sample, setup, state, undo, wins,
+};
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
 /// Returns the encoded reply; the host wraps it into the receipt.
@@ -54,6 +56,7 @@ requests! {
         imports::batches::ShowMapping,
         jobs::ListJobs,
         jobs::ShowJob,
+        notices::ListNotices,
         undo::Recent,
         state::GetState,
     }
@@ -82,6 +85,7 @@ requests! {
         drafts::KeepForm,
         drafts::ResolveDraft,
         drafts::DiscardDrafts,
+        notices::ReadNotices,
         undo::Undo,
         undo::Redo,
         state::SetState,

@@ -1,7 +1,7 @@
 //! Which column is which: a named mapping as data, headers matched by name, then by
 //! synonyms, then by likeness, one to one.
 
-use crate::domain::text::{fold, likeness};
+use crate::domain::text::{fold, folded_likeness};
 use crate::domain::{Failure, Outcome};
 use crate::intake::fixes::Fixes;
 use crate::intake::open::{Cell, Opened, Sheet, refused};
@@ -47,6 +47,8 @@ pub const WIN_FIELDS: [&str; 14] = [
 
 /// Rows looked through for the header.
 const HEADER_ROWS: usize = 40;
+/// Longest text that is taken for a header.
+const MAX_HEADER: usize = 100;
 /// Likeness from which a header counts without being listed.
 const ALIKE: f64 = 0.94;
 
@@ -66,33 +68,32 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// How well a header names a field: 1 listed, less when only alike.
-    fn score(&self, field: &str, header: &str) -> f64 {
-        let folded = fold(header);
-        let Some(names) = self.columns.get(field) else { return 0.0 };
-        if folded.is_empty() {
-            return 0.0;
-        }
-        if folded == fold(field) {
-            return 1.0;
-        }
-        let mut best = 0.0f64;
-        for (place, name) in names.iter().enumerate() {
-            if fold(name) == folded {
-                // Earlier names are stronger, so "Close Date" beats "Date".
-                return 1.0 - place as f64 * 0.001;
-            }
-            best = best.max(if name.len() > 4 { likeness(name, header) } else { 0.0 });
-        }
-        if best >= ALIKE { best * 0.9 } else { 0.0 }
-    }
-
     /// Field → column, one to one, the surest pair first.
     pub fn columns_of(&self, headers: &[Cell]) -> BTreeMap<String, usize> {
+        Names::of(self).columns_of(headers)
+    }
+}
+
+/// A mapping's fields with their names folded, the field's own first.
+struct Names<'a>(Vec<(&'a String, Vec<String>)>);
+
+impl Names<'_> {
+    fn of(mapping: &Mapping) -> Names<'_> {
+        let folded = |(field, names): (&'_ String, &Vec<String>)| -> Vec<String> {
+            std::iter::once(field).chain(names).map(|n| fold(n)).collect()
+        };
+        Names(mapping.columns.iter().map(|(field, names)| (field, folded((field, names)))).collect())
+    }
+
+    fn columns_of(&self, headers: &[Cell]) -> BTreeMap<String, usize> {
         let mut pairs: Vec<(f64, &String, usize)> = Vec::new();
-        for field in self.columns.keys() {
-            for (column, header) in headers.iter().enumerate() {
-                let score = self.score(field, &header.text());
+        for (column, header) in headers.iter().enumerate() {
+            let folded = fold(&header.text());
+            if folded.is_empty() || folded.len() > MAX_HEADER {
+                continue;
+            }
+            for (field, names) in &self.0 {
+                let score = score(names, &folded);
                 if score > 0.0 {
                     pairs.push((score, field, column));
                 }
@@ -107,6 +108,23 @@ impl Mapping {
         }
         found
     }
+}
+
+/// How well a header names a field: 1 listed, less when only alike.
+fn score(names: &[String], header: &str) -> f64 {
+    let mut best = 0.0f64;
+    for (place, name) in names.iter().enumerate() {
+        if name == header {
+            // Earlier names are stronger, so "Close Date" beats "Date".
+            return 1.0 - place.saturating_sub(1) as f64 * 0.001;
+        }
+        // Texts of so different lengths are never as like as `ALIKE`.
+        let (short, long) = (name.len().min(header.len()), name.len().max(header.len()));
+        if place > 0 && name.len() > 4 && short * 10 >= long * 7 {
+            best = best.max(folded_likeness(name, header));
+        }
+    }
+    if best >= ALIKE { best * 0.9 } else { 0.0 }
 }
 
 /// The table inside a file: which sheet, which header row, which columns.
@@ -154,6 +172,7 @@ impl Found {
 /// sheet alone if it is there, else all that fit.
 pub fn find_tables(opened: &Opened, mapping: &Mapping, fixes: &Fixes) -> Found {
     let chosen = fixes.tables.values().any(Option::is_some);
+    let names = Names::of(mapping);
     let mut fitting: Vec<Table> = Vec::new();
     let mut nearest: Option<(Vec<&'static str>, Table)> = None;
     for (place, sheet) in opened.sheets.iter().enumerate() {
@@ -161,10 +180,10 @@ pub fn find_tables(opened: &Opened, mapping: &Mapping, fixes: &Fixes) -> Found {
             Some(None) => continue,
             Some(Some(header)) => Some(*header).filter(|h| *h < sheet.rows.len()),
             None if chosen => continue,
-            None => header_of(sheet, mapping),
+            None => header_of(sheet, &names),
         };
         let Some(header) = header else { continue };
-        let mut columns = mapping.columns_of(&sheet.rows[header]);
+        let mut columns = names.columns_of(&sheet.rows[header]);
         let said = fixes.columns.iter().filter(|((of, _), _)| *of == place);
         for ((_, field), column) in said {
             columns.retain(|f, c| f != field && Some(*c) != *column);
@@ -191,10 +210,10 @@ pub fn find_tables(opened: &Opened, mapping: &Mapping, fixes: &Fixes) -> Found {
 }
 
 /// The row among the first ones whose cells name the most fields.
-fn header_of(sheet: &Sheet, mapping: &Mapping) -> Option<usize> {
+fn header_of(sheet: &Sheet, names: &Names) -> Option<usize> {
     let mut best: Option<(usize, usize)> = None;
     for (number, row) in sheet.rows.iter().enumerate().take(HEADER_ROWS) {
-        let columns = mapping.columns_of(row).len();
+        let columns = names.columns_of(row).len();
         if columns > best.map_or(0, |(_, most)| most) {
             best = Some((number, columns));
         }

@@ -7,6 +7,7 @@ pub mod imports;
 pub mod input;
 pub mod jobs;
 pub mod names;
+pub mod notices;
 pub mod records;
 pub mod sample;
 pub mod setup;

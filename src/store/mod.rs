@@ -5,6 +5,7 @@
 mod check;
 mod error;
 mod keys;
+mod migrate;
 mod reads;
 mod tables;
 mod write;
@@ -12,26 +13,32 @@ mod write;
 pub use check::{Report, check};
 pub use error::StoreError;
 pub use keys::{IndexKey, fold_key};
+pub use migrate::FORMAT;
 pub use reads::{Reads, TxnRow};
 pub use write::Batch;
 
 use crate::domain::Id;
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
+use migrate::MIGRATIONS;
+use redb::{Builder, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use redb::{StorageBackend, WriteTransaction};
 use std::path::{Path, PathBuf};
 
 pub type Stored<T> = Result<T, StoreError>;
-
-/// Layout of the tables; a store with a larger number was written by a newer program.
-pub const FORMAT: u32 = 1;
 
 /// redb's page cache: enough for the hot pages of a million records.
 const CACHE_BYTES: usize = 32 << 20;
 
 /// An open store. One process at a time holds it; redb's file lock sees to that.
 pub struct Store {
-    db: Database,
+    db: Db,
     /// Empty for a store on a backend of its own.
     path: PathBuf,
+}
+
+enum Db {
+    Whole(Box<Database>),
+    /// A file that we may only read.
+    ReadOnly(ReadOnlyDatabase),
 }
 
 /// A consistent look at the store. Short-lived: an old one keeps its pages alive.
@@ -66,7 +73,42 @@ impl Store {
             let owner_only = std::fs::Permissions::from_mode(0o600);
             std::fs::set_permissions(path, owner_only).map_err(|e| StoreError::io(path, e))?;
         }
-        Store { db, path: path.to_owned() }.prepared()
+        Store { db: Db::Whole(Box::new(db)), path: path.to_owned() }.prepared()
+    }
+
+    /// Opens a file that cannot be written, such as one of a backup medium. It must have
+    /// been closed properly: repairing it would be writing.
+    pub fn open_read_only(path: &Path) -> Stored<Store> {
+        let db = Builder::new().set_cache_size(CACHE_BYTES).open_read_only(path);
+        let db = db.map_err(|e| StoreError::open(path, e))?;
+        let store = Store { db: Db::ReadOnly(db), path: path.to_owned() };
+        match store.format()? {
+            Some(FORMAT) => Ok(store),
+            Some(found) if found > FORMAT => {
+                Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT })
+            }
+            _ => Err(store.unwritable("its layout is an older one that has to be brought up")),
+        }
+    }
+
+    fn unwritable(&self, why: &str) -> StoreError {
+        StoreError::Unwritable { path: self.path.clone(), why: why.to_owned() }
+    }
+
+    fn read(&self) -> Stored<ReadTransaction> {
+        Ok(match &self.db {
+            Db::Whole(db) => db.begin_read()?,
+            Db::ReadOnly(db) => db.begin_read()?,
+        })
+    }
+
+    fn writable(&mut self) -> Stored<&mut Database> {
+        match &mut self.db {
+            Db::Whole(db) => Ok(db),
+            Db::ReadOnly(_) => {
+                Err(StoreError::Unwritable { path: self.path.clone(), why: "it can only be read".into() })
+            }
+        }
     }
 
     /// A store on any backend: memory for tests, a simulated disk for crash tests.
@@ -75,7 +117,7 @@ impl Store {
         let mut builder = Builder::new();
         builder.set_cache_size(4 << 20);
         let db = builder.create_with_backend(backend).map_err(|e| StoreError::open(&path, e))?;
-        Store { db, path }.prepared()
+        Store { db: Db::Whole(Box::new(db)), path }.prepared()
     }
 
     fn prepared(self) -> Stored<Store> {
@@ -86,15 +128,14 @@ impl Store {
                 txn.commit()?;
             }
             Some(FORMAT) => {}
-            // Numbered migrations start here: each brings format n to n + 1 on a copy.
+            Some(found) if (1..FORMAT).contains(&found) => migrate::run(&self, found, MIGRATIONS)?,
             Some(found) => return Err(StoreError::Newer { path: self.path.clone(), found, known: FORMAT }),
         }
         Ok(self)
     }
 
     fn format(&self) -> Stored<Option<u32>> {
-        let txn = self.db.begin_read()?;
-        tables::format(&txn)
+        tables::format(&self.read()?)
     }
 
     /// The file, if the store is one.
@@ -104,12 +145,13 @@ impl Store {
 
     /// Looks at the store as it is now.
     pub fn view(&self) -> Stored<View> {
-        let txn = self.db.begin_read()?;
+        let txn = self.read()?;
         Ok(View { tables: tables::ReadTables::open(&txn)?, _txn: txn })
     }
 
     fn begin(&self, commit: Commit) -> Stored<WriteTransaction> {
-        let mut txn = self.db.begin_write()?;
+        let Db::Whole(db) = &self.db else { return Err(self.unwritable("it can only be read")) };
+        let mut txn = db.begin_write()?;
         txn.set_quick_repair(commit == Commit::Safe);
         Ok(txn)
     }
@@ -134,12 +176,12 @@ impl Store {
 
     /// Whether the file's own checksums hold. Slow: reads everything.
     pub fn verify_file(&mut self) -> Stored<bool> {
-        Ok(self.db.check_integrity()?)
+        Ok(self.writable()?.check_integrity()?)
     }
 
     /// Gives free pages back to the file system.
     pub fn compact(&mut self) -> Stored<bool> {
-        self.db.compact().map_err(|e| StoreError::Other(e.to_string()))
+        self.writable()?.compact().map_err(|e| StoreError::Other(e.to_string()))
     }
 
     /// Bytes of the file.

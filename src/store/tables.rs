@@ -84,7 +84,11 @@ pub fn format(txn: &ReadTransaction) -> Stored<Option<u32>> {
 }
 
 pub fn create(txn: &WriteTransaction) -> Stored<()> {
-    let mut tables = WriteTables::open(txn)?;
-    tables.meta.insert("format", FORMAT.to_be_bytes().as_slice())?;
+    WriteTables::open(txn)?;
+    set_format(txn, FORMAT)
+}
+
+pub fn set_format(txn: &WriteTransaction, format: u32) -> Stored<()> {
+    txn.open_table(definition::meta)?.insert("format", format.to_be_bytes().as_slice())?;
     Ok(())
 }

@@ -51,6 +51,7 @@ pub const ALL: &[Spec] = &[
     spec("list.mark_all", "list", "Mark all rows shown", "select everything"),
     spec("home.next_box", "home", "Next box", "focus"),
     spec("home.last_box", "home", "Box before", "focus"),
+    spec("home.read_notices", "home", "Mark the news as read", "notices notifications seen"),
     spec("home.hide_callout", "home", "Hide the callout until it changes", "dismiss wins"),
     spec("activities.owner", "activities", "Owner: me or all", "scope mine everyone"),
     spec("activities.sort", "activities", "Sort: newest or oldest first", "order"),

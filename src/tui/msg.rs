@@ -93,6 +93,8 @@ pub struct HomeData {
     pub drafts: Page,
     /// Imports that wait for somebody.
     pub imports: Vec<Open>,
+    /// What I have not read yet, the newest first.
+    pub notices: Vec<Item>,
     pub touched: Page,
 }
 

@@ -390,3 +390,81 @@ fn the_texts_about_the_program_are_made_from_it() {
     assert!(demo["counts"]["activities"].as_u64() > Some(1_000));
     assert!(!pams.store().exists(), "the demo leaves the profile alone");
 }
+
+/// What an import did to mine is told once, and what was told can be put away.
+#[test]
+fn news_is_told_until_it_is_read() {
+    let pams = Pams::with_names();
+    let file = pams.path().join("wins.csv");
+    let rows = "Opportunity ID,Account Name,Stage,Close Date,Owner\n1,Acme Corp,Won,2026-02-03,ana\n";
+    std::fs::write(&file, rows).unwrap();
+    pams.ok(&["wins", "import", file.to_str().unwrap()]);
+    let news = pams.json(&["notices", "list"]);
+    assert_eq!(texts(&news["items"], "text"), ["Your wins & losses: 1 won"]);
+    pams.fails(4, &["notices", "read", "nosuch"]);
+    assert_eq!(pams.json(&["notices", "read", news["items"][0]["id"].as_str().unwrap()])["read"], 1);
+    assert_eq!(pams.json(&["notices", "list"])["items"], serde_json::json!([]));
+    assert_eq!(pams.json(&["notices", "list", "--all"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(pams.json(&["notices", "read"])["read"], 0);
+}
+
+/// People, teams and roles; two people may share a name as long as their e-mail tells
+/// them apart.
+#[test]
+fn people_have_teams_and_roles() {
+    let pams = Pams::new();
+    pams.ok(&["team", "add", "North"]);
+    pams.ok(&["role", "add", "Lead", "--verbs", "activity.read.team,wins.import"]);
+    let lead = ["--team", "north", "--roles", "lead", "--email", "li@example.com"];
+    let li = pams.json(&[&["user", "add", "Li Wei"][..], &lead].concat());
+    assert_eq!((&li["team"], &li["roles"]), (&"North".into(), &serde_json::json!(["Lead"])));
+    pams.fails(3, &["user", "add", "Li Wei"]);
+    pams.ok(&["user", "add", "Li Wei", "--email", "wei@example.com"]);
+    pams.fails(3, &["user", "show", "Li Wei"]);
+    assert_eq!(pams.json(&["user", "show", "wei@example.com"])["name"], "Li Wei");
+    pams.fails(5, &["role", "delete", "lead"]);
+    let preset = ["preset", "add", "weekly", "--view", "activities", "--filter", "demo"];
+    assert_eq!(pams.json(&preset)["filter"], "demo");
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+}
+
+/// A store that may only be read: looking works, changing says why not.
+#[test]
+fn a_store_that_cannot_be_written_can_be_looked_at() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let pams = Pams::with_names();
+    let lock = |locked: bool| {
+        for (path, open, shut) in [
+            (pams.store(), 0o644, 0o444),
+            (pams.path().join("data"), 0o755, 0o555),
+            (pams.path().join("state"), 0o755, 0o555),
+            (pams.path(), 0o755, 0o555),
+        ] {
+            let mode = if locked { shut } else { open };
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    lock(true);
+    let run = |words: &[&str]| {
+        let mut command = pams.command(words);
+        // The administrator may write anywhere: somebody else looks.
+        let root = std::process::Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
+        if root {
+            command.uid(65_534).gid(65_534);
+        }
+        command.output()
+    };
+    let looked = run(&["--read-only", "account", "list"]);
+    let (changed, plain) = (run(&["--read-only", "account", "add", "X"]), run(&["account", "list"]));
+    lock(false);
+    let (Ok(looked), Ok(changed), Ok(plain)) = (looked, changed, plain) else {
+        println!("skipped: the program cannot be started as another user here");
+        return;
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(text(&looked.stdout).contains("Acme Corp"), "{looked:?}");
+    assert_eq!(changed.status.code(), Some(6), "{changed:?}");
+    assert!(text(&plain.stderr).contains("cannot be written"), "{plain:?}");
+    assert_eq!(plain.status.code(), Some(1));
+}

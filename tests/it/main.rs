@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod docs;
+mod golden;
 mod processes;
 mod program;
 mod pty;

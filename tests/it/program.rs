@@ -77,6 +77,13 @@ impl Pams {
         serde_json::from_str(&out).unwrap_or_else(|e| panic!("{words:?}: {e}: {out}"))
     }
 
+    /// The JSON of a call that leaves something undone.
+    pub fn partly(&self, words: &[&str]) -> Value {
+        let ran = self.run(&[words, &["--json"]].concat());
+        assert_eq!(ran.code, 8, "{words:?}: {}{}", ran.out, ran.err);
+        serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{words:?}: {e}: {}", ran.out))
+    }
+
     /// The error of a call that must fail with this code.
     pub fn fails(&self, code: i32, words: &[&str]) -> String {
         let ran = self.run(words);

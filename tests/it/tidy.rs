@@ -73,8 +73,8 @@ fn files_are_short_enough_to_read_and_say_what_they_are() {
 fn nothing_panics_or_prints_by_the_way() {
     let banned = [".unwrap()", ".expect(", "dbg!(", "todo!(", "unimplemented!(", " println!(", "\tprintln!("];
     for path in sources() {
-        if path.ends_with("changes/model.rs") || path.ends_with("main.rs") {
-            continue; // a test, and the program's edge
+        if path.file_name().is_some_and(|n| n == "model.rs") || path.ends_with("main.rs") {
+            continue; // models are tests; main is the edge
         }
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in code(&text).lines().enumerate() {

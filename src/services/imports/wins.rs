@@ -661,7 +661,7 @@ impl Plan {
                     ];
                     let spoilt = texts.into_iter().find_map(|(field, raw)| {
                         let (rule, mended) = garbled::mended(raw)?;
-                        (rule == code).then(|| (field, raw, mended))
+                        (rule == code).then_some((field, raw, mended))
                     });
                     if let Some((field, raw, mended)) = spoilt {
                         lines.push(look(row, field, raw, format!("\"{raw}\" may be \"{mended}\"")));

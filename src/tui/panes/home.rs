@@ -5,6 +5,7 @@ use crate::domain::when::{Month, show_day};
 use crate::services::activities::{DueSteps, LastTouched, ListActivities, SumMonth};
 use crate::services::drafts::ListDrafts;
 use crate::services::imports::ListReviews;
+use crate::services::notices::{ListNotices, ReadNotices};
 use crate::services::setup::Me;
 use crate::services::show::Item;
 use crate::services::state::GetState;
@@ -28,6 +29,8 @@ pub struct Home {
 const BOXES: [PaneId; 4] = [PaneId::Wins, PaneId::Activities, PaneId::Drafts, PaneId::Activities];
 /// Wins shown in the callout.
 const WINS: usize = 3;
+/// Notices that are counted.
+const NOTICES: usize = 100;
 /// Activities of a week that are looked at.
 const WEEK: usize = 200;
 
@@ -61,6 +64,7 @@ impl Home {
                     due: engine.ask(&DueSteps { until: today + Days::new(7), limit: 20 })?,
                     drafts: engine.ask(&ListDrafts {})?,
                     imports: engine.ask(&ListReviews {})?,
+                    notices: engine.ask(&ListNotices { read: false, limit: NOTICES })?.items,
                     touched: engine.ask(&LastTouched { limit: 8 })?,
                 }))
             };
@@ -80,6 +84,15 @@ impl Home {
             "record.add" => return new_activity(Default::default()),
             "home.next_box" | "list.down" => self.focus = (self.focus + 1) % BOXES.len(),
             "home.last_box" | "list.up" => self.focus = (self.focus + BOXES.len() - 1) % BOXES.len(),
+            "home.read_notices" => {
+                return match self.data.as_ref().map_or(0, |d| d.notices.len()) {
+                    0 => Ask::Say("No news".into()),
+                    _ => Ask::Act(Box::new(|engine| {
+                        let read = engine.run(&ReadNotices::default());
+                        Data::Done(read.map(|r| (format!("{} read", count(r.reply, "notice")), Some(r.txn))))
+                    })),
+                };
+            }
             "home.hide_callout" => {
                 if let Some(data) = &mut self.data {
                     data.hidden = !data.hidden;
@@ -136,6 +149,7 @@ impl Home {
             let needs = (1
                 + data.drafts.items.len().min(1)
                 + data.imports.len().min(1)
+                + data.notices.len().min(2)
                 + data.due.items.len().clamp(1, 3)) as u16;
             self.draw_month(part(rest, 0, 0, rest.width, month), buf, data, me, cx);
             self.draw_needs(part(rest, 0, month, rest.width, needs), buf, data, me, cx);
@@ -237,7 +251,8 @@ impl Home {
     }
 
     fn draw_needs(&self, area: Rect, buf: &mut Buffer, data: &HomeData, me: &Me, cx: &DrawCx) {
-        rule(buf, area, 0, &self.title(2, "Needs you"), "9 opens drafts", cx);
+        let news = if data.notices.is_empty() { "9 opens drafts" } else { "m marks news as read" };
+        rule(buf, area, 0, &self.title(2, "Needs you"), news, cx);
         let mut lines: Vec<(String, &str)> = Vec::new();
         if !data.drafts.items.is_empty() {
             let count = data.drafts.items.len();
@@ -252,6 +267,12 @@ impl Home {
                 String::new()
             };
             lines.push((format!("import waits for review (8): {}{more}", first.file), "status.warning"));
+        }
+        // The first says how many there are, the next one what else is new.
+        let more = data.notices.len();
+        for (n, notice) in data.notices.iter().take(2).enumerate() {
+            let lead = if n == 0 && more > 1 { format!("{more} new: ") } else { "new: ".into() };
+            lines.push((format!("{lead}{}", notice.text("text")), "text.title"));
         }
         for item in &data.due.items {
             let due: Option<NaiveDate> = item.text("next_due").parse().ok();
@@ -336,6 +357,10 @@ impl Home {
             );
         }
     }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Local state: the callout's text when it was hidden, by month.
