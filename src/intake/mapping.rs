@@ -19,6 +19,9 @@ pub struct Mapping {
     pub win: Vec<String>,
     #[serde(default)]
     pub loss: Vec<String>,
+    /// Words of stages that end nothing.
+    #[serde(default)]
+    pub open: Vec<String>,
     /// "dmy", "mdy" or empty.
     #[serde(default)]
     pub dates: String,

@@ -111,46 +111,50 @@ impl App {
         put(buf, area, 1, 2, &cx.cut(&line, usize::from(area.width) - 2), cx.style("text.muted"));
     }
 
-    /// As many hints as fit, the most useful first, always with help at the end.
+    /// As many hints as fit, the most useful first; the way out and the keys are always
+    /// there, at the end.
     fn draw_hints(&self, area: Rect, buf: &mut Buffer, scopes: &[&str], cx: &DrawCx) {
-        let ids: Vec<(&'static str, &'static str)> = match self.layers.last() {
-            Some(Layer::Form(_)) => {
+        type Hints = Vec<(&'static str, &'static str)>;
+        let (ids, end): (Hints, Hints) = match self.layers.last() {
+            Some(Layer::Form(_)) => (
+                vec![("form.save", "save"), ("form.next", "next"), ("form.down", "choose")],
+                vec![("form.leave", "leave")],
+            ),
+            Some(Layer::Quick(_)) => (
                 vec![
-                    ("form.save", "save"),
-                    ("form.next", "next"),
-                    ("form.down", "choose"),
-                    ("form.leave", "leave"),
-                ]
+                    ("line.take", "save"),
+                    ("line.as_form", "open as form"),
+                    ("line.earlier", "earlier lines"),
+                ],
+                vec![("line.leave", "leave")],
+            ),
+            Some(Layer::Prompt(_)) => (vec![("line.take", "take")], vec![("line.leave", "leave")]),
+            Some(Layer::Review(_)) => (
+                vec![
+                    ("review.commit", "commit"),
+                    ("review.next", "problem"),
+                    ("review.part", "part"),
+                    ("review.aside", "aside"),
+                    ("review.back", "take back"),
+                    ("review.columns", "columns"),
+                    ("review.drop", "give up"),
+                ],
+                vec![("review.leave", "leave"), ("app.help", "keys")],
+            ),
+            Some(Layer::Help(_)) => {
+                (vec![("overlay.page_down", "next page")], vec![("overlay.close", "close")])
             }
-            Some(Layer::Quick(_)) => vec![
-                ("line.take", "save"),
-                ("line.as_form", "open as form"),
-                ("line.earlier", "earlier lines"),
-                ("line.leave", "leave"),
-            ],
-            Some(Layer::Prompt(_)) => vec![("line.take", "take"), ("line.leave", "leave")],
-            Some(Layer::Review(_)) => vec![
-                ("review.commit", "commit"),
-                ("review.next", "next problem"),
-                ("review.part", "part"),
-                ("review.aside", "set aside"),
-                ("review.columns", "columns"),
-                ("review.back", "take back"),
-                ("review.leave", "leave"),
-                ("app.help", "keys"),
-                ("review.drop", "give up"),
-            ],
-            Some(Layer::Help(_)) => vec![("overlay.page_down", "next page"), ("overlay.close", "close")],
-            Some(_) => vec![("overlay.take", "run"), ("overlay.down", "next"), ("overlay.close", "close")],
-            None => self.panes.hints(),
+            Some(_) => {
+                (vec![("overlay.take", "run"), ("overlay.down", "next")], vec![("overlay.close", "close")])
+            }
+            None => (self.panes.hints(), vec![("app.help", "keys")]),
         };
-        let help = if self.layers.is_empty() { vec![("app.help", "keys")] } else { vec![] };
         let width = |(key, word): &(String, &str)| key.width() + word.width() + 4;
         let keyed = |all: Vec<(&'static str, &'static str)>| -> Vec<(String, &'static str)> {
             all.into_iter().filter_map(|(id, word)| Some((self.keys.keys_of(id, scopes)?, word))).collect()
         };
-        let help = keyed(help);
-        let mut left = usize::from(area.width).saturating_sub(1 + help.iter().map(width).sum::<usize>());
+        let end = keyed(end);
+        let mut left = usize::from(area.width).saturating_sub(1 + end.iter().map(width).sum::<usize>());
         let mut shown = Vec::new();
         for hint in keyed(ids) {
             if width(&hint) > left {
@@ -160,7 +164,7 @@ impl App {
             shown.push(hint);
         }
         let mut pieces = vec![(" ".to_owned(), cx.style("text"))];
-        for (key, word) in shown.into_iter().chain(help) {
+        for (key, word) in shown.into_iter().chain(end) {
             pieces.push((key, cx.style("key")));
             pieces.push((format!(" {word}   "), cx.style("text")));
         }

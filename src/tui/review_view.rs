@@ -254,13 +254,17 @@ fn draw_rows(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
             cx.fit(raw, text)
         )
     };
-    let of = review.lines.first().map_or("", |l| l.field.as_str());
-    let of = if of.is_empty() { "why".to_owned() } else { of.replace('_', " ") };
+    // What stands in the columns before, or nowhere, is not shown again: the reason is.
+    let seen = |line: &Line| line.raw.is_empty() || matches!(line.field.as_str(), "account" | "name");
+    let of = match review.lines.first() {
+        Some(line) if !line.field.is_empty() && !seen(line) => line.field.replace('_', " "),
+        _ => "why".to_owned(),
+    };
     let head = format!("  {}", columns("row", "close", if wins { "account" } else { "name" }, &of));
     put(buf, area, 0, 0, &cx.cut(&head, wide), cx.style("text.muted"));
     for (y, place) in review.rows.visible().enumerate() {
         let line = &review.lines[place];
-        let shown = if line.raw.is_empty() { &line.message } else { &line.raw };
+        let shown = if seen(line) { &line.message } else { &line.raw };
         let date = cell(line, &["close_date"]).split(' ').next().unwrap_or_default();
         let text = columns(&line.place.1.to_string(), date, cell(line, &["account", "name"]), shown);
         row(buf, area, 1 + y as u16, &text, &review.rows, place, review.part == Part::Rows, "text", cx);

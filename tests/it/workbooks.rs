@@ -192,17 +192,17 @@ impl Style {
         match self.dates {
             Dates::Cells => (Written::Date(day), Some(day.to_string())),
             Dates::Serials => (Written::Number(serial(day) as f64), Some(day.to_string())),
-            Dates::Iso => text(day, *random.pick(&["%Y-%m-%d", "%Y-%m-%dT10:31:00Z", "%Y/%m/%d"])),
+            Dates::Iso => text(day, one_of(random, &["%Y-%m-%d", "%Y-%m-%dT10:31:00Z", "%Y/%m/%d"])),
             Dates::Dotted => text(day, "%d.%m.%Y"),
-            Dates::Named => text(day, *random.pick(&["%-d %b %Y", "%b %-d, %Y", "%d-%b-%y"])),
+            Dates::Named => text(day, one_of(random, &["%-d %b %Y", "%b %-d, %Y", "%d-%b-%y"])),
             // The first row of the next ones tells the order: the 28th of May.
             Dates::DayFirst => text(if n == 0 { told } else { day }, "%d/%m/%Y"),
             Dates::MonthFirst => text(if n == 0 { told } else { day }, "%m/%d/%Y"),
             Dates::Four if n == 0 => text(told, "%d/%m/%Y"),
-            Dates::Four => text(day, *random.pick(&["%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%-d %B %Y"])),
+            Dates::Four => text(day, one_of(random, &["%d/%m/%Y", "%Y-%m-%d", "%d.%m.%Y", "%-d %B %Y"])),
             Dates::BothOrders if n < 2 => text(told, ["%d/%m/%Y", "%m/%d/%Y"][n]),
             Dates::BothOrders => {
-                let (written, date) = text(day, *random.pick(&["%d/%m/%Y", "%m/%d/%Y"]));
+                let (written, date) = text(day, one_of(random, &["%d/%m/%Y", "%m/%d/%Y"]));
                 let one_way = day.day() > 12 || day.day() == day.month();
                 (written, date.filter(|_| one_way))
             }
@@ -235,6 +235,11 @@ impl Style {
             _ => (Written::Number(major as f64 + 0.5), Some(Some(minor(50)))),
         }
     }
+}
+
+fn one_of<'a>(random: &mut Random, texts: &[&'a str]) -> &'a str {
+    let chosen: &&str = random.pick(texts);
+    chosen
 }
 
 /// Days since the 30th of December 1899.
@@ -348,7 +353,7 @@ fn table(random: &mut Random, style: &Style, rows: &[(Row, Truth)]) -> Vec<(Vec<
         }
     }
     if random.one_in(2) {
-        let mut total = vec![text(*random.pick(&["Total", "Grand Total (96 records)", "Summe"]))];
+        let mut total = vec![text(one_of(random, &["Total", "Grand Total (96 records)", "Summe"]))];
         if let Some(amount) = style.columns.iter().position(|(f, _)| *f == "amount").filter(|at| *at > 0) {
             total.resize(amount, Written::Blank);
             total.push(Written::Number(84_000.0));

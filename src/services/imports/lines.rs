@@ -106,7 +106,9 @@ fn choices(line: &Line, report: &Report, accounts: &[String]) -> Vec<Choice> {
             near.chain([choice(make, Answer::Stubs(true)), account("leave it as it is written", "-")])
                 .collect()
         }
-        "OPP-08" => vec![value("won", "win"), value("lost", "loss"), value("still open", "open")],
+        "OPP-05" | "OPP-08" | "OPP-19" => {
+            vec![value("won", "win"), value("lost", "loss"), value("still open", "open")]
+        }
         "OPP-09" => vec![cell("won", "win"), cell("lost", "loss"), cell("still open", "open")],
         "OPP-10" => vec![choice("this row counts, not the other", Answer::Prefer(line.place))],
         "OPP-11" => vec![

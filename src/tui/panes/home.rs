@@ -27,8 +27,14 @@ pub struct Home {
 
 /// The boxes that Tab goes through, and where Enter leads.
 const BOXES: [PaneId; 4] = [PaneId::Wins, PaneId::Activities, PaneId::Drafts, PaneId::Activities];
-/// Wins shown in the callout.
-const WINS: usize = 3;
+/// Wins shown in the callout, by the height of the pane.
+fn wins_shown(height: u16) -> usize {
+    match height {
+        0..30 => 3,
+        30..45 => 5,
+        _ => 10,
+    }
+}
 /// Notices that are counted.
 const NOTICES: usize = 100;
 /// Activities of a week that are looked at.
@@ -118,7 +124,8 @@ impl Home {
             put(buf, area, 1, 1, "loading", cx.style("text.muted"));
             return;
         };
-        let callout = if data.hidden { 1 } else { 2 + WINS as u16 };
+        let wins = data.wins.items.len().clamp(1, wins_shown(area.height));
+        let callout = if data.hidden { 1 } else { 2 + wins as u16 };
         self.draw_callout(part(area, 0, 0, area.width, callout), buf, data, cx);
         let rest = part(area, 0, callout, area.width, area.height.saturating_sub(callout));
         if area.width >= 90 {
@@ -176,7 +183,12 @@ impl Home {
             rule(buf, area, 0, &self.title(0, "Wins & losses (hidden)"), "x show", cx);
             return;
         }
-        rule(buf, area, 0, &self.title(0, &callout.text), "", cx);
+        let shown = usize::from(area.height).saturating_sub(2);
+        let more = match data.wins.items.len().saturating_sub(shown) {
+            0 => String::new(),
+            more => format!("{more} more in 3"),
+        };
+        rule(buf, area, 0, &self.title(0, &callout.text), &more, cx);
         if callout.month.is_none() {
             let text = "Enter one: 3, then a; or pams wins add --outcome win --account NAME --amount 84000";
             put(buf, area, 2, 1, &cx.cut(text, usize::from(area.width) - 3), cx.style("text.muted"));
@@ -195,11 +207,11 @@ impl Home {
         let featured = callout.featured.as_ref();
         let wide = area.width >= 90;
         let half = if wide { area.width / 2 } else { area.width };
-        for (y, item) in data.wins.items.iter().take(WINS).enumerate() {
+        for (y, item) in data.wins.items.iter().take(shown).enumerate() {
             draw_win(part(area, 0, 2 + y as u16, half - 1, 1), buf, item, cx);
         }
         if let (true, Some(win)) = (wide, featured) {
-            let right = part(area, half, 2, area.width - half, WINS as u16);
+            let right = part(area, half, 2, area.width - half, shown as u16);
             let title = format!("Win of the month: {} {}", win.text("account"), win.text("amount_text"));
             put(buf, right, 1, 0, &cx.cut(&title, usize::from(right.width) - 2), cx.style("text.title"));
             let story = match win.text("story") {
