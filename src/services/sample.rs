@@ -11,62 +11,41 @@ use chrono::{Datelike, Days, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-const COLLEAGUES: [(&str, &str); 5] = [
-    ("Riko Ito", "riko.ito"),
-    ("Oskar Berg", "oskar.berg"),
-    ("Rashmi Mehta", "rashmi.mehta"),
-    ("Tomás Silva", "tomas.silva"),
-    ("Nora Lind", "nora.lind"),
-];
-const INDUSTRIES: [&str; 7] =
-    ["Retail", "Manufacturing", "Logistics", "Health care", "Banking", "Utilities", "Public sector"];
-const USE_CASES: [&str; 7] = [
-    "Proof of concept",
-    "Onboarding",
-    "Data migration",
-    "Reporting",
-    "Access control",
-    "Field service",
-    "Sizing",
-];
-const ACCOUNTS: [(&str, usize, &str); 16] = [
-    ("Acme Corp", 1, "Platform"),
-    ("Vantage Systems", 1, "Rollout"),
-    ("Pinnacle Retail", 0, "Security suite"),
-    ("Orbit Labs", 3, "Data hub"),
-    ("Nordlys", 5, "Partner portal"),
-    ("Halden AG", 1, "Plant analytics"),
-    ("Bergmann & Söhne", 2, "Fleet console"),
-    ("Casa Verde", 0, "Loyalty"),
-    ("Meridian Bank", 4, "Risk desk"),
-    ("Lakeside Clinics", 3, "Ward planner"),
-    ("Tramontana", 2, "Depot scheduling"),
-    ("Stadtwerke Auen", 5, "Meter data"),
-    ("Kestrel Freight", 2, "Tracking"),
-    ("Juniper County", 6, "Permit desk"),
-    ("Solveig Foods", 0, "Shelf audit"),
-    ("Quarry Lane", 1, "Spare parts"),
-];
-const SUMMARIES: [&str; 14] = [
-    "first talk with the security team",
-    "walked through the reporting screens",
-    "sizing for 40 TB a day",
-    "load test, second round",
-    "answers to the questionnaire, part A",
-    "partner day, morning session",
-    "architecture review with operations",
-    "pricing options with procurement",
-    "access roles and approval flow",
-    "data model questions",
-    "site visit and requirements",
-    "handover to delivery",
-    "stakeholder round, open points noted",
-    "rehearsal for the board session",
-];
-const PRODUCTS: [&str; 5] = ["Core", "Insight", "Gateway", "Field app", "Vault"];
+/// The names and texts of the sample, as sample-data/demo.toml has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Texts {
+    colleagues: Vec<Colleague>,
+    industries: Vec<String>,
+    use_cases: Vec<String>,
+    products: Vec<String>,
+    summaries: Vec<String>,
+    accounts: Vec<Customer>,
+}
 
-/// Ids of what activities refer to.
+#[derive(Debug, Deserialize)]
+struct Colleague {
+    name: String,
+    login: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Customer {
+    name: String,
+    industry: String,
+    project: String,
+}
+
+impl Texts {
+    fn load() -> Outcome<Texts> {
+        toml::from_str(include_str!("../../sample-data/demo.toml"))
+            .map_err(|e| Failure::internal(format!("sample-data/demo.toml: {}", e.message())))
+    }
+}
+
+/// What activities refer to and say.
 struct World {
+    texts: Texts,
     me: Id,
     users: Vec<Id>,
     accounts: Vec<(Id, Id)>,
@@ -75,42 +54,40 @@ struct World {
     reasons: BTreeMap<String, Id>,
 }
 
-fn world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
-    let domain = "example.com";
+fn world(cx: &mut WriteCx, me: Id, texts: Texts) -> Outcome<World> {
     let mut users = vec![me];
-    for (name, login) in COLLEAGUES {
+    for Colleague { name, login } in &texts.colleagues {
         let user = User {
-            name: name.into(),
-            email: format!("{login}@{domain}"),
-            username: login.into(),
+            name: name.clone(),
+            email: format!("{login}@example.com"),
+            username: login.clone(),
             ..User::default()
         };
         users.push(cx.create(Kind::User, &user.to_fields())?);
     }
-    let mut industries = Vec::new();
-    for name in INDUSTRIES {
-        industries.push(
-            cx.create(Kind::Industry, &Industry { name: name.into(), ..Industry::default() }.to_fields())?,
-        );
+    let mut industries = BTreeMap::new();
+    for name in &texts.industries {
+        let industry = Industry { name: name.clone(), ..Industry::default() };
+        industries.insert(name.as_str(), cx.create(Kind::Industry, &industry.to_fields())?);
     }
     let mut use_cases = Vec::new();
-    for name in USE_CASES {
+    for name in &texts.use_cases {
         let aliases = if name == "Proof of concept" { vec!["poc".to_owned()] } else { vec![] };
-        let row = UseCase { name: name.into(), aliases, ..UseCase::default() };
+        let row = UseCase { name: name.clone(), aliases, ..UseCase::default() };
         use_cases.push(cx.create(Kind::UseCase, &row.to_fields())?);
     }
     let mut accounts = Vec::new();
-    for (n, (name, industry, project)) in ACCOUNTS.iter().enumerate() {
+    for (n, Customer { name, industry, project }) in texts.accounts.iter().enumerate() {
         let account = Account {
-            name: (*name).into(),
-            industry: Some(industries[*industry]),
+            name: name.clone(),
+            industry: industries.get(industry.as_str()).copied(),
             region: ["North", "South", "West"][n % 3].into(),
             owner: Some(users[n % users.len()]),
             ..Account::default()
         };
         let account = cx.create(Kind::Account, &account.to_fields())?;
         let project = Project {
-            name: (*project).into(),
+            name: project.clone(),
             account: Some(account),
             stage: "open".into(),
             presales_owner: Some(users[n % users.len()]),
@@ -144,6 +121,7 @@ fn world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
         "Travel",
     ];
     Ok(World {
+        texts,
         me,
         users,
         accounts,
@@ -169,11 +147,13 @@ impl Command for FillDemo {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
         let settings = cx.settings()?;
-        if !names::find(cx.reads(), Kind::Account, ACCOUNTS[0].0, None)?.is_empty() {
+        let texts = Texts::load()?;
+        let first = texts.accounts.first().map_or("", |a| &a.name);
+        if !names::find(cx.reads(), Kind::Account, first, None)?.is_empty() {
             return Err(Failure::conflict("This store holds the sample data already"));
         }
         let mut random = Random::new(self.seed);
-        let world = world(cx, settings.me)?;
+        let world = world(cx, settings.me, texts)?;
         let today = settings.today;
         let first = Month::of(today).plus(-17).first();
         let mut made = 0;
@@ -231,7 +211,7 @@ fn workday(
             account: (!outside).then_some(account),
             project: (!outside && !random.one_in(4)).then_some(project),
             use_cases: if random.one_in(3) { vec![*random.pick(&world.use_cases)] } else { vec![] },
-            summary: if outside { String::new() } else { (*random.pick(&SUMMARIES)).into() },
+            summary: if outside { String::new() } else { random.pick(&world.texts.summaries).clone() },
             source: "sample".into(),
             ..Activity::default()
         };
@@ -282,10 +262,10 @@ fn month_of_wins(
                 minor: (8 + random.below(90) as i64) * 400_000,
                 currency: cx.settings()?.currency,
             }),
-            products: vec![(*random.pick(&PRODUCTS)).into()],
+            products: vec![random.pick(&world.texts.products).clone()],
             reason: world.reasons.get(reason).copied(),
             owner: Some(owner),
-            opportunity: format!("{} {}", ACCOUNTS[place].2, month.year),
+            opportunity: format!("{} {}", world.texts.accounts[place].project, month.year),
             ..Win::default()
         };
         let featured = months_ago == 0 && n == 5;
@@ -374,7 +354,7 @@ impl Command for FillActivities {
                 account: Some(account),
                 project: (n % 2 == 0).then_some(project),
                 use_cases: if n % 3 == 0 { vec![*random.pick(&world.use_cases)] } else { vec![] },
-                summary: (*random.pick(&SUMMARIES)).into(),
+                summary: random.pick(&world.texts.summaries).clone(),
                 source: "sample".into(),
                 ..Activity::default()
             };
@@ -396,6 +376,7 @@ fn fill_world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
     };
     let is_new = cx.reads().head(Kind::Account, id(1, 0))?.is_none();
     let mut world = World {
+        texts: Texts::load()?,
         me,
         users: vec![me],
         accounts: vec![],
@@ -424,7 +405,7 @@ fn fill_world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
             cx.create_as(Kind::User, id(3, n), &user.to_fields())?;
         }
     }
-    for (n, name) in USE_CASES.iter().enumerate() {
+    for (n, name) in world.texts.use_cases.iter().enumerate() {
         world.use_cases.push(id(4, n));
         if is_new {
             cx.create_as(
@@ -439,4 +420,19 @@ fn fill_world(cx: &mut WriteCx, me: Id) -> Outcome<World> {
         std::ops::ControlFlow::Continue(())
     })?;
     Ok(world)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_of_the_folder_is_whole() {
+        let texts = Texts::load().unwrap();
+        assert!(texts.accounts.len() >= 10, "this month's wins and losses have one each");
+        for account in &texts.accounts {
+            assert!(texts.industries.contains(&account.industry), "{account:?}");
+        }
+        assert!(texts.colleagues.len() > 1 && !texts.summaries.is_empty() && !texts.products.is_empty());
+    }
 }
