@@ -1,6 +1,7 @@
 //! `pams activity …` and `pams log`.
 
 use crate::cli::{Context, confirm, output, record};
+use crate::domain::failure::said;
 use crate::domain::schema::Kind;
 use crate::domain::when::{Month, Toward, parse_date};
 use crate::domain::{Failure, Outcome};
@@ -67,8 +68,8 @@ fn with_effort(matches: &ArgMatches) -> Outcome<crate::services::input::Input> {
     let given = |name: &str| matches.get_one::<String>(name).cloned();
     let effort = match (given("hours"), given("days")) {
         (Some(_), Some(_)) => return Err(Failure::usage("Give the effort once: --hours or --days")),
-        (Some(hours), None) => Some(if hours.is_empty() { hours } else { format!("{hours}h") }),
-        (None, Some(days)) => Some(format!("{days}d")),
+        (Some(hours), None) => Some(effort_of(&hours, 'h', "hours, such as 3 or 1.5")?),
+        (None, Some(days)) => Some(effort_of(&days, 'd', "days, such as 2 or 0.5")?),
         (None, None) => None,
     };
     if let Some(effort) = effort {
@@ -77,13 +78,24 @@ fn with_effort(matches: &ArgMatches) -> Outcome<crate::services::input::Input> {
     Ok(input)
 }
 
-fn acknowledged(matches: &ArgMatches) -> Vec<String> {
+/// A number of hours or days as an effort; empty empties it.
+fn effort_of(number: &str, unit: char, what: &str) -> Outcome<String> {
+    let number = number.trim().trim_end_matches(unit);
+    match number.replace(',', ".").parse::<f64>() {
+        Ok(_) => Ok(format!("{number}{unit}")),
+        Err(_) if number.is_empty() => Ok(String::new()),
+        Err(_) => Err(Failure::usage(format!("\"{number}\" is not a number of {what}"))),
+    }
+}
+
+pub fn acknowledged(matches: &ArgMatches) -> Vec<String> {
     let mut ack = Vec::new();
-    if matches.get_flag("allow-empty-effort") {
+    let said = |flag: &str| matches.try_get_one::<bool>(flag).ok().flatten().copied().unwrap_or(false);
+    if said("allow-empty-effort") {
         ack.push("ACT-02".to_owned());
     }
-    if matches.try_get_one::<bool>("allow-future").ok().flatten().copied().unwrap_or(false) {
-        ack.push("ACT-01".to_owned());
+    if said("allow-future") {
+        ack.extend(["ACT-01".to_owned(), "WIN-03".to_owned()]);
     }
     ack
 }
@@ -177,7 +189,8 @@ const EXPORT: [&str; 14] = [
 
 fn export(context: &Context, engine: &Engine, matches: &ArgMatches) -> Outcome<()> {
     let path = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
-    let failed = |e: std::io::Error| Failure::internal(format!("{} cannot be written: {e}", path.display()));
+    let failed =
+        |e: std::io::Error| Failure::internal(format!("{} cannot be written: {}", path.display(), said(&e)));
     let to_stdout = path.as_os_str() == "-";
     if !to_stdout && path.exists() {
         confirm(context, &format!("There is a file {} already. Write over it?", path.display()))?;

@@ -3,6 +3,7 @@
 use crate::changes::Via;
 use crate::cli::{Context, args, db, default_identity, output, prompt};
 use crate::config::{self, Folders, Scratch};
+use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::services::records::Counts;
@@ -267,7 +268,7 @@ fn theme(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
 }
 
 fn man(matches: &ArgMatches) -> Outcome<()> {
-    let failed = |e: std::io::Error| Failure::internal(format!("The manual cannot be written: {e}"));
+    let failed = |e: std::io::Error| Failure::internal(format!("The manual cannot be written: {}", said(&e)));
     match matches.get_one::<PathBuf>("out") {
         None => clap_mangen::Man::new(args::command()).render(&mut std::io::stdout()).map_err(failed),
         Some(folder) => {

@@ -1,6 +1,7 @@
 //! The shape of the command line; completions and man pages are made from it too.
 
-use crate::domain::schema::{Kind, Type};
+use crate::domain::schema::{Field, Kind, Type};
+use crate::services::input;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::path::PathBuf;
@@ -159,6 +160,7 @@ pub fn field_options(kind: Kind) -> Vec<Arg> {
             let arg = Arg::new(field.name)
                 .long(long.clone())
                 .value_name(value_name(field.kind))
+                .help(help(field))
                 .allow_hyphen_values(true);
             let arg = match field.kind {
                 Type::Choice(words) => arg.value_parser(PossibleValuesParser::new(words)),
@@ -173,6 +175,26 @@ pub fn field_options(kind: Kind) -> Vec<Arg> {
             }
         })
         .collect()
+}
+
+/// What an option takes, told by its type.
+fn help(field: &Field) -> String {
+    let label = field.label();
+    let needed = if field.required { ", required" } else { "" };
+    let text = match field.kind {
+        Type::One(of) => format!("{label}: name, alias or id of {}", input::article(of).to_lowercase()),
+        Type::Many(of) => format!("{label}: names of {}, with commas", of.schema().plural),
+        Type::Words => format!("{label}, with commas"),
+        Type::Date => format!("{label}: today, fri, -3, 12.2 or 2026-02-12"),
+        Type::Effort => format!("{label}: 3h, 90m, 1.5d or half"),
+        Type::Money => format!("{label}: 84000, 1,200.50 or 84000 USD"),
+        Type::Month => format!("{label}: 2026-02"),
+        Type::Flag => format!("{label}: yes or no"),
+        _ => label,
+    };
+    let mut letters = text.chars();
+    let capital = letters.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{capital}{}{needed}", letters.as_str())
 }
 
 fn value_name(kind: Type) -> &'static str {
@@ -335,9 +357,18 @@ fn wins() -> Command {
         .about("Wins and losses: own entries and months")
         .alias("win")
         .subcommand_required(true)
-        .subcommand(Command::new("add").about("Enter a win or loss").args(field_options(Kind::Win)))
         .subcommand(
-            Command::new("edit").about("Change one").arg(id("Id or its end")).args(field_options(Kind::Win)),
+            Command::new("add")
+                .about("Enter a win or loss")
+                .args(field_options(Kind::Win))
+                .arg(flag("allow-future", "The date may be in the future")),
+        )
+        .subcommand(
+            Command::new("edit")
+                .about("Change one")
+                .arg(id("Id or its end"))
+                .args(field_options(Kind::Win))
+                .arg(flag("allow-future", "The date may be in the future")),
         )
         .subcommand(Command::new("show").about("Show one").arg(id("Id or its end")))
         .subcommand(

@@ -103,7 +103,10 @@ pub fn time(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> 
     match noun {
         "undo" => {
             let txn = match matches.get_one::<String>("txn") {
-                Some(text) => Some(text.parse().map_err(Failure::usage)?),
+                Some(text) => Some(text.parse().map_err(|_| {
+                    Failure::usage(format!("There is no transaction \"{text}\""))
+                        .hint("`pams recent` lists them with their ids in full")
+                })?),
                 None => None,
             };
             undone(context, "undone", &engine.run(&Undo { txn })?.reply);

@@ -2,6 +2,7 @@
 //! imports of other records, open reviews (`pams import`) and jobs (`pams jobs`).
 
 use crate::cli::{Context, activity, confirm, output};
+use crate::domain::failure::said;
 use crate::domain::money::Currency;
 use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::engine::{Engine, files};
@@ -530,6 +531,9 @@ fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         return Ok(());
     };
     let failed = |e: csv::Error| Failure::internal(format!("{} cannot be written: {e}", path.display()));
+    if path.exists() {
+        confirm(context, &format!("There is a file {} already. Write over it?", path.display()))?;
+    }
     let mut csv = csv::WriterBuilder::new().flexible(true).from_path(path).map_err(failed)?;
     let widest = rows.iter().map(|r| r.cells.len()).chain([header.len()]).max().unwrap_or(0);
     header.resize(widest, String::new());
@@ -598,7 +602,8 @@ fn inspect(context: &Context, matches: &ArgMatches, mapping: &str) -> Outcome<()
 fn mapping(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
     let text_of = |path: &str| {
-        std::fs::read_to_string(path).map_err(|e| Failure::invalid(format!("{path} cannot be read: {e}")))
+        std::fs::read_to_string(path)
+            .map_err(|e| Failure::invalid(format!("{path} cannot be read: {}", said(&e))))
     };
     match verb {
         "show" => {

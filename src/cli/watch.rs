@@ -3,6 +3,7 @@
 //! same file again changes nothing, and one under review is not started twice.
 
 use crate::cli::{Context, output};
+use crate::domain::failure::said;
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Outcome};
 use crate::engine::{Engine, files};
@@ -55,7 +56,8 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
 
 /// The files that lie in the folder, with size and time.
 fn look(folder: &Path) -> Outcome<Seen> {
-    let failed = |e: std::io::Error| Failure::invalid(format!("{} cannot be read: {e}", folder.display()));
+    let failed =
+        |e: std::io::Error| Failure::invalid(format!("{} cannot be read: {}", folder.display(), said(&e)));
     let mut seen = Seen::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -140,7 +142,8 @@ fn import(engine: &Engine, path: &Path, name: &str) -> Fate {
 
 /// Moves a file into a folder beside it, under a name that is free there.
 fn put_away(folder: &Path, place: &str, path: &Path, name: &str) -> Outcome<PathBuf> {
-    let failed = |e: std::io::Error| Failure::invalid(format!("{} cannot be moved: {e}", path.display()));
+    let failed =
+        |e: std::io::Error| Failure::invalid(format!("{} cannot be moved: {}", path.display(), said(&e)));
     let to = folder.join(place);
     std::fs::create_dir_all(&to).map_err(failed)?;
     let free = (0..).map(|n| if n == 0 { name.to_owned() } else { format!("{n}-{name}") });

@@ -21,14 +21,15 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     match verb {
         "add" => {
             let input = record::input(Kind::Win, matches);
-            let save = Save { kind: Kind::Win, id: None, input, seen_rev: None, ack: vec![] };
+            let ack = activity::acknowledged(matches);
+            let save = Save { kind: Kind::Win, id: None, input, seen_rev: None, ack };
             record::saved(context, "entered", &engine.run(&save)?.reply);
         }
         "edit" => {
             let shown = engine.ask(&Show { kind: Kind::Win, which: text("id") })?;
             let input = record::input(Kind::Win, matches);
             let (id, seen_rev) = (Some(shown.item.id), Some(shown.item.rev));
-            let save = Save { kind: Kind::Win, id, input, seen_rev, ack: vec![] };
+            let save = Save { kind: Kind::Win, id, input, seen_rev, ack: activity::acknowledged(matches) };
             record::saved(context, "changed", &engine.run(&save)?.reply);
         }
         "show" => {

@@ -2,6 +2,7 @@
 
 pub mod settings;
 
+use crate::domain::failure::said;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Places;
 use crate::jobs::Workers;
@@ -33,7 +34,8 @@ impl Folders {
         }
         let folders = match home {
             Some(home) => {
-                let home = std::path::absolute(home).map_err(|e| Failure::usage(format!("--home: {e}")))?;
+                let home =
+                    std::path::absolute(home).map_err(|e| Failure::usage(format!("--home: {}", said(&e))))?;
                 let under = |name: &str| home.join(name);
                 Folders {
                     config: under("config"),
@@ -139,7 +141,7 @@ impl Scratch {
         let id: Id = crate::services::new_id(now_ms());
         let path = std::env::temp_dir().join(format!("pams-demo-{}", id.short()));
         std::fs::create_dir_all(&path).map_err(|e| {
-            Failure::internal(format!("{} cannot be made: {e}", path.display()))
+            Failure::internal(format!("{} cannot be made: {}", path.display(), said(&e)))
                 .hint("Set TMPDIR to a folder you may write")
         })?;
         Ok(Scratch(path))

@@ -1,6 +1,7 @@
 //! Settings with their origin: built in, the user's file, environment.
 
 use crate::config::Folders;
+use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use std::collections::BTreeMap;
 
@@ -42,7 +43,9 @@ impl Settings {
                 lay(&mut values, "", &table, &origin)?;
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Failure::invalid(format!("{} cannot be read: {e}", path.display()))),
+            Err(e) => {
+                return Err(Failure::invalid(format!("{} cannot be read: {}", path.display(), said(&e))));
+            }
         }
         for (name, ..) in KNOWN {
             let variable = format!("PAMS_{}", name.to_uppercase().replace('.', "_"));

@@ -61,7 +61,7 @@ pub fn check(kind: Kind, fields: &Fields, facts: &Facts) -> Vec<Problem> {
     }
     match kind {
         Kind::Activity => activity(&Activity::from_fields(fields), facts, &mut problems),
-        Kind::Win => win(&Win::from_fields(fields), &mut problems),
+        Kind::Win => win(&Win::from_fields(fields), facts, &mut problems),
         Kind::User => user(&User::from_fields(fields), &mut problems),
         _ => {}
     }
@@ -98,7 +98,7 @@ fn activity(activity: &Activity, facts: &Facts, problems: &mut Vec<Problem>) {
     }
 }
 
-fn win(win: &Win, problems: &mut Vec<Problem>) {
+fn win(win: &Win, facts: &Facts, problems: &mut Vec<Problem>) {
     let own = win.source.is_empty();
     if own && win.account.is_none() {
         problems.push(
@@ -109,6 +109,12 @@ fn win(win: &Win, problems: &mut Vec<Problem>) {
         problems.push(
             Problem::error("reason", "WIN-01", "A loss needs its reason")
                 .fix("Give it with --reason, such as --reason price"),
+        );
+    }
+    if let Some(date) = win.date.filter(|d| own && *d > facts.today) {
+        problems.push(
+            Problem::warning("date", "WIN-03", format!("{date} is in the future"))
+                .fix("Enter it when it is decided, or confirm the date with --allow-future"),
         );
     }
     if win.amount.is_some_and(|m| m.minor < 0) {

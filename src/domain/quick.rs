@@ -185,7 +185,15 @@ fn take(
         return 1;
     }
     if let Some(person) = word.strip_prefix('+').filter(|p| p.starts_with(char::is_alphabetic)) {
-        quick.participants.push(person.replace('_', " "));
+        let text = person.replace('_', " ");
+        // One of us by name; whoever is not known is a guest, as they are written.
+        match lookup.find(Kind::User, &text, None) {
+            found if found.is_empty() => quick.participants.push(text),
+            found => {
+                let settled = settle(Kind::User, &text, found, quick).map(|n| n.name);
+                quick.participants.extend(settled);
+            }
+        }
         return 1;
     }
     if quick.effort.is_none()

@@ -1,5 +1,6 @@
 //! Files on their way in: read where the person is, sent to the host in pieces.
 
+use crate::domain::failure::said;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Engine;
 use crate::frames::Bytes;
@@ -18,7 +19,7 @@ const PAGE: usize = 500;
 pub fn read_path(path: &str) -> Outcome<(String, Vec<u8>)> {
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => Failure::not_found(format!("There is no file {path}")),
-        _ => Failure::invalid(format!("{path} cannot be read: {e}")),
+        _ => Failure::invalid(format!("{path} cannot be read: {}", said(&e))),
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     if file.metadata().is_ok_and(|m| m.is_dir()) {
@@ -30,7 +31,7 @@ pub fn read_path(path: &str) -> Outcome<(String, Vec<u8>)> {
 
 pub fn read_all(from: impl Read) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
-    let failed = |e: std::io::Error| Failure::invalid(format!("The file cannot be read: {e}"));
+    let failed = |e: std::io::Error| Failure::invalid(format!("The file cannot be read: {}", said(&e)));
     from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
@@ -106,7 +107,7 @@ pub fn new_file(path: &str) -> Outcome<std::fs::File> {
         std::io::ErrorKind::AlreadyExists => {
             Failure::conflict(format!("There is a file {path} already")).hint("Give another name")
         }
-        _ => Failure::invalid(format!("{path} cannot be written: {e}")),
+        _ => Failure::invalid(format!("{path} cannot be written: {}", said(&e))),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The host's socket: one task a guest, requests answered on a few blocking threads,
 //! changes told as they happen.
 
+use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use crate::engine::host::{Event, Events, Host};
 use crate::engine::wire::{PROTOCOL, ToGuest, ToHost};
@@ -38,7 +39,7 @@ pub struct Listener {
 impl Listener {
     pub fn start(host: Weak<Host>, events: Events, socket: &Path) -> Outcome<Listener> {
         let failed = |e: std::io::Error| {
-            Failure::internal(format!("The socket {} cannot be made: {e}", socket.display()))
+            Failure::internal(format!("The socket {} cannot be made: {}", socket.display(), said(&e)))
                 .hint("Check who may write in the state directory")
         };
         if let Some(folder) = socket.parent() {

@@ -6,6 +6,7 @@
 //! The worker holds no store. What it finds goes out in pieces as it is found; the
 //! host keeps them, and starts a job that was cut off again behind the last one kept.
 
+use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::frames::{self, Bytes};
 use serde::{Deserialize, Serialize};
@@ -117,7 +118,7 @@ fn in_process(
     control: &Control,
     emit: Emit,
 ) -> Outcome<Vec<u8>> {
-    let failed = |e: std::io::Error| Failure::internal(format!("A worker cannot be started: {e}"));
+    let failed = |e: std::io::Error| Failure::internal(format!("A worker cannot be started: {}", said(&e)));
     let mut child = Command::new(program)
         .arg("job-worker")
         .stdin(Stdio::piped())
@@ -182,7 +183,7 @@ fn talk(
 /// The worker's side: one job from standard input to standard output.
 pub fn serve(work: Work) -> Outcome<()> {
     bound();
-    let failed = |e: std::io::Error| Failure::internal(format!("The host cannot be heard: {e}"));
+    let failed = |e: std::io::Error| Failure::internal(format!("The host cannot be heard: {}", said(&e)));
     let (mut input, mut from) = (Vec::new(), std::io::stdin().lock());
     let kind = loop {
         match frames::read::<ToWorker>(&mut from).map_err(failed)? {

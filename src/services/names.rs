@@ -7,6 +7,10 @@ use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::store::{IndexKey, Reads, fold_key};
 use std::ops::ControlFlow;
 
+/// Names looked through for one that comes near.
+const MAX_NAMES: usize = 20_000;
+/// So many names are all shown when none comes near.
+const FEW_NAMES: usize = 15;
 /// Candidates looked at before a beginning counts as too wide.
 const MAX_CANDIDATES: usize = 20;
 
@@ -146,24 +150,43 @@ fn several_names(several: &[(Id, String)]) -> String {
     names.join(", ")
 }
 
+/// Nothing is called so: what comes near, or why the one of that name does not count.
 fn unknown(reads: &dyn Reads, kind: Kind, text: &str) -> Outcome<Failure> {
     let failure = Failure::not_found(format!("There is no {} \"{text}\"", kind.name()));
     let mut names: Vec<String> = Vec::new();
+    let mut called: Option<(String, Fields)> = None;
     if name_indexes(kind).next().is_some() {
         reads.heads(kind, Id::default(), &mut |_, bytes| {
             if let Ok(head) = crate::changes::codec::decode_head(bytes)
                 && !head.deleted
-                && let Some(name) = name_of(kind, &head.fields)
+                && let Some(name) = name_of(kind, &head.fields).map(str::to_owned)
             {
-                names.push(name.to_owned());
+                if text::fold(&name) == text::fold(text) {
+                    called = Some((name, head.fields));
+                } else if !is_archived(kind, &head.fields) {
+                    names.push(name);
+                }
             }
-            if names.len() < 20_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if names.len() < MAX_NAMES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
+    }
+    if let Some((name, fields)) = called {
+        if is_archived(kind, &fields) {
+            let back = format!("`pams {} archive --undo {name}` brings it back", kind.name());
+            return Ok(failure.hint(format!("{name} is archived; {back}")));
+        }
+        if let (Kind::Project, Some(Value::Id(account))) = (kind, fields.get(&2)) {
+            let account = self::name(reads, Kind::Account, *account)?;
+            return Ok(failure.hint(format!("{name} is a project of {account}")));
+        }
     }
     let near = text::nearest(text, names.iter().map(String::as_str), 3);
     Ok(match near.is_empty() {
-        true => failure,
         false => failure.hint(format!("Did you mean {}?", near.join(", "))),
+        true if (1..=FEW_NAMES).contains(&names.len()) => {
+            failure.hint(format!("There are {}", names.join(", ")))
+        }
+        true => failure,
     })
 }
 

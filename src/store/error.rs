@@ -1,6 +1,7 @@
 //! What can go wrong with the file, in sentences.
 
 use crate::changes::codec::Damaged;
+use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind};
 use std::path::{Path, PathBuf};
 
@@ -42,12 +43,6 @@ impl StoreError {
             other => StoreError::Corrupt(other.to_string()),
         }
     }
-}
-
-/// An operating system error without its number.
-fn said(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 impl From<redb::StorageError> for StoreError {

@@ -23,6 +23,7 @@ pub mod widgets;
 
 pub use run::run;
 
+use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome, text};
 use std::path::Path;
 
@@ -38,7 +39,9 @@ fn config_text(
         match std::fs::read_to_string(&path) {
             Ok(text) => return Ok((path.display().to_string(), text)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Failure::invalid(format!("{} cannot be read: {e}", path.display()))),
+            Err(e) => {
+                return Err(Failure::invalid(format!("{} cannot be read: {}", path.display(), said(&e))));
+            }
         }
     }
     match built_in.iter().find(|(n, _)| *n == name) {

@@ -468,3 +468,40 @@ fn a_store_that_cannot_be_written_can_be_looked_at() {
     assert!(text(&plain.stderr).contains("cannot be written"), "{plain:?}");
     assert_eq!(plain.status.code(), Some(1));
 }
+
+/// What is typed wrongly is answered with what is wrong about it and what to do.
+#[test]
+fn wrong_words_are_answered_in_words() {
+    let pams = Pams::with_names();
+    pams.ok(&["account", "archive", "Orbit Labs"]);
+    pams.ok(&["account", "add", "Beta"]);
+    for email in ["li@example.com", "wei@example.com"] {
+        pams.ok(&["user", "add", "Li Wei", "--email", email]);
+    }
+    let demo = |more: &[&'static str]| [&["activity", "add", "--type", "demo"][..], more].concat();
+    let cases: [(i32, Vec<&str>, &str); 10] = [
+        (2, demo(&["--account", "acme", "--hours", "abc"]), "\"abc\" is not a number of hours"),
+        (3, demo(&["--account", "Orbit Labs", "--hours", "1"]), "archive --undo Orbit Labs"),
+        (3, demo(&["--account", "Beta", "--project", "Platform", "--hours", "1"]), "a project of Acme Corp"),
+        (3, vec!["activity", "add", "--type", "nosuch", "--hours", "1"], "There are Discovery, Demo"),
+        (3, vec!["log", "demo acme 1h yesterday +li talk"], "\"li\" fits 2 users"),
+        (2, vec!["undo", "nosuch"], "pams recent"),
+        (1, vec!["activity", "export", "-o", "/nosuch/dir/x.csv"], "no such file or directory\n"),
+        (2, vec!["activity", "list", "--month", "2026-13"], "write it as 2026-02"),
+        (4, vec!["wins", "rejects", "nosuch"], "nosuch"),
+        (
+            3,
+            vec!["wins", "add", "--outcome", "win", "--account", "acme", "--date", "2027-01-01"],
+            "--allow-future",
+        ),
+    ];
+    for (code, words, said) in cases {
+        let ran = pams.run(&words);
+        assert!(ran.code == code && ran.err.contains(said), "{words:?}: {} {}", ran.code, ran.err);
+    }
+    let later =
+        ["wins", "add", "--outcome", "win", "--account", "acme", "--date", "2027-01-01", "--allow-future"];
+    pams.ok(&later);
+    let guest = pams.json(&["log", "demo acme 1h yesterday +visiting_guest: talk"]);
+    assert_eq!(guest["participants"], serde_json::json!(["visiting guest"]), "{guest}");
+}
