@@ -503,5 +503,5 @@ fn wrong_words_are_answered_in_words() {
         ["wins", "add", "--outcome", "win", "--account", "acme", "--date", "2027-01-01", "--allow-future"];
     pams.ok(&later);
     let guest = pams.json(&["log", "demo acme 1h yesterday +visiting_guest: talk"]);
-    assert_eq!(guest["participants"], serde_json::json!(["visiting guest"]), "{guest}");
+    assert_eq!(guest["items"][0]["participants"], serde_json::json!(["visiting guest"]), "{guest}");
 }
