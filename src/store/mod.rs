@@ -25,8 +25,9 @@ use std::path::{Path, PathBuf};
 
 pub type Stored<T> = Result<T, StoreError>;
 
-/// redb's page cache: enough for the hot pages of a million records.
-const CACHE_BYTES: usize = 32 << 20;
+/// redb's page cache: enough for the hot pages of a million records, and half of what a
+/// terminal may take in memory (docs/performance.md).
+const CACHE_BYTES: usize = 16 << 20;
 
 /// An open store. One process at a time holds it; redb's file lock sees to that.
 pub struct Store {

@@ -1,21 +1,22 @@
 //! The real terminal: entered and left in one place, left on every way out. Only this
 //! folder knows crossterm.
 
+mod frugal;
 mod input;
 mod watch;
 
 pub use input::keyboard;
 pub use watch::{signals, watch_hangup};
 
+use frugal::Frugal;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use std::io::{BufWriter, Stdout, Write, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A frame is buffered whole and leaves in one write.
 const FRAME_BYTES: usize = 64 << 10;
 
-pub type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+pub type Screen = Terminal<Frugal<BufWriter<Stdout>>>;
 
 /// Whether the terminal is ours right now: leaving twice does nothing.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -25,7 +26,7 @@ pub fn open() -> std::io::Result<Screen> {
     crossterm::style::force_color_output(true);
     restore_on_panic();
     enter()?;
-    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout())))
+    Terminal::new(Frugal::new(BufWriter::with_capacity(FRAME_BYTES, stdout())))
 }
 
 /// Raw mode, alternate screen, bracketed paste, no cursor.
