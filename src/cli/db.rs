@@ -7,6 +7,7 @@ use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::services::jobs::{JobState, ListJobs};
 use crate::services::records::Counts;
+use crate::services::setup::WhoAmI;
 use crate::store;
 
 /// The check needs the file itself, so no host may run.
@@ -69,10 +70,10 @@ fn inside(context: &Context) -> Vec<(&'static str, String)> {
     let asked = Engine::open(context.folders.places(), Via::Cli, config::now_ms, true).and_then(|engine| {
         let counts = engine.ask(&Counts {})?;
         let jobs = engine.ask(&ListJobs {})?.into_iter().filter(|j| j.state == JobState::Waiting).count();
-        Ok((counts, jobs))
+        Ok((counts, jobs, engine.ask(&WhoAmI {})?.clock))
     });
     match asked {
-        Ok((counts, jobs)) => {
+        Ok((counts, jobs, clock)) => {
             let n = |kind: &str| counts.get(kind).copied().unwrap_or(0);
             let total: u64 = counts.values().sum();
             let records = format!(
@@ -82,7 +83,9 @@ fn inside(context: &Context) -> Vec<(&'static str, String)> {
                 n("wins")
             );
             let sound = "opens and answers; `pams db check` reads all of it".to_owned();
-            vec![("state", sound), ("records", records), ("jobs", format!("{jobs} waiting"))]
+            let mut rows = vec![("state", sound), ("records", records), ("jobs", format!("{jobs} waiting"))];
+            rows.extend(Some(("warning", clock)).filter(|(_, text)| !text.is_empty()));
+            rows
         }
         Err(failure) => {
             let hint = failure.hint.map(|h| format!(". {h}")).unwrap_or_default();
@@ -117,9 +120,6 @@ pub fn doctor(context: &Context) -> Outcome<()> {
     rows.push(("locale", if utf8 { locale } else { format!("{locale}: not UTF-8, borders are ASCII") }));
     rows.push(("zone", config::system_zone()));
     rows.push(("clock", crate::domain::when::Zone::UTC.stamp(config::now_ms()) + " UTC"));
-    if config::now_ms() < 1_700_000_000_000 {
-        rows.push(("warning", "the clock stands before this program was made; dates will be wrong".into()));
-    }
     if let Some(kind) = config::network_file_system(&places.store) {
         rows.push(("warning", format!("the store is on {kind}: keep it on a local disk")));
     }

@@ -38,7 +38,11 @@ impl Context {
     /// The profile's engine, set up on the first start.
     pub fn engine(&self, via: Via) -> Outcome<Engine> {
         let engine = Engine::open(self.folders.places(), via, config::now_ms, self.read_only)?;
-        if !engine.ask(&WhoAmI {})?.set_up {
+        let me = engine.ask(&WhoAmI {})?;
+        if !me.clock.is_empty() && via != Via::Tui {
+            output::note(&format!("warning: {}", me.clock));
+        }
+        if !me.set_up {
             let answers = if via == Via::Tui || (std::io::stdin().is_terminal() && !self.json && !self.yes) {
                 admin::ask_identity(default_identity())?
             } else {

@@ -127,6 +127,13 @@ pub struct WriteCx<'a, 't> {
 /// Meta row: last dseq and hybrid clock of this device.
 const CLOCK: &str = "clock";
 
+/// When this device made its last change, by its clock of then; 0 before the first.
+pub fn last_change_ms(reads: &dyn Reads) -> Outcome<i64> {
+    let clock = reads.meta(CLOCK)?.unwrap_or_default();
+    let hlc = clock.get(8..16).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes);
+    Ok(crate::changes::hlc::unix_ms(hlc))
+}
+
 impl<'a, 't> WriteCx<'a, 't> {
     pub fn new(batch: &'a mut Batch<'t>, caller: &'a Caller) -> Outcome<WriteCx<'a, 't>> {
         let device = store::meta_id(batch, store::DEVICE)?.unwrap_or_default();

@@ -141,6 +141,26 @@ pub struct Me {
     pub day_minutes: i64,
     pub currency: String,
     pub today: chrono::NaiveDate,
+    /// What is wrong with this machine's clock, in a sentence; empty when nothing is.
+    pub clock: String,
+}
+
+/// So far may a clock go back before somebody is told.
+const MAX_BACK_MS: i64 = 10 * 60 * 1_000;
+/// No clock is right that stands before this program was made.
+const MADE_MS: i64 = 1_760_000_000_000;
+
+/// A clock that stands before the last change, or before any change could be.
+fn clock_warning(reads: &dyn Reads, zone: &Zone, now_ms: i64) -> Outcome<String> {
+    let last = crate::services::last_change_ms(reads)?;
+    Ok(if now_ms + MAX_BACK_MS < last {
+        let (now, last) = (zone.stamp(now_ms), zone.stamp(last));
+        format!("This machine's clock says {now}, but the last change was made {last}: check it")
+    } else if now_ms < MADE_MS {
+        format!("This machine's clock says {}: check it", zone.stamp(now_ms))
+    } else {
+        String::new()
+    })
 }
 
 impl Query for WhoAmI {
@@ -160,6 +180,7 @@ impl Query for WhoAmI {
                 day_minutes: 480,
                 currency: "EUR".into(),
                 today,
+                clock: String::new(),
             });
         }
         let s: Settings = cx.settings()?;
@@ -173,6 +194,7 @@ impl Query for WhoAmI {
             day_minutes: s.day_minutes,
             currency: s.currency.to_string(),
             today: s.today,
+            clock: clock_warning(cx.reads, &s.zone, cx.caller.now_ms)?,
         })
     }
 }

@@ -94,6 +94,14 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
+    /// Tells whoever looks that this changed: for what is kept beside the log.
+    pub fn touch(&mut self, kind: Kind, id: Id) {
+        let touched = self.touched.entry(kind).or_default();
+        if touched.len() < MAX_TOUCHED {
+            touched.insert(id);
+        }
+    }
+
     /// The kinds and records written so far; no records when they are more than `most`.
     pub fn take_touched(&mut self, most: usize) -> (Vec<Kind>, Vec<Id>) {
         let touched = std::mem::take(&mut self.touched);
@@ -346,10 +354,7 @@ impl Ledger for Batch<'_> {
         self.last_seq = record.seq;
         let is_new = change.op == Op::Create && record.verdict == Verdict::Applied;
         for (kind, entity, head) in heads {
-            let touched = self.touched.entry(kind).or_default();
-            if touched.len() < MAX_TOUCHED {
-                touched.insert(entity);
-            }
+            self.touch(kind, entity);
             let own = entity == change.entity && kind == change.kind;
             self.put_head(kind, entity, &head, is_new && own)?;
             if own {

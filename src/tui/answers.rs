@@ -40,6 +40,14 @@ impl App {
                     review.take(*shown, &mut cx);
                 }
             }
+            Data::Reviewed(Err(failure)) if failure.kind == FailureKind::NotFound => {
+                // Somebody else committed it or gave it up; what comes of our own commit is
+                // told by its answer.
+                if review_of(&mut self.layers).is_some_and(|review| !review.committing) {
+                    self.layers.retain(|l| !matches!(l, Layer::Review(_)));
+                    self.complain(&failure, effects);
+                }
+            }
             Data::Reviewed(Err(failure)) => self.complain(&failure, effects),
             Data::Lines(Ok(lines)) => {
                 if let Some(review) = review_of(&mut self.layers) {

@@ -367,6 +367,11 @@ impl App {
         self.toast = Toast { text, bad: false, undo };
     }
 
+    /// Something is not as it should be, and it goes on.
+    pub fn warn(&mut self, text: String) {
+        self.toast = Toast { text, bad: true, undo: false };
+    }
+
     pub(super) fn complain(&mut self, failure: &Failure, effects: &mut Vec<Effect>) {
         let hint = failure.hint.as_ref().map(|h| format!("  {h}")).unwrap_or_default();
         self.toast = Toast { text: format!("{}{hint}", failure.message), bad: true, undo: false };
@@ -428,6 +433,13 @@ impl App {
     fn changed(&mut self, changed: &Changed, effects: &mut Vec<Effect>) {
         let kinds = changed.kinds.clone();
         self.with_cx(effects, |panes, cx| panes.refresh(&kinds, cx));
+        let App { me, layers, generations, .. } = self;
+        let mut cx = Cx { me, effects, generations };
+        for layer in layers {
+            if let Layer::Review(review) = layer {
+                review.changed(changed, &mut cx);
+            }
+        }
     }
 
     /// Computes what depends on the size; before every draw.

@@ -3,9 +3,10 @@
 //! All of it lives in the store, so leaving loses nothing. Nothing of the target is
 //! written before it is committed.
 
+use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
-use crate::engine::{Engine, Progress, files};
+use crate::engine::{Changed, Engine, Progress, files};
 use crate::services::imports::{
     Answer, AnswerReview, CommitReview, DropReview, Line, ListLines, Options, Problem, ShowReview, Shown,
     TakeBack, Target,
@@ -139,6 +140,14 @@ impl Review {
     pub fn look(&self, cx: &mut Cx) {
         let ask = ShowReview { review: self.id };
         cx.work(Slot::Review, move |engine| Data::Reviewed(engine.ask(&ask).map(Box::new)));
+    }
+
+    /// Somebody said something to it, or ended it.
+    pub fn changed(&mut self, changed: &Changed, cx: &mut Cx) {
+        let meant = changed.ids.is_empty() || changed.ids.contains(&self.id);
+        if meant && changed.kinds.contains(&Kind::Batch) && !self.committing {
+            self.look(cx);
+        }
     }
 
     /// The file's own job went on.

@@ -6,6 +6,7 @@ use crate::tui::review::{Part, Review};
 use crate::tui::widgets::{DrawCx, part, put, put_line, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 /// Months shown at one time; a workbook of years has more.
 const MONTHS: u16 = 6;
@@ -79,7 +80,12 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         "" => "nothing is written before C".to_owned(),
         again => format!("the same file was imported {again}"),
     };
-    if equation.len() + note.len() + 4 <= wide {
+    let totals = totals(report);
+    let left = wide.saturating_sub(equation.width() + note.width() + 6);
+    if totals.width() <= left {
+        put(buf, area, equation.width() as u16 + 4, 2, &totals, cx.style("text.muted"));
+    }
+    if equation.width() + note.width() + 3 <= wide {
         put(buf, area, (wide - note.len() - 1) as u16, 2, &note, cx.style("text.muted"));
     }
     if review.part == Part::Columns {
@@ -90,14 +96,28 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
     let y = areas.problems.y.saturating_sub(area.y + 1);
     let told = match report.told.len() {
         0 => String::new(),
-        1 => format!("{} will be told", report.told[0]),
-        n => format!("{n} people will be told"),
+        n => match format!("told: {}", report.told.join(", ")) {
+            all if all.width() + 40 <= wide => all,
+            _ if n == 1 => format!("{} will be told", report.told[0]),
+            _ => format!("{n} people will be told"),
+        },
     };
     rule(buf, area, y, "", &told, cx);
     draw_mode(review, report, part(area, 1, y, area.width - 2, 1), buf, cx);
     draw_problems(review, report, areas.problems, buf, cx);
     draw_rows(review, areas.rows, buf, cx);
     draw_detail(review, areas.detail, buf, cx);
+}
+
+/// Sums a currency, won and lost apart.
+fn totals(report: &Report) -> String {
+    let of = |outcome: &str| {
+        let sums = report.totals.iter().filter(|(o, _)| o == outcome);
+        sums.map(|(_, m)| m.to_string()).collect::<Vec<_>>().join(" + ")
+    };
+    let parts = [("won", of("win")), ("lost", of("loss"))];
+    let parts = parts.into_iter().filter(|(_, sum)| !sum.is_empty());
+    parts.map(|(word, sum)| format!("{word} {sum}")).collect::<Vec<_>>().join("   ")
 }
 
 fn draw_steps(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {

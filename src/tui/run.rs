@@ -70,6 +70,11 @@ pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<A
     let status = Status { host: engine.is_host(), read_only: engine.is_read_only(), ..Status::default() };
     let mut app = App::new(me, keys, theme, !utf8, status);
     app.now_ms = engine.now_ms();
+    if !app.me.clock.is_empty() {
+        app.warn(app.me.clock.clone());
+    } else if !utf8 {
+        app.warn("The locale is not UTF-8: borders are ASCII (set LANG to one such as C.UTF-8)".into());
+    }
     for (name, text) in engine.ask(&GetState { prefix: "ui/".into() })? {
         if name == activities::CHOICE {
             app.panes.activities.restore(&text);

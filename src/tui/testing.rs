@@ -80,6 +80,8 @@ impl<'a> Harness<'a> {
         for deadline in std::mem::take(&mut self.deadlines) {
             self.send(Msg::Deadline(deadline))?;
         }
+        // What others did meanwhile is heard.
+        self.settle(vec![])?;
         Ok(self)
     }
 

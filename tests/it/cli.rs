@@ -505,3 +505,19 @@ fn wrong_words_are_answered_in_words() {
     let guest = pams.json(&["log", "demo acme 1h yesterday +visiting_guest: talk"]);
     assert_eq!(guest["items"][0]["participants"], serde_json::json!(["visiting guest"]), "{guest}");
 }
+
+/// A clock that went back is told, and the work goes on.
+#[test]
+fn a_clock_that_went_back_is_told() {
+    let mut pams = Pams::with_names();
+    pams.log("demo acme 1h today: at the right time");
+    pams.env = vec![("PAMS_NOW".into(), "2026-01-05".into())];
+    assert!(pams.ok(&["doctor"]).contains("warning   This machine's clock"), "doctor says it, too");
+    let ran = pams.run(&["log", "demo acme 1h today: at the wrong time"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("warning: This machine's clock says 2026-01-05"), "{ran:?}");
+    pams.env = vec![("PAMS_NOW".into(), "2026-02-21".into())];
+    let ran = pams.run(&["activity", "list", "--owner", "all"]);
+    assert!(!ran.err.contains("clock"), "{ran:?}");
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+}

@@ -317,6 +317,26 @@ fn an_import_is_reviewed_left_resumed_committed_and_undone() {
     assert!(h.text().contains("There is no file"), "{}", h.text());
 }
 
+/// Two people at one review see what the other says, and when it ends.
+#[test]
+fn what_another_says_to_a_review_is_seen_at_once() {
+    let engine = demo();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.csv");
+    std::fs::write(&file, REPORT).unwrap();
+    let mut mine = Harness::new(&engine, 80, 24).unwrap();
+    mine.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    let mut theirs = Harness::new(&engine, 120, 40).unwrap();
+    theirs.press("8 enter 2").unwrap();
+    mine.wait().unwrap();
+    assert!(mine.text().contains("6 rows = 1 won + 3 lost + 1 set aside"), "{}", mine.text());
+    theirs.press("C").unwrap();
+    assert!(theirs.text().contains("Imported report.csv"), "{}", theirs.text());
+    mine.wait().unwrap();
+    let text = mine.text();
+    assert!(text.contains("no open import") && !text.contains("[4 Review]"), "{text}");
+}
+
 /// Owners are asked once; months are left out; rows are set aside; a file can be given up.
 #[test]
 fn a_review_takes_owners_months_and_rows_aside() {
@@ -335,7 +355,7 @@ fn a_review_takes_owners_months_and_rows_aside() {
     }
     assert!(h.text().contains("1 Riko Ito"), "{}", h.text());
     h.press("1").unwrap();
-    assert!(h.text().contains("people will be told") && !h.text().contains("owner unknown"), "{}", h.text());
+    assert!(h.text().contains("told: ") && !h.text().contains("owner unknown"), "{}", h.text());
     h.press("tab tab").unwrap();
     h.press("space").unwrap();
     assert!(h.text().contains("left as it is"), "{}", h.text());

@@ -170,6 +170,8 @@ impl Review {
     }
 
     fn save(&self, cx: &mut WriteCx) -> Outcome<()> {
+        // Others may have it open.
+        cx.batch.touch(Kind::Batch, self.id);
         Ok(cx.batch.set_local(&format!("{REVIEW}{}", self.id), Some(&frames::encode(self)?))?)
     }
 

@@ -96,6 +96,7 @@ fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
 /// batch of this very transaction is in no index yet, so the caller says so.
 fn forget(cx: &mut WriteCx, review: &Review, kept: bool) -> Outcome<()> {
     jobs::drop_of(cx, review.id)?;
+    cx.batch.touch(Kind::Batch, review.id);
     cx.batch.clear_staged(review.id)?;
     cx.batch.set_local(&format!("{REVIEW}{}", review.id), None)?;
     let batches = cx.reads().index_ids(IndexKey::new(70).text(&hex(&review.hash)), 1)?;

@@ -442,7 +442,7 @@ fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
     }
     report.aside = read.rejected.iter().take(MAX_SHOWN).cloned().collect();
     ask_for_names(reads, plan, &mut report)?;
-    report.told = told(reads, plan)?.into_iter().map(|(_, name, _)| name).collect();
+    report.told = told(reads, plan)?.into_iter().map(|(_, name, what)| format!("{name} ({what})")).collect();
     Ok(report)
 }
 
@@ -477,7 +477,7 @@ fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome
     Ok(())
 }
 
-/// One digest per owner, with only their changes.
+/// One digest per owner, with only their changes: who, their name, what.
 fn told(reads: &dyn Reads, plan: &Plan) -> Outcome<Vec<(Id, String, String)>> {
     #[derive(Default)]
     struct Digest {
@@ -506,11 +506,7 @@ fn told(reads: &dyn Reads, plan: &Plan) -> Outcome<Vec<(Id, String, String)>> {
         let parts = [(d.won, "won"), (d.lost, "lost"), (d.changed, "changed"), (d.removed, "removed")];
         let parts: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, w)| format!("{n} {w}")).collect();
-        all.push((
-            owner,
-            wins::user_name(reads, owner)?,
-            format!("Your wins & losses: {}", parts.join(", ")),
-        ));
+        all.push((owner, wins::user_name(reads, owner)?, parts.join(", ")));
     }
     Ok(all)
 }
@@ -550,7 +546,8 @@ impl Plan {
             cx.delete(Kind::Win, *id, &head.fields)?;
         }
         report.notified = told.len();
-        for (user, _, text) in told {
+        for (user, _, what) in told {
+            let text = format!("Your wins & losses: {what}");
             let key = format!("{batch}:{user}");
             let notice = Notification { user: Some(user), text, subject: "wins".into(), key, read: false };
             cx.create(Kind::Notification, &notice.to_fields())?;
