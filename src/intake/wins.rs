@@ -222,9 +222,13 @@ impl Aside {
 
 struct Reader<'a> {
     table: &'a Table,
-    mapping: &'a Mapping,
     fixes: &'a Fixes,
-    header: &'a [Cell],
+    /// The header's cells, folded.
+    header: Vec<String>,
+    /// Words of the mapping, folded.
+    win: Vec<String>,
+    loss: Vec<String>,
+    open: Vec<String>,
     order: DateOrder,
     decimal: Option<Decimal>,
     default: Currency,
@@ -253,7 +257,18 @@ impl<'a> Reader<'a> {
             _ => date_order(column("close_date")),
         };
         let decimal = decimal_of(column("amount"));
-        Reader { table, mapping, fixes, header: &sheet.rows[table.header], order, decimal, default }
+        let folded = |words: &[String]| words.iter().map(|w| fold(w)).collect();
+        Reader {
+            table,
+            fixes,
+            header: sheet.rows[table.header].iter().map(|cell| fold(&cell.text())).collect(),
+            win: folded(&mapping.win),
+            loss: folded(&mapping.loss),
+            open: folded(&mapping.open),
+            order,
+            decimal,
+            default,
+        }
     }
 
     fn raw(&self, row: Row<'a>, field: &str) -> &'a Cell {
@@ -274,7 +289,7 @@ impl<'a> Reader<'a> {
             return Err(row.aside("FIL-06", "blank"));
         }
         let same =
-            |c: &usize| cells.get(*c).is_some_and(|cell| fold(&cell.text()) == fold(&self.header[*c].text()));
+            |c: &usize| cells.get(*c).is_some_and(|cell| Some(&fold(&cell.text())) == self.header.get(*c));
         if self.table.columns.values().filter(|c| same(c)).count() * 2 > self.table.columns.len() {
             return Err(row.aside("FIL-07", "the header again"));
         }
@@ -344,7 +359,7 @@ impl<'a> Reader<'a> {
         let stage = self.cell(row, "stage").text();
         let waits = |code: &str, message: String| Err(row.aside(code, message).about("outcome", &stage));
         let folded = fold(&stage);
-        let known = || self.mapping.open.iter().any(|w| folded.split(' ').any(|p| p == fold(w)));
+        let known = || folded.split(' ').any(|p| self.open.iter().any(|w| w == p));
         let open = || match folded.is_empty() || known() {
             true => row.aside("OPP-05", "still open").about("outcome", &stage),
             false => {
@@ -358,10 +373,10 @@ impl<'a> Reader<'a> {
             Some(_) => return Err(row.aside("OPP-05", "still open").about("outcome", &stage)),
             None => {}
         }
-        let listed = |words: &[String]| words.iter().any(|w| fold(w) == folded);
+        let listed = |words: &[String]| words.contains(&folded);
         let by_stage = match () {
-            () if listed(&self.mapping.win) => Some("win"),
-            () if listed(&self.mapping.loss) => Some("loss"),
+            () if listed(&self.win) => Some("win"),
+            () if listed(&self.loss) => Some("loss"),
             () => None,
         };
         let flag = |field: &str| match fold(&self.cell(row, field).text()).as_str() {

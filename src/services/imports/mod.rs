@@ -226,7 +226,7 @@ impl Review {
         report.review = Some(self.id);
         report.target = self.target;
         (report.file, report.dialect) = (self.file.clone(), outline.dialect.clone());
-        report.problems = problems(&prepared.plan.counts(reads)?);
+        report.problems = problems(&prepared.plan.counts());
         report.again = batches::imported_before(reads, settings, &self.hash, self.target)?;
         Ok(prepared)
     }
@@ -387,19 +387,19 @@ fn problems(counts: &BTreeMap<(String, bool), usize>) -> Vec<Problem> {
 
 impl Plan {
     /// (code, decided) → rows.
-    fn counts(&self, reads: &dyn Reads) -> Outcome<BTreeMap<(String, bool), usize>> {
+    fn counts(&self) -> BTreeMap<(String, bool), usize> {
         match self {
-            Plan::Wins(plan) => plan.counts(reads),
-            Plan::Records(plan) => Ok(plan.counts()),
-            Plan::None => Ok(BTreeMap::new()),
+            Plan::Wins(plan) => plan.counts(),
+            Plan::Records(plan) => plan.counts(),
+            Plan::None => BTreeMap::new(),
         }
     }
 
-    fn lines(&self, reads: &dyn Reads, code: &str, decided: bool) -> Outcome<Vec<Line>> {
+    fn lines(&self, code: &str, decided: bool) -> Vec<Line> {
         match self {
-            Plan::Wins(plan) => plan.lines(reads, code, decided),
-            Plan::Records(plan) => Ok(plan.lines(code, decided)),
-            Plan::None => Ok(vec![]),
+            Plan::Wins(plan) => plan.lines(code, decided),
+            Plan::Records(plan) => plan.lines(code, decided),
+            Plan::None => vec![],
         }
     }
 }

@@ -238,7 +238,7 @@ impl Query for ListLines {
         let settings = cx.settings()?;
         let review = Review::load(cx.reads, self.review)?;
         let prepared = review.prepare(cx.reads, &settings)?;
-        let all = prepared.plan.lines(cx.reads, &self.code, self.decided)?;
+        let all = prepared.plan.lines(&self.code, self.decided);
         let mut lines: Vec<Line> =
             all.iter().skip(self.from).take(self.limit.clamp(1, 500)).cloned().collect();
         lines::complete(cx.reads, &prepared.report, &all, &mut lines)?;
@@ -264,7 +264,7 @@ impl Command for AnswerReview {
             let answer = match answer {
                 Answer::AsideAlike { code, raw } => {
                     let plan = review.prepare(cx.reads(), &settings)?.plan;
-                    let lines = plan.lines(cx.reads(), code, false)?.into_iter();
+                    let lines = plan.lines(code, false).into_iter();
                     let alike =
                         lines.filter(|l| raw.as_ref().is_none_or(|r| text::fold(r) == text::fold(&l.raw)));
                     Answer::Aside(alike.map(|l| l.place).collect())

@@ -93,20 +93,39 @@ pub fn prepare(
 /// What the file means for the store.
 pub struct Plan {
     read: WinsRead,
+    /// One for each row that is kept, in the same order.
     rows: Vec<PlanRow>,
     removed: Vec<(Id, Head)>,
     /// The mapping's text, kept with the batch.
     mapping: String,
     today: NaiveDate,
     stored: BTreeMap<(Month, String), usize>,
-    owners: HashMap<String, Option<Id>>,
-    accounts: HashMap<String, Option<Id>>,
+    /// By e-mail and name.
+    owners: HashMap<(String, String), Meant>,
+    accounts: HashMap<String, Meant>,
     /// Answers of this import, not yet remembered.
     answers: HashMap<(&'static str, String), Option<Id>>,
 }
 
+/// Whom a raw text stands for.
+#[derive(Clone, Copy)]
+enum Meant {
+    Is(Id),
+    /// Somebody said that it is none of ours.
+    Nobody,
+    Unknown,
+}
+
+impl Meant {
+    fn id(self) -> Option<Id> {
+        match self {
+            Meant::Is(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 struct PlanRow {
-    win: WinRow,
     fields: Fields,
     stored: Option<(Id, Head)>,
 }
@@ -154,24 +173,21 @@ impl Plan {
                 }
             }
         }
-        let mut taken: HashSet<Id> = HashSet::new();
         for row in &read.kept {
             let key = row.key();
-            let stored = match by_key.get(&key) {
-                Some(found) => Some(found.clone()),
+            // A key stands in a file once.
+            let stored = match by_key.remove(&key) {
+                Some(found) => Some(found),
                 None => moved(reads, row, &key)?,
             };
-            if let Some((id, _)) = &stored {
-                taken.insert(*id);
-            }
             let fields = plan.fields(reads, row, stored.as_ref().map(|(_, h)| &h.fields))?;
-            plan.rows.push(PlanRow { win: row.clone(), fields, stored });
+            plan.rows.push(PlanRow { fields, stored });
         }
         if !options.append {
-            let gone = by_key.into_values().filter(|(id, head)| {
+            let gone = by_key.into_values().filter(|(_, head)| {
                 let win = Win::from_fields(&head.fields);
                 let month = win.month.and_then(Month::from_number);
-                !taken.contains(id) && month.is_some_and(|m| units.contains(&(m, win.outcome)))
+                month.is_some_and(|m| units.contains(&(m, win.outcome)))
             });
             plan.removed = gone.collect();
             plan.removed.sort_by_key(|(id, _)| *id);
@@ -221,55 +237,60 @@ impl Plan {
     /// A remembered answer, then whose e-mail it is, then the only person of that name
     /// unless their e-mail is another one.
     fn owner(&mut self, reads: &dyn Reads, row: &WinRow) -> Outcome<Option<Id>> {
-        let key = format!("{}|{}", row.owner_email, row.owner);
+        let key = (row.owner_email.clone(), row.owner.clone());
         if let Some(known) = self.owners.get(&key) {
-            return Ok(*known);
+            return Ok(known.id());
         }
-        let mut found = None;
+        let mut meant = Meant::Unknown;
         for raw in [&row.owner_email, &row.owner].into_iter().filter(|t| !t.is_empty()) {
-            found = match self.remembered(reads, "owner", raw)? {
-                Some(target) => target,
+            meant = match self.remembered(reads, "owner", raw)? {
+                Some(Some(target)) => Meant::Is(target),
+                Some(None) => Meant::Nobody,
                 None => match names::exact(reads, Kind::User, raw)?.as_slice() {
-                    [one] if !has_other_email(reads, *one, &row.owner_email)? => Some(*one),
-                    _ => None,
+                    [one] if !has_other_email(reads, *one, &row.owner_email)? => Meant::Is(*one),
+                    _ => meant,
                 },
             };
-            if found.is_some() {
+            if matches!(meant, Meant::Is(_)) {
                 break;
             }
         }
-        self.owners.insert(key, found);
-        Ok(found)
+        let id = meant.id();
+        self.owners.insert(key, meant);
+        Ok(id)
     }
 
     /// The raw owner of a row when nobody said yet who that is.
-    fn unknown_owner<'a>(&self, reads: &dyn Reads, row: &'a WinRow) -> Outcome<Option<&'a str>> {
+    fn unknown_owner<'a>(&self, row: &'a WinRow) -> Option<&'a str> {
         let raw = if row.owner.is_empty() { &row.owner_email } else { &row.owner };
-        let key = format!("{}|{}", row.owner_email, row.owner);
-        let open = !raw.is_empty()
-            && self.owners.get(&key) == Some(&None)
-            && self.remembered(reads, "owner", &row.owner)?.is_none();
-        Ok(open.then_some(raw))
+        let meant = self.owners.get(&(row.owner_email.clone(), row.owner.clone()));
+        (!raw.is_empty() && matches!(meant, Some(Meant::Unknown))).then_some(raw)
     }
 
-    fn account_is_new(&self, reads: &dyn Reads, row: &WinRow) -> Outcome<bool> {
-        Ok(self.accounts.get(&row.account) == Some(&None)
-            && self.remembered(reads, "account", &row.account)?.is_none())
+    fn account_is_new(&self, row: &WinRow) -> bool {
+        matches!(self.accounts.get(&row.account), Some(Meant::Unknown))
     }
 
     fn account(&mut self, reads: &dyn Reads, raw: &str) -> Outcome<Option<Id>> {
         if let Some(known) = self.accounts.get(raw) {
-            return Ok(*known);
+            return Ok(known.id());
         }
-        let found = match self.remembered(reads, "account", raw)? {
-            Some(target) => target,
+        let meant = match self.remembered(reads, "account", raw)? {
+            Some(Some(target)) => Meant::Is(target),
+            Some(None) => Meant::Nobody,
             None => match names::exact(reads, Kind::Account, raw)?.as_slice() {
-                [one] => Some(*one),
-                _ => None,
+                [one] => Meant::Is(*one),
+                _ => Meant::Unknown,
             },
         };
-        self.accounts.insert(raw.to_owned(), found);
-        Ok(found)
+        let id = meant.id();
+        self.accounts.insert(raw.to_owned(), meant);
+        Ok(id)
+    }
+
+    /// What the rows of the file say, each with what it means.
+    fn pairs(&self) -> impl Iterator<Item = (&WinRow, &PlanRow)> {
+        self.read.kept.iter().zip(&self.rows)
     }
 }
 
@@ -398,9 +419,9 @@ fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
     let mut totals: BTreeMap<(String, Currency), i64> = BTreeMap::new();
     let mut months: BTreeMap<Month, MonthCounts> = BTreeMap::new();
     let mut losing: BTreeMap<(Month, String), usize> = BTreeMap::new();
-    for row in &plan.rows {
-        let counts = months.entry(row.win.month()).or_default();
-        let (all, of_month) = match row.win.outcome.as_str() {
+    for (win, row) in plan.pairs() {
+        let counts = months.entry(win.month()).or_default();
+        let (all, of_month) = match win.outcome.as_str() {
             "win" => (&mut report.wins, &mut counts.wins),
             _ => (&mut report.losses, &mut counts.losses),
         };
@@ -411,8 +432,8 @@ fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
             Action::Same => (&mut report.same, &mut counts.same),
         };
         (*all, *of_month) = (*all + 1, *of_month + 1);
-        if let Some(money) = row.win.amount {
-            *totals.entry((row.win.outcome.clone(), money.currency)).or_default() += money.minor;
+        if let Some(money) = win.amount {
+            *totals.entry((win.outcome.clone(), money.currency)).or_default() += money.minor;
         }
     }
     let total = |((outcome, currency), minor)| (outcome, Money { minor, currency });
@@ -450,10 +471,10 @@ fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
 fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome<()> {
     let (mut owners, mut accounts): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
     for row in &plan.read.kept {
-        if let Some(raw) = plan.unknown_owner(reads, row)? {
+        if let Some(raw) = plan.unknown_owner(row) {
             *owners.entry(raw).or_default() += 1;
         }
-        if plan.account_is_new(reads, row)? {
+        if plan.account_is_new(row) {
             *accounts.entry(&row.account).or_default() += 1;
         }
     }
@@ -487,10 +508,10 @@ fn told(reads: &dyn Reads, plan: &Plan) -> Outcome<Vec<(Id, String, String)>> {
         removed: usize,
     }
     let mut digests: BTreeMap<Id, Digest> = BTreeMap::new();
-    for row in plan.rows.iter().filter(|r| r.action() != Action::Same) {
+    for (win, row) in plan.pairs().filter(|(_, r)| r.action() != Action::Same) {
         let Some(Value::Id(owner)) = row.fields.get(&10) else { continue };
         let digest = digests.entry(*owner).or_default();
-        match (row.action(), row.win.outcome.as_str()) {
+        match (row.action(), win.outcome.as_str()) {
             (Action::Changed, _) => digest.changed += 1,
             (_, "win") => digest.won += 1,
             _ => digest.lost += 1,
@@ -533,10 +554,10 @@ impl Plan {
         }
         let told = told(cx.reads(), self)?;
         cx.batch.defer_indexes();
-        for row in self.rows.iter().filter(|r| r.action() != Action::Same) {
+        for (win, row) in self.pairs().filter(|(_, r)| r.action() != Action::Same) {
             let mut fields = row.fields.clone();
             fields.insert(15, Value::Id(batch));
-            fields.insert(16, Value::Int(row.win.row as i64));
+            fields.insert(16, Value::Int(win.row as i64));
             match &row.stored {
                 None => drop(cx.create(Kind::Win, &fields)?),
                 Some((id, head)) => drop(cx.set(Kind::Win, *id, head.rev, &head.fields, &fields)?),
@@ -566,27 +587,27 @@ impl Plan {
     }
 
     /// (code, decided) → rows.
-    pub fn counts(&self, reads: &dyn Reads) -> Outcome<BTreeMap<(String, bool), usize>> {
+    pub fn counts(&self) -> BTreeMap<(String, bool), usize> {
         let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
         for aside in self.read.rejected.iter().chain(&self.read.skipped) {
             *counts.entry((aside.code.clone(), aside.decided)).or_default() += 1;
         }
         for code in ["OPP-06", "OPP-07", "OPP-14", "OPP-16", "OPP-18", "TXT-01", "TXT-02"] {
-            let rows = self.looks(reads, code)?.len();
+            let rows = self.looks(code).len();
             if rows > 0 {
                 counts.insert((code.to_owned(), false), rows);
             }
         }
-        Ok(counts)
+        counts
     }
 
     /// The rows that a rule holds back or points at.
-    pub fn lines(&self, reads: &dyn Reads, code: &str, decided: bool) -> Outcome<Vec<Line>> {
+    pub fn lines(&self, code: &str, decided: bool) -> Vec<Line> {
         let asides = self.read.rejected.iter().chain(&self.read.skipped);
         let mut lines: Vec<Line> =
             asides.filter(|a| a.code == code && a.decided == decided).map(|a| self.line(a)).collect();
-        lines.extend(self.looks(reads, code)?);
-        Ok(lines)
+        lines.extend(self.looks(code));
+        lines
     }
 
     fn line(&self, aside: &Aside) -> Line {
@@ -608,7 +629,7 @@ impl Plan {
     }
 
     /// Rows that go in and that a person should look at.
-    fn looks(&self, reads: &dyn Reads, code: &str) -> Outcome<Vec<Line>> {
+    fn looks(&self, code: &str) -> Vec<Line> {
         let mut lines = Vec::new();
         let look = |row: &WinRow, field: &str, raw: &str, message: String| Line {
             place: (row.sheet, row.row),
@@ -622,14 +643,14 @@ impl Plan {
         match code {
             "OPP-06" => {
                 for row in &self.read.kept {
-                    if let Some(raw) = self.unknown_owner(reads, row)? {
+                    if let Some(raw) = self.unknown_owner(row) {
                         lines.push(look(row, "owner", raw, format!("nobody known is \"{raw}\"")));
                     }
                 }
             }
             "OPP-07" => {
                 for row in &self.read.kept {
-                    if self.account_is_new(reads, row)? {
+                    if self.account_is_new(row) {
                         let message = format!("no account is called \"{}\"", row.account);
                         lines.push(look(row, "account", &row.account, message));
                     }
@@ -677,7 +698,7 @@ impl Plan {
             })),
             _ => {}
         }
-        Ok(lines)
+        lines
     }
 }
 
