@@ -219,7 +219,7 @@ impl Review {
         let opened = staging::staged(reads, self.id, outline)?;
         let (options, fixes) = self.said();
         let mut prepared = match self.target {
-            Target::Wins => wins::prepare(reads, settings, self, &opened, &options, &fixes)?,
+            Target::Wins => wins::prepare(reads, settings, self, opened, &options, &fixes)?,
             _ => records::prepare(reads, settings, self.target, &opened, &fixes)?,
         };
         let report = &mut prepared.report;

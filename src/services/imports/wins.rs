@@ -34,7 +34,7 @@ pub fn prepare(
     reads: &dyn Reads,
     settings: &Settings,
     review: &Review,
-    opened: &Opened,
+    opened: Opened,
     options: &Options,
     fixes: &Fixes,
 ) -> Outcome<Prepared> {
@@ -43,11 +43,11 @@ pub fn prepare(
         (name, _) => mapping_text(reads, name)?.1,
     };
     let mapping = Mapping::parse("the mapping", &text)?;
-    let found = find_tables(opened, &mapping, fixes);
+    let found = find_tables(&opened, &mapping, fixes);
     let field_of = |table: &Table, column: usize| {
         table.columns.iter().find(|(_, c)| **c == column).map(|(field, _)| field.clone())
     };
-    let of = |table: &Table| super::columns(opened, table.sheet, table.header, |c| field_of(table, c));
+    let of = |table: &Table| super::columns(&opened, table.sheet, table.header, |c| field_of(table, c));
     let columns: Vec<Column> = found.tables.iter().flat_map(of).collect();
     if !found.missing.is_empty() {
         let missing = found.missing.iter().map(|m| (*m).to_owned()).collect();
@@ -55,7 +55,9 @@ pub fn prepare(
         let report = Report { missing, columns, sheets, ..Report::default() };
         return Ok(Prepared { report, plan: super::Plan::None });
     }
-    let mut read = intake::read(opened, &mapping, fixes, settings.currency)?;
+    let mut read = intake::read(&opened, &mapping, fixes, settings.currency)?;
+    // A large file is not held twice.
+    drop(opened);
     let wanted =
         |month: Month| options.month.is_none_or(|m| m == month) && !options.left_out.contains(&month);
     let mut left_out: BTreeMap<Month, MonthCounts> = BTreeMap::new();
@@ -94,7 +96,7 @@ pub fn prepare(
 pub struct Plan {
     read: WinsRead,
     /// One for each row that is kept, in the same order.
-    rows: Vec<PlanRow>,
+    effects: Vec<Effect>,
     removed: Vec<(Id, Head)>,
     /// The mapping's text, kept with the batch.
     mapping: String,
@@ -125,26 +127,11 @@ impl Meant {
     }
 }
 
-struct PlanRow {
-    fields: Fields,
-    stored: Option<(Id, Head)>,
-}
-
-#[derive(PartialEq)]
-enum Action {
-    Added,
-    Changed,
+/// What a row does to the store.
+enum Effect {
+    Add(Fields),
+    Change(Fields, Id, Head),
     Same,
-}
-
-impl PlanRow {
-    fn action(&self) -> Action {
-        match &self.stored {
-            None => Action::Added,
-            Some((_, head)) if head.fields == self.fields => Action::Same,
-            Some(_) => Action::Changed,
-        }
-    }
 }
 
 impl Plan {
@@ -152,7 +139,7 @@ impl Plan {
         let units: BTreeSet<(Month, String)> =
             read.kept.iter().map(|r| (r.month(), r.outcome.clone())).collect();
         let mut plan = Plan {
-            rows: vec![],
+            effects: vec![],
             removed: vec![],
             stored: BTreeMap::new(),
             owners: HashMap::new(),
@@ -181,7 +168,11 @@ impl Plan {
                 None => moved(reads, row, &key)?,
             };
             let fields = plan.fields(reads, row, stored.as_ref().map(|(_, h)| &h.fields))?;
-            plan.rows.push(PlanRow { fields, stored });
+            plan.effects.push(match stored {
+                None => Effect::Add(fields),
+                Some((_, head)) if head.fields == fields => Effect::Same,
+                Some((id, head)) => Effect::Change(fields, id, head),
+            });
         }
         if !options.append {
             let gone = by_key.into_values().filter(|(_, head)| {
@@ -289,8 +280,8 @@ impl Plan {
     }
 
     /// What the rows of the file say, each with what it means.
-    fn pairs(&self) -> impl Iterator<Item = (&WinRow, &PlanRow)> {
-        self.read.kept.iter().zip(&self.rows)
+    fn pairs(&self) -> impl Iterator<Item = (&WinRow, &Effect)> {
+        self.read.kept.iter().zip(&self.effects)
     }
 }
 
@@ -419,17 +410,17 @@ fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
     let mut totals: BTreeMap<(String, Currency), i64> = BTreeMap::new();
     let mut months: BTreeMap<Month, MonthCounts> = BTreeMap::new();
     let mut losing: BTreeMap<(Month, String), usize> = BTreeMap::new();
-    for (win, row) in plan.pairs() {
+    for (win, effect) in plan.pairs() {
         let counts = months.entry(win.month()).or_default();
         let (all, of_month) = match win.outcome.as_str() {
             "win" => (&mut report.wins, &mut counts.wins),
             _ => (&mut report.losses, &mut counts.losses),
         };
         (*all, *of_month) = (*all + 1, *of_month + 1);
-        let (all, of_month) = match row.action() {
-            Action::Added => (&mut report.added, &mut counts.added),
-            Action::Changed => (&mut report.changed, &mut counts.changed),
-            Action::Same => (&mut report.same, &mut counts.same),
+        let (all, of_month) = match effect {
+            Effect::Add(_) => (&mut report.added, &mut counts.added),
+            Effect::Change(..) => (&mut report.changed, &mut counts.changed),
+            Effect::Same => (&mut report.same, &mut counts.same),
         };
         (*all, *of_month) = (*all + 1, *of_month + 1);
         if let Some(money) = win.amount {
@@ -508,11 +499,12 @@ fn told(reads: &dyn Reads, plan: &Plan) -> Outcome<Vec<(Id, String, String)>> {
         removed: usize,
     }
     let mut digests: BTreeMap<Id, Digest> = BTreeMap::new();
-    for (win, row) in plan.pairs().filter(|(_, r)| r.action() != Action::Same) {
-        let Some(Value::Id(owner)) = row.fields.get(&10) else { continue };
+    for (win, effect) in plan.pairs() {
+        let (Effect::Add(fields) | Effect::Change(fields, ..)) = effect else { continue };
+        let Some(Value::Id(owner)) = fields.get(&10) else { continue };
         let digest = digests.entry(*owner).or_default();
-        match (row.action(), win.outcome.as_str()) {
-            (Action::Changed, _) => digest.changed += 1,
+        match (effect, win.outcome.as_str()) {
+            (Effect::Change(..), _) => digest.changed += 1,
             (_, "win") => digest.won += 1,
             _ => digest.lost += 1,
         }
@@ -554,13 +546,16 @@ impl Plan {
         }
         let told = told(cx.reads(), self)?;
         cx.batch.defer_indexes();
-        for (win, row) in self.pairs().filter(|(_, r)| r.action() != Action::Same) {
-            let mut fields = row.fields.clone();
+        for (win, effect) in self.pairs() {
+            let (Effect::Add(fields) | Effect::Change(fields, ..)) = effect else { continue };
+            let mut fields = fields.clone();
             fields.insert(15, Value::Id(batch));
             fields.insert(16, Value::Int(win.row as i64));
-            match &row.stored {
-                None => drop(cx.create(Kind::Win, &fields)?),
-                Some((id, head)) => drop(cx.set(Kind::Win, *id, head.rev, &head.fields, &fields)?),
+            match effect {
+                Effect::Change(_, id, head) => {
+                    drop(cx.set(Kind::Win, *id, head.rev, &head.fields, &fields)?)
+                }
+                _ => drop(cx.create(Kind::Win, &fields)?),
             }
         }
         for (id, head) in &self.removed {
