@@ -518,6 +518,12 @@ fn import() -> Command {
                 )
                 .arg(flag("once", "Look once and end, for cron")),
         )
+        .subcommand(Command::new("remembered").about("Whom owners and accounts were said to be"))
+        .subcommand(
+            Command::new("forget")
+                .about("Ask about one again with the next import")
+                .arg(id("Id or its end, as `pams import remembered` shows it")),
+        )
         .subcommand(Command::new("rules").about("The rules that rows are checked by"))
 }
 

@@ -1,5 +1,5 @@
-//! Files in: `pams wins import|inspect|versions|restore|reparse|rejects|mapping`, the
-//! imports of other records, open reviews (`pams import`) and jobs (`pams jobs`).
+//! Files in: `pams wins import|inspect|versions|restore|reparse|rejects|mapping` and the
+//! imports of other records.
 
 use crate::cli::{Context, activity, confirm, output};
 use crate::domain::failure::said;
@@ -8,15 +8,12 @@ use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::engine::{Engine, files};
 use crate::intake::fixes::Fixes;
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
-use crate::intake::rules::RULES;
 use crate::services::imports::batches::{ListBatches, ListRejects, SaveMapping, ShowMapping};
 use crate::services::imports::staging::open_apart;
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{
-    Answer, AnswerReview, CommitReview, DropReview, FindReview, ListLines, ListReviews, Options, Report,
-    ShowReview, Shown, StartReview, Started, TakeBack, Target,
+    CommitReview, DropReview, Options, Report, ShowReview, StartReview, Started, Target,
 };
-use crate::services::jobs::{CancelJob, JobState, ListJobs};
 use clap::ArgMatches;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -129,7 +126,7 @@ fn wait_and_commit(
     commit(context, engine, started.review, &report)
 }
 
-fn commit(context: &Context, engine: &Engine, review: Id, report: &Report) -> Outcome<()> {
+pub(super) fn commit(context: &Context, engine: &Engine, review: Id, report: &Report) -> Outcome<()> {
     if !report.asks.is_empty() {
         confirm(context, &format!("{}. Go on?", report.asks.join("; ")))?;
     }
@@ -154,252 +151,7 @@ fn commit(context: &Context, engine: &Engine, review: Id, report: &Report) -> Ou
     Ok(())
 }
 
-/// `pams import list|show|answer|commit|drop|rejects|rules`
-pub fn reviews(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
-    if verb == "rules" {
-        let rows: Vec<Vec<String>> = RULES
-            .iter()
-            .map(|r| {
-                vec![r.code.into(), format!("{:?}", r.weight).to_lowercase(), r.label.into(), r.fix.into()]
-            })
-            .collect();
-        if context.json {
-            let names = ["code", "weight", "label", "fix"];
-            let item = |r: &Vec<String>| {
-                names.iter().zip(r).map(|(n, t)| ((*n).to_owned(), t.clone().into())).collect()
-            };
-            let items: Vec<serde_json::Map<String, serde_json::Value>> = rows.iter().map(item).collect();
-            output::json(&serde_json::json!({ "items": items }));
-        } else {
-            output::table(&["code", "weight", "what", "what to do"], &rows);
-        }
-        return Ok(());
-    }
-    match verb {
-        "rejects" => return rejects(context, matches),
-        "watch" => return super::watch::run(context, matches),
-        _ => {}
-    }
-    let engine = context.cli()?;
-    if verb == "list" {
-        let open = engine.ask(&ListReviews {})?;
-        if context.json {
-            output::json(&serde_json::json!({ "items": open }));
-        } else if open.is_empty() {
-            output::note("No import is open; `pams wins import FILE --review` starts one");
-        } else {
-            let rows: Vec<Vec<String>> = open
-                .into_iter()
-                .map(|o| vec![o.id.short(), o.target.plural().into(), o.file, o.by, o.at, o.step, o.message])
-                .collect();
-            output::table(&["id", "of", "file", "by", "touched", "step", ""], &rows);
-        }
-        return Ok(());
-    }
-    let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
-    let review = engine.ask(&FindReview { which })?;
-    match verb {
-        "drop" => {
-            engine.run(&DropReview { review })?;
-            output::line("dropped");
-            return Ok(());
-        }
-        "answer" if matches.get_flag("undo") => {
-            let back = engine.run(&TakeBack { review })?.reply;
-            output::note(&back.map_or("nothing was said yet".into(), |a| format!("taken back: {a:?}")));
-        }
-        "answer" => {
-            engine.run(&AnswerReview { review, answers: answers(matches)? })?;
-        }
-        _ => {}
-    }
-    let shown = engine.ask(&ShowReview { review })?;
-    if verb == "commit" {
-        let report = match (shown.report, shown.failure) {
-            (Some(report), _) => report,
-            (None, failure) => {
-                return Err(failure.unwrap_or_else(|| Failure::conflict("The file is still being read")));
-            }
-        };
-        return commit(context, &engine, review, &report);
-    }
-    show_review(context, &engine, review, shown, matches)
-}
-
-fn show_review(
-    context: &Context,
-    engine: &Engine,
-    review: Id,
-    shown: Shown,
-    matches: &ArgMatches,
-) -> Outcome<()> {
-    let code = matches.try_get_one::<String>("rule").ok().flatten().cloned();
-    if let Some(code) = code {
-        let lines = engine.ask(&ListLines {
-            review,
-            code: code.to_uppercase(),
-            decided: false,
-            from: 0,
-            limit: 500,
-        })?;
-        if context.json {
-            output::json(&serde_json::json!({ "items": lines }));
-            return Ok(());
-        }
-        let rows: Vec<Vec<String>> = lines
-            .into_iter()
-            .map(|l| vec![l.place.1.to_string(), l.raw, l.alike.to_string(), l.message])
-            .collect();
-        output::table(&["row", "text", "alike", "why"], &rows);
-        return Ok(());
-    }
-    if context.json {
-        output::json(&shown);
-        return Ok(());
-    }
-    let Some(report) = shown.report else {
-        let open = shown.open;
-        output::line(&format!("{}: {} {}", open.file, open.step, open.message));
-        return Ok(());
-    };
-    show(context, &report, true);
-    let columns: Vec<Vec<String>> = report
-        .columns
-        .iter()
-        .map(|c| vec![c.header.clone(), c.field.clone(), c.samples.join(" | ")])
-        .collect();
-    output::table(&["column", "is", "values"], &columns);
-    if let Some(refusal) = report.refusal() {
-        output::note(&format!("note:  {}", refusal.message));
-    }
-    let problems: Vec<Vec<String>> = report
-        .problems
-        .iter()
-        .map(|p| vec![p.weight.clone(), p.code.clone(), p.label.clone(), p.rows.to_string()])
-        .collect();
-    output::table(&["", "rule", "what", "rows"], &problems);
-    Ok(())
-}
-
-/// What was said on the line about a review.
-fn answers(matches: &ArgMatches) -> Outcome<Vec<Answer>> {
-    let all = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned();
-    let usage = |text: &str, shape: &str| Failure::usage(format!("\"{text}\" is not {shape}"));
-    let pair = |text: &str, shape: &str| -> Outcome<(String, String)> {
-        let (raw, who) = text.rsplit_once('=').ok_or_else(|| usage(text, shape))?;
-        Ok((raw.trim().to_owned(), who.trim().to_owned()))
-    };
-    let number = |text: &str, shape: &str| text.trim().parse::<usize>().map_err(|_| usage(text, shape));
-    let sheet = matches.get_one::<usize>("sheet").copied().unwrap_or(1).max(1) - 1;
-    let mut answers = Vec::new();
-    if let Some(header) = matches.get_one::<usize>("header") {
-        answers.push(Answer::Table { sheet, header: Some(header.max(&1) - 1) });
-    }
-    for text in all("column") {
-        let (field, column) = pair(&text, "FIELD=COLUMN")?;
-        let column = match column.as_str() {
-            "-" => None,
-            name => Some(column_number(name).ok_or_else(|| usage(name, "a column's letters, or -"))?),
-        };
-        answers.push(Answer::Column { sheet, field: field.replace(' ', "_"), column });
-    }
-    for text in all("value") {
-        let shape = "FIELD:RAW=VALUE";
-        let (of, value) = pair(&text, shape)?;
-        let (field, raw) = of.split_once(':').ok_or_else(|| usage(&text, shape))?;
-        answers.push(Answer::Value { field: field.to_owned(), raw: raw.to_owned(), value });
-    }
-    for text in all("cell") {
-        let shape = "ROW:FIELD=VALUE";
-        let (of, value) = pair(&text, shape)?;
-        let (row, field) = of.split_once(':').ok_or_else(|| usage(&text, shape))?;
-        answers.push(Answer::Cell { place: (sheet, number(row, shape)?), field: field.to_owned(), value });
-    }
-    for row in all("aside") {
-        answers.push(match row.parse() {
-            Ok(row) => Answer::Aside(vec![(sheet, row)]),
-            Err(_) => Answer::AsideAlike { code: row.to_uppercase(), raw: None },
-        });
-    }
-    for text in all("owner") {
-        let (raw, who) = pair(&text, "RAW=WHO")?;
-        answers.push(Answer::Owner { raw, who });
-    }
-    for text in all("account") {
-        let (raw, who) = pair(&text, "RAW=NAME")?;
-        answers.push(Answer::Account { raw, who });
-    }
-    if let Some(order) = matches.get_one::<String>("dates") {
-        answers.push(Answer::Dates(order.clone()));
-    }
-    if let Some(name) = matches.get_one::<String>("mapping") {
-        answers.push(Answer::Mapping(name.clone()));
-    }
-    for (flag, answer) in [("stub-accounts", Answer::Stubs(true)), ("append", Answer::Append(true))] {
-        if matches.get_flag(flag) {
-            answers.push(answer);
-        }
-    }
-    for text in all("leave-month") {
-        let month = crate::domain::when::Month::parse(&text).map_err(Failure::usage)?;
-        answers.push(Answer::Month { month, replace: false });
-    }
-    if answers.is_empty() {
-        return Err(Failure::usage("Nothing was said").hint("`pams import answer --help` lists what can be"));
-    }
-    Ok(answers)
-}
-
-/// `A` is 0, `AB` is 27, as spreadsheets letter their columns.
-fn column_number(letters: &str) -> Option<usize> {
-    let mut number = 0usize;
-    for letter in letters.bytes() {
-        if !letter.is_ascii_alphabetic() || number > 100_000 {
-            return None;
-        }
-        number = number * 26 + usize::from(letter.to_ascii_uppercase() - b'A') + 1;
-    }
-    number.checked_sub(1)
-}
-
-/// `pams jobs list|cancel`
-pub fn jobs(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
-    let engine = context.cli()?;
-    if verb == "cancel" {
-        let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
-        let job = engine.run(&CancelJob { which })?.reply;
-        output::line(&format!("cancelled: {}", job.title));
-        return Ok(());
-    }
-    if verb == "wait" {
-        for job in engine.ask(&ListJobs {})?.into_iter().filter(|j| j.state == JobState::Waiting) {
-            match engine.wait_for(job.id, |_| {}) {
-                Ok(()) => output::note(&format!("done:  {}", job.title)),
-                Err(failure) => output::note(&format!("ended: {}: {}", job.title, failure.message)),
-            }
-        }
-    }
-    let all = engine.ask(&ListJobs {})?;
-    if context.json {
-        output::json(&serde_json::json!({ "items": all }));
-        return Ok(());
-    }
-    let state = |state: JobState| format!("{state:?}").to_lowercase();
-    let rows: Vec<Vec<String>> = all
-        .into_iter()
-        .rev()
-        .map(|j| {
-            vec![j.id.short(), j.title, state(j.state), j.failure.map(|f| f.message).unwrap_or_default()]
-        })
-        .collect();
-    match rows.is_empty() {
-        true => output::note("No job runs or waits"),
-        false => output::table(&["id", "job", "state", ""], &rows),
-    }
-    Ok(())
-}
-
-fn show(context: &Context, import: &Report, preview: bool) {
+pub(super) fn show(context: &Context, import: &Report, preview: bool) {
     if context.json {
         output::json(import);
         return;
@@ -505,7 +257,7 @@ fn again(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     finish(&context, &engine, started, flag("dry-run"), flag("review"))
 }
 
-fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+pub(super) fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
     let engine = context.cli()?;
     let (mut rows, mut header, mut from) = (Vec::new(), Vec::new(), 0);

@@ -8,9 +8,11 @@ mod bench;
 mod db;
 mod drafts;
 mod imports;
+mod jobs;
 mod notices;
 mod output;
 mod record;
+mod reviews;
 mod torture;
 mod watch;
 mod wins;
@@ -127,11 +129,8 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "activity" => activity::run(&context, matches),
         "log" => activity::log(&context, matches),
         "wins" => wins::run(&context, matches),
-        "import" | "jobs" => match matches.subcommand() {
-            Some((verb, matches)) if noun == "import" => imports::reviews(&context, verb, matches),
-            Some((verb, matches)) => imports::jobs(&context, verb, matches),
-            None => Ok(()),
-        },
+        "import" => reviews::run(&context, matches),
+        "jobs" => jobs::run(&context, matches),
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
         "notices" => notices::run(&context, matches),
         "drafts" => drafts::run(&context, matches),

@@ -235,6 +235,12 @@ fn owners_are_asked_once_and_never_guessed() {
         serde_json::json!([]),
         "remembered"
     );
+    // What was said can be looked at and forgotten: then it is asked again.
+    let said = pams.json(&["import", "remembered"]);
+    let who: Vec<_> = said["items"].as_array().unwrap().iter().map(|r| (&r["text"], &r["who"])).collect();
+    assert_eq!(who, [(&"Mehta".into(), &"".into()), (&"R. Mehta".into(), &"Rashmi Mehta".into())]);
+    pams.ok(&["import", "forget", said["items"][1]["id"].as_str().unwrap()]);
+    assert_eq!(pams.json(&["wins", "import", &later])["unmatched_owners"][0][0], "R. Mehta");
 }
 
 #[test]
