@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// Least time between two reports of one job: five a second.
 const REPORT: Duration = Duration::from_millis(200);
 
+/// A host that is gone again by then, such as a command of a script, starts no work that
+/// an earlier one left.
+const HEAD_START: Duration = Duration::from_millis(150);
+
 /// How far a job is: told while it runs, the latest counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -47,10 +51,11 @@ struct State {
 }
 
 impl Runner {
-    /// Looks for jobs at once: an earlier host may have left some.
+    /// Looks for jobs when one is queued, and once at the start: an earlier host may have
+    /// left some.
     pub fn start(host: Weak<Host>, workers: Workers, events: Events) -> Outcome<Runner> {
-        let state = Mutex::new(State { nudged: true, ..State::default() });
-        let shared = Arc::new(Shared { host, workers, events, state, wake: Condvar::new() });
+        let (state, wake) = (Mutex::new(State::default()), Condvar::new());
+        let shared = Arc::new(Shared { host, workers, events, state, wake });
         let thread = std::thread::Builder::new()
             .name("pams-jobs".into())
             .spawn({
@@ -101,11 +106,12 @@ impl Shared {
     }
 
     fn turn(&self) {
+        let rests = |s: &mut State| !s.nudged && !s.closed;
+        let first = self.wake.wait_timeout_while(self.lock(), HEAD_START, rests);
+        first.unwrap_or_else(|e| e.into_inner()).0.nudged = true;
         loop {
             {
-                let state = self.lock();
-                let ready = |s: &mut State| !s.nudged && !s.closed;
-                let mut state = self.wake.wait_while(state, ready).unwrap_or_else(|e| e.into_inner());
+                let mut state = self.wake.wait_while(self.lock(), rests).unwrap_or_else(|e| e.into_inner());
                 if state.closed {
                     return;
                 }

@@ -131,9 +131,10 @@ impl App {
         effects
     }
 
-    /// Whether work is under way.
+    /// Whether work is under way, here or in a job that is looked at.
     pub fn is_busy(&self) -> bool {
-        self.busy > 0
+        let reading = |layer: &Layer| matches!(layer, Layer::Review(review) if review.is_reading());
+        self.busy > 0 || self.layers.iter().any(reading)
     }
 
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {

@@ -90,11 +90,15 @@ impl Review {
     /// Shown for the first time. A file that was still being read is looked at again:
     /// its job may have ended before anybody here could hear of it.
     pub fn begin(&mut self, cx: &mut Cx) {
-        let reading = self.shown.report.is_none() && self.shown.failure.is_none();
-        match reading {
+        match self.is_reading() {
             true => self.look(cx),
             false => self.take(self.shown.clone(), cx),
         }
+    }
+
+    /// The file is not read to its end yet.
+    pub fn is_reading(&self) -> bool {
+        self.shown.report.is_none() && self.shown.failure.is_none()
     }
 
     pub fn file(&self) -> &str {
