@@ -187,8 +187,8 @@ fn draft_head(record: &Ordered) -> Head {
     let refused = record.verdict == Verdict::Refused;
     let message = match (refused, change.op) {
         (true, _) => record.refusal.clone(),
-        (false, Op::Delete) => "deleted here, changed by somebody else meanwhile".to_owned(),
-        (false, _) => "changed here and by somebody else".to_owned(),
+        (false, Op::Delete) => "deleted here, changed elsewhere meanwhile".to_owned(),
+        (false, _) => "changed here, and elsewhere since it was opened".to_owned(),
     };
     let draft = Draft {
         reason: if refused { "refused" } else { "conflict" }.to_owned(),

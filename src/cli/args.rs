@@ -395,7 +395,11 @@ fn wins() -> Command {
         )
         .subcommand(Command::new("close").about("Close a month against imports").arg(month().required(true)))
         .subcommand(Command::new("reopen").about("Open a closed month").arg(month().required(true)))
-        .subcommand(Command::new("delete").about("Delete an own entry").arg(id("Id or its end")))
+        .subcommand(
+            Command::new("delete")
+                .about("Delete one; undo brings it back, and so does the next import")
+                .arg(id("Id or its end")),
+        )
         .subcommands(imports())
 }
 

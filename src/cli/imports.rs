@@ -127,7 +127,10 @@ fn wait_and_commit(
 }
 
 pub(super) fn commit(context: &Context, engine: &Engine, review: Id, report: &Report) -> Outcome<()> {
-    if !report.asks.is_empty() {
+    if !report.asks.is_empty() && !context.yes && !std::io::stdin().is_terminal() {
+        return Err(Failure::conflict(report.asks.join("; "))
+            .hint("Nothing was changed. If that is right, say so with --yes; --append removes nothing"));
+    } else if !report.asks.is_empty() {
         confirm(context, &format!("{}. Go on?", report.asks.join("; ")))?;
     }
     let done = engine.run(&CommitReview { review, agreed: true })?.reply;
@@ -142,13 +145,19 @@ pub(super) fn commit(context: &Context, engine: &Engine, review: Id, report: &Re
             ));
         }
     }
-    let waiting = done.to_fix();
-    if waiting > 0 && done.batch.is_some() {
-        let message = format!("{waiting} rows were set aside, the others are in");
-        let hint = "`pams import rejects` has them with their reasons";
-        return Err(Failure::new(FailureKind::Partial, message).hint(hint));
+    match (done.to_fix(), done.batch) {
+        (0, _) => Ok(()),
+        (waiting, Some(batch)) => {
+            let message = format!("{waiting} of {} rows were set aside", done.rows);
+            let hint = format!("`pams import rejects {}` has them with their reasons", batch.short());
+            Err(Failure::new(FailureKind::Partial, message).hint(hint))
+        }
+        (waiting, None) => {
+            let message = format!("All {waiting} rows that count were set aside, nothing is in");
+            let hint = "--review keeps the import open, to be mended with `pams import answer`";
+            Err(Failure::new(FailureKind::Partial, message).hint(hint))
+        }
     }
-    Ok(())
 }
 
 pub(super) fn show(context: &Context, import: &Report, preview: bool) {
@@ -248,13 +257,20 @@ fn again(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     // Going back to a version is the wish itself: what it lacks may go.
     let restores = verb == "restore";
     let options = match restores {
-        true => Options { month: activity::month(matches)?, agreed: true, ..Options::default() },
+        true => {
+            let month = activity::month(matches)?;
+            Options { month, agreed: true, whole_month: true, ..Options::default() }
+        }
         false => options(context, matches)?,
     };
     let started = engine.run(&StartReview { target: Target::Wins, source, options })?.reply;
     let flag = |name: &str| !restores && matches.get_flag(name);
     let context = Context { yes: context.yes || restores, ..context.clone() };
-    finish(&context, &engine, started, flag("dry-run"), flag("review"))
+    match finish(&context, &engine, started, flag("dry-run"), flag("review")) {
+        // What a version never had does not come back: that is known.
+        Err(failure) if restores && failure.kind == FailureKind::Partial => Ok(()),
+        done => done,
+    }
 }
 
 pub(super) fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {

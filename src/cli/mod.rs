@@ -83,7 +83,13 @@ pub fn main() -> i32 {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are answers, not errors.
-            let _ = error.print();
+            if error.exit_code() != 0 && std::env::args().any(|word| word == "--json") {
+                let text = error.to_string();
+                let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                output::failure(&Failure::usage(first).hint("Try --help"), true);
+            } else {
+                let _ = error.print();
+            }
             return error.exit_code();
         }
     };

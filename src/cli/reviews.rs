@@ -74,7 +74,9 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         }
         "answer" if matches.get_flag("undo") => {
             let back = engine.run(&TakeBack { review })?.reply;
-            output::note(&back.map_or("nothing was said yet".into(), |a| format!("taken back: {a:?}")));
+            output::note(
+                &back.map_or("nothing was said yet".into(), |a| format!("taken back: {}", described(&a))),
+            );
         }
         "answer" => {
             engine.run(&AnswerReview { review, answers: answers(matches)? })?;
@@ -92,6 +94,33 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         return imports::commit(context, &engine, review, &report);
     }
     show_review(context, &engine, review, shown, matches)
+}
+
+/// An answer as the person would say it.
+fn described(answer: &Answer) -> String {
+    let row = |place: &(usize, usize)| format!("row {}", place.1);
+    let column = |n: &Option<usize>| n.map_or("nothing".into(), |n| format!("column {}", n + 1));
+    match answer {
+        Answer::Table { header: Some(header), .. } => format!("the header is row {}", header + 1),
+        Answer::Table { sheet, header: None } => format!("sheet {} is left out", sheet + 1),
+        Answer::Column { field, column: of, .. } => format!("{field} is {}", column(of)),
+        Answer::Mapping(name) => format!("the mapping is {name}"),
+        Answer::Dates(order) => format!("dates are {order}"),
+        Answer::Value { field, raw, value } => format!("{field} \"{raw}\" is \"{value}\""),
+        Answer::Cell { place, field, value } => format!("{field} of {} is \"{value}\"", row(place)),
+        Answer::Prefer(place) => format!("{} counts", row(place)),
+        Answer::Aside(places) => {
+            format!("set aside: {}", places.iter().map(row).collect::<Vec<_>>().join(", "))
+        }
+        Answer::AsideAlike { code, .. } => format!("set aside: all of {code}"),
+        Answer::Owner { raw, who } => format!("owner \"{raw}\" is {who}"),
+        Answer::Account { raw, who } => format!("account \"{raw}\" is {who}"),
+        Answer::Stubs(yes) => format!("new accounts {} made", if *yes { "are" } else { "are not" }),
+        Answer::Append(yes) => if *yes { "append" } else { "replace" }.into(),
+        Answer::Month { month, replace } => {
+            format!("{month} {}", if *replace { "is taken" } else { "stays as it is" })
+        }
+    }
 }
 
 fn remembered(context: &Context, engine: &Engine) -> Outcome<()> {
@@ -120,13 +149,12 @@ fn show_review(
 ) -> Outcome<()> {
     let code = matches.try_get_one::<String>("rule").ok().flatten().cloned();
     if let Some(code) = code {
-        let lines = engine.ask(&ListLines {
-            review,
-            code: code.to_uppercase(),
-            decided: false,
-            from: 0,
-            limit: 500,
-        })?;
+        let code = code.to_uppercase();
+        if crate::intake::rules::find(&code).is_none() {
+            return Err(Failure::not_found(format!("There is no rule \"{code}\""))
+                .hint("`pams import rules` lists them"));
+        }
+        let lines = engine.ask(&ListLines { review, code, decided: false, from: 0, limit: 500 })?;
         if context.json {
             output::json(&serde_json::json!({ "items": lines }));
             return Ok(());

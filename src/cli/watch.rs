@@ -5,7 +5,7 @@
 use crate::cli::{Context, output};
 use crate::domain::failure::said;
 use crate::domain::schema::Kind;
-use crate::domain::{Failure, Outcome};
+use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::{Engine, files};
 use crate::services::imports::{CommitReview, DropReview, ListReviews, Options, ShowReview, Target};
 use crate::services::records::Save;
@@ -44,11 +44,19 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         let mut whole: Vec<&PathBuf> =
             now.iter().filter(|(p, s)| seen.get(*p) == Some(*s)).map(|(p, _)| p).collect();
         whole.sort();
+        let mut took = Vec::new();
         for path in whole {
-            take(context, &engine, &folder, path)?;
+            took.push(take(context, &engine, &folder, path)?);
+        }
+        if context.json && (once || !took.is_empty()) {
+            output::json(&serde_json::json!({ "items": took }));
         }
         if once {
-            return Ok(());
+            return match took.iter().filter(|t| t["went"] != "done").count() {
+                0 => Ok(()),
+                n => Err(Failure::new(FailureKind::Partial, format!("{n} of {} files wait", took.len()))
+                    .hint("`pams notices list` tells why; `pams import list` shows the reviews")),
+            };
         }
         seen = now;
     }
@@ -73,7 +81,8 @@ fn look(folder: &Path) -> Outcome<Seen> {
     Ok(seen)
 }
 
-fn take(context: &Context, engine: &Engine, folder: &Path, path: &Path) -> Outcome<()> {
+/// One file: where it went and why.
+fn take(context: &Context, engine: &Engine, folder: &Path, path: &Path) -> Outcome<serde_json::Value> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let fate = import(engine, path, &name);
     let (place, text) = match &fate {
@@ -92,11 +101,10 @@ fn take(context: &Context, engine: &Engine, folder: &Path, path: &Path) -> Outco
         let input = input.map(|(field, text)| (field.to_owned(), text)).into();
         engine.run(&Save { kind: Kind::Notification, id: None, input, seen_rev: None, ack: vec![] })?;
     }
-    match context.json {
-        true => output::json(&serde_json::json!({ "file": name, "went": place, "what": text })),
-        false => output::line(&format!("{place}: {name}: {text}")),
+    if !context.json {
+        output::line(&format!("{place}: {name}: {text}"));
     }
-    Ok(())
+    Ok(serde_json::json!({ "file": name, "went": place, "what": text }))
 }
 
 const SAME: &str = "nothing to change";
@@ -104,7 +112,7 @@ const SAME: &str = "nothing to change";
 fn import(engine: &Engine, path: &Path, name: &str) -> Fate {
     let read = || {
         let (_, bytes) = files::read_path(&path.to_string_lossy())?;
-        let hash: [u8; 32] = blake3::hash(&bytes).into();
+        let hash = blake3::hash(&bytes).to_hex().to_string();
         let open = engine.ask(&ListReviews {})?;
         if open.iter().any(|o| o.file == name && o.hash == hash) {
             return Ok(Fate::Review("is under review already".into()));
@@ -121,7 +129,7 @@ fn import(engine: &Engine, path: &Path, name: &str) -> Fate {
             }
             if !report.asks.is_empty() {
                 return Ok(Fate::Review(format!(
-                    "{}; `pams import commit {}`",
+                    "{}; `pams import commit {} --yes` if that is right",
                     report.asks.join("; "),
                     review.short()
                 )));

@@ -127,12 +127,19 @@ pub fn parse(line: &str, today: NaiveDate, day_minutes: i64, lookup: &dyn Lookup
 fn looks_meant(word: &str, quick: &QuickLine) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let parts = |sep| word.split(sep).filter(|p| digits(p)).count() == word.split(sep).count();
-    let date = (word.contains('-') && parts('-')) || (word.matches('.').count() == 2 && parts('.'));
+    // 31.2 is no date, and no number of anything that a line has.
+    let day_month = || {
+        let (day, month) = word.split_once('.').unwrap_or_default();
+        let within = |text: &str, most: u32| text.parse().is_ok_and(|n: u32| (1..=most).contains(&n));
+        digits(day) && digits(month) && within(day, 31) && within(month, 12)
+    };
+    let dots = word.matches('.').count();
+    let date = (word.contains('-') && parts('-')) || (dots == 2 && parts('.')) || (dots == 1 && day_month());
     let unsigned = word.trim_start_matches(['-', '+']);
     let effort = unsigned
         .strip_suffix(['h', 'd', 'm'])
         .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !n.is_empty());
-    (date && quick.dates.is_empty()) || (effort && quick.effort.is_none())
+    (date && quick.dates.is_empty()) || effort
 }
 
 /// The text behind the first `:` that stands at a word's edge (so `9:30` stays whole).

@@ -259,6 +259,10 @@ fn is_gone(failure: &Failure) -> bool {
 fn join(places: &Places, events: &host::Events, read_only: bool) -> Outcome<Role> {
     let started = Instant::now();
     let (mut joining, mut step) = Joining::start();
+    if read_only && !places.store.exists() {
+        return Err(Failure::not_found(format!("There is no store at {}", places.store.display()))
+            .hint("Without --read-only one is made"));
+    }
     loop {
         let seen = match step {
             Step::Knock => match Guest::connect(&places.socket, HELLO, events)? {

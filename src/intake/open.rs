@@ -310,7 +310,10 @@ fn translate(value: &Data) -> Cell {
 
 fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
     let (text, encoding) = decode(bytes);
-    if text.bytes().take(4096).filter(|b| *b == 0).count() > 8 {
+    // Control characters are no part of a text, whatever its encoding.
+    let head = || text.chars().take(4096);
+    let odd = head().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}')).count();
+    if odd * 50 > head().count() {
         return Err(refused(
             "FIL-02",
             format!("{name} is not text and no known workbook"),
@@ -350,8 +353,7 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
         );
     }
     // An unclosed quote swallows the rest of the file into one cell.
-    let swallowed = |c: &Cell| matches!(c, Cell::Text(t) if t.matches('\n').count() > 1_000);
-    if rows.iter().flatten().any(swallowed) {
+    if ends_quoted(&text, delimiter) {
         return Err(refused(
             "FIL-05",
             format!("{name} has a quote that is never closed"),
@@ -368,6 +370,22 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
     let shown = if delimiter == b'\t' { "tab".to_owned() } else { char::from(delimiter).to_string() };
     let sheet = Sheet { name: String::new(), hidden: false, rows };
     Ok(Opened { dialect: format!("csv, {encoding}, {shown}"), sheets: vec![sheet] })
+}
+
+/// Whether the text ends inside quotes (RFC 4180: they open at the start of a field and a
+/// doubled one stands for itself).
+fn ends_quoted(text: &str, delimiter: u8) -> bool {
+    let (mut quoted, mut starts, mut bytes) = (false, true, text.bytes().peekable());
+    while let Some(b) = bytes.next() {
+        match b {
+            b'"' if quoted && bytes.peek() == Some(&b'"') => drop(bytes.next()),
+            b'"' if quoted => quoted = false,
+            b'"' if starts => quoted = true,
+            _ => {}
+        }
+        starts = !quoted && (b == delimiter || b == b'\n' || b == b'\r');
+    }
+    quoted
 }
 
 /// Cells with line breaks make line numbers and row numbers differ; then rows count.
@@ -432,6 +450,9 @@ mod tests {
         assert_eq!(rule("a.zip", b"PK\x03\x04 something else"), "FIL-02");
         assert_eq!(rule("a.xlsx", b"PK\x03\x04 xl/ broken"), "FIL-04");
         assert_eq!(rule("a.csv", b"\n\n , \n"), "FIL-01");
+        assert_eq!(rule("a.csv", b"a,b\n\"1,2\n3,4\n"), "FIL-05");
+        assert_eq!(rule("a.xlsx", &(0..=255).cycle().take(3000).collect::<Vec<u8>>()), "FIL-02");
+        assert!(open("a.csv", b"a,b\n\"say \"\"hi\"\"\",\"two\nlines\"\n5\" disk,2\n").is_ok());
     }
 
     proptest! {

@@ -81,6 +81,10 @@ fn last(reads: &dyn Reads, me: Id, redo: bool) -> Outcome<Option<Id>> {
         // What the program did by itself, such as the set-up, is not taken back by `undo`.
         let by = reads.origin(origin).ok().flatten();
         let mine = by.is_some_and(|(_, actor, via)| actor == me && via != crate::changes::Via::Job);
+        // Nor is what was read made unread.
+        if record.change.kind == Kind::Notification && record.change.op == Op::Set {
+            return ControlFlow::Continue(());
+        }
         if !mine || seen.len() > MAX_BACK {
             return if mine { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         }

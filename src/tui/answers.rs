@@ -40,9 +40,8 @@ impl App {
                     review.take(*shown, &mut cx);
                 }
             }
-            Data::Reviewed(Err(failure)) if failure.kind == FailureKind::NotFound => {
-                // Somebody else committed it or gave it up; what comes of our own commit is
-                // told by its answer.
+            Data::ReviewGone(failure) => {
+                // What comes of our own commit is told by its answer.
                 if review_of(&mut self.layers).is_some_and(|review| !review.committing) {
                     self.layers.retain(|l| !matches!(l, Layer::Review(_)));
                     self.complain(&failure, effects);
@@ -130,7 +129,10 @@ impl App {
                 let name =
                     ["name", "summary", "account"].iter().map(|n| saved.item.text(n)).find(|n| !n.is_empty());
                 let notes = saved.notes.iter().map(|n| format!(", {n}")).collect::<String>();
-                self.say(format!("{}: {}{notes}", capital(&saved.word), name.unwrap_or_default()), true);
+                // What waits as a draft was not saved: there is nothing of it to undo.
+                let undo = saved.draft.is_none();
+                let go = if undo { "" } else { "; 9 settles it" };
+                self.say(format!("{}: {}{notes}{go}", capital(&saved.word), name.unwrap_or_default()), undo);
             }
             Err(failure) => {
                 let Some(Layer::Form(form)) = self.layers.last_mut() else {

@@ -288,6 +288,10 @@ impl App {
 
     /// Runs a command by its id: the door for keys, palette and tests.
     pub fn run(&mut self, id: &str, effects: &mut Vec<Effect>) {
+        // What was wrong is read by now; what was done stays until the person goes on.
+        if self.toast.bad || id.starts_with("go.") {
+            self.toast = Toast::default();
+        }
         match id {
             "app.quit" => self.quit(effects),
             "app.interrupt" => {

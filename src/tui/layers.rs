@@ -67,11 +67,13 @@ impl App {
                 "line.leave" => drop(layers.pop()),
                 "line.earlier" => quick.recall(true, &mut cx),
                 "line.later" => quick.recall(false, &mut cx),
-                "line.as_form" => {
-                    let start = quick.as_form();
-                    layers.pop();
-                    layers.push(Layer::Form(Box::new(Form::new(start))));
-                }
+                "line.as_form" => match quick.as_form() {
+                    Ok(start) => {
+                        layers.pop();
+                        layers.push(Layer::Form(Box::new(Form::new(start))));
+                    }
+                    Err(failure) => self.complain(&failure, effects),
+                },
                 _ => {}
             },
             Some(Layer::Prompt(prompt)) => match id {

@@ -2,7 +2,7 @@
 
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Id, Outcome};
+use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, Event};
 use crate::services::activities::{LineRead, MonthSum};
 use crate::services::imports::{Line, Open, Shown};
@@ -74,6 +74,8 @@ pub enum Data {
     /// An import to review, how it stands after an answer, rows of one of its
     /// problems, and its end.
     Review(Outcome<Box<Review>>),
+    /// The review that was open is no longer there.
+    ReviewGone(Failure),
     Reviewed(Outcome<Box<Shown>>),
     Lines(Outcome<Vec<Line>>),
     Imported(Outcome<(Option<Id>, String)>),

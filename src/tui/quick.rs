@@ -1,6 +1,7 @@
 //! Lines typed at the foot of a pane: the quick log with its echo, and prompts.
 
 use crate::domain::schema::Kind;
+use crate::domain::{Failure, Outcome};
 use crate::services::activities::{LineRead, LogLine, ReadLine};
 use crate::services::imports::Target;
 use crate::services::input::Input;
@@ -84,11 +85,15 @@ impl Quick {
     }
 
     /// What was understood so far, as a form.
-    pub fn as_form(&self) -> FormStart {
+    pub fn as_form(&self) -> Outcome<FormStart> {
         let mut input = Input::new();
         let mut notes = Vec::new();
         if let Some(read) = &self.read {
             let q = &read.quick;
+            if q.dates.len() > 1 {
+                let message = format!("A form holds one day, the line has {}", q.dates.len());
+                return Err(Failure::conflict(message).hint("Enter saves them all from the line"));
+            }
             let mut put = |name: &str, value: Option<String>| {
                 if let Some(value) = value.filter(|v| !v.is_empty()) {
                     input.insert(name.to_owned(), value);
@@ -109,7 +114,7 @@ impl Quick {
                 notes.push(("date".to_owned(), read.default_source.clone()));
             }
         }
-        FormStart {
+        Ok(FormStart {
             kind: Kind::Activity,
             id: None,
             rev: 0,
@@ -117,7 +122,7 @@ impl Quick {
             input,
             notes,
             draft: None,
-        }
+        })
     }
 
     pub fn height(&self) -> u16 {

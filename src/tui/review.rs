@@ -5,7 +5,7 @@
 
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Failure, Id, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::engine::{Changed, Engine, Progress, files};
 use crate::services::imports::{
     Answer, AnswerReview, CommitReview, DropReview, Line, ListLines, Options, Problem, ShowReview, Shown,
@@ -143,7 +143,11 @@ impl Review {
 
     pub fn look(&self, cx: &mut Cx) {
         let ask = ShowReview { review: self.id };
-        cx.work(Slot::Review, move |engine| Data::Reviewed(engine.ask(&ask).map(Box::new)));
+        cx.work(Slot::Review, move |engine| match engine.ask(&ask) {
+            // Somebody else committed it or gave it up.
+            Err(failure) if failure.kind == FailureKind::NotFound => Data::ReviewGone(failure),
+            shown => Data::Reviewed(shown.map(Box::new)),
+        });
     }
 
     /// Somebody said something to it, or ended it.

@@ -103,7 +103,8 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         },
     };
     rule(buf, area, y, "", &told, cx);
-    draw_mode(review, report, part(area, 1, y, area.width - 2, 1), buf, cx);
+    let room = area.width.saturating_sub(told.width() as u16 + 8);
+    draw_mode(review, report, part(area, 1, y, room, 1), buf, cx);
     draw_problems(review, report, areas.problems, buf, cx);
     draw_rows(review, areas.rows, buf, cx);
     draw_detail(review, areas.detail, buf, cx);

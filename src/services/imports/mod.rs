@@ -86,6 +86,9 @@ pub struct Options {
     pub stub_accounts: bool,
     /// Months of the file that stay as they are.
     pub left_out: BTreeSet<Month>,
+    /// The month is made as the file has it, wins and losses both: a version comes back.
+    #[serde(default)]
+    pub whole_month: bool,
 }
 
 /// One thing said during a review; the last one can be taken back.
@@ -343,9 +346,13 @@ impl Report {
             false => ("MAP-01", format!("No column was found{of} for: {missing}")),
         };
         let problem = problem::Problem::error("file", code, message.clone());
-        Some(Failure { problems: vec![problem], ..Failure::invalid(message) }.hint(
-            "Say which column is which in the review (--review keeps it), or add their names to a mapping with `pams wins mapping edit`",
-        ))
+        let hint = match self.target {
+            Target::Wins => {
+                "Say which column is which in the review (--review keeps it), or add their names to a mapping with `pams wins mapping edit`"
+            }
+            _ => "Say which column is which in the review (--review keeps it), or call them as the fields",
+        };
+        Some(Failure { problems: vec![problem], ..Failure::invalid(message) }.hint(hint))
     }
 
     /// Where each row went.

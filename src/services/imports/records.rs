@@ -27,19 +27,7 @@ const SYNONYMS: [(&str, &[&str]); 10] = [
         "name",
         &["account name", "customer", "customer name", "company", "company name", "project name", "title"],
     ),
-    (
-        "external_id",
-        &[
-            "account id",
-            "customer id",
-            "project id",
-            "opportunity id",
-            "id",
-            "code",
-            "customer code",
-            "erp id",
-        ],
-    ),
+    ("external_id", &["account id", "customer id", "id", "code", "customer code", "erp id"]),
     ("industry", &["sector", "branch", "vertical"]),
     ("region", &["territory", "area", "country"]),
     ("segment", &["size", "tier", "class"]),
@@ -186,7 +174,10 @@ fn columns(kind: Kind, row: &[Cell]) -> Columns {
             let others = SYNONYMS.iter().find(|(name, _)| *name == field.name).map_or(&[][..], |(_, o)| *o);
             let fits = |title: &str| match own {
                 true => title == fold(field.name),
-                false => others.iter().any(|o| fold(o) == title),
+                false => {
+                    let own_id = field.name == "external_id" && title == format!("{} id", kind.name());
+                    own_id || others.iter().any(|o| fold(o) == title)
+                }
             };
             let free =
                 |columns: &Columns, n: usize| !columns.iter().any(|(f, c)| *c == n || f.id == field.id);

@@ -8,6 +8,7 @@ use super::{batches, lines, records, wins};
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::frames::{self, Bytes};
+use crate::intake::fixes::Place;
 use crate::services::jobs::{self, Job};
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
 use crate::store::{IndexKey, Reads};
@@ -117,8 +118,8 @@ pub struct Open {
     pub id: Id,
     pub target: Target,
     pub file: String,
-    /// BLAKE3 of the file.
-    pub hash: [u8; 32],
+    /// BLAKE3 of the file, in hexadecimal.
+    pub hash: String,
     pub by: String,
     /// When it was last touched.
     pub at: String,
@@ -155,7 +156,7 @@ fn open(reads: &dyn Reads, settings: &Settings, review: &Review, report: Option<
         id: review.id,
         target: review.target,
         file: review.file.clone(),
-        hash: review.hash,
+        hash: hex(&review.hash),
         by: names::name(reads, Kind::User, review.by)?,
         at: settings.zone.stamp(review.touched_ms),
         step: step.into(),
@@ -261,6 +262,7 @@ impl Command for AnswerReview {
         let settings = cx.settings()?;
         let mut review = Review::load(cx.reads(), self.review)?;
         for answer in &self.answers {
+            refuse_senseless(cx.reads(), &review, answer)?;
             let answer = match answer {
                 Answer::AsideAlike { code, raw } => {
                     let plan = review.prepare(cx.reads(), &settings)?.plan;
@@ -287,6 +289,54 @@ impl Command for AnswerReview {
         review.touched_ms = cx.caller.now_ms;
         review.save(cx)?;
         Ok(review.answers.len())
+    }
+}
+
+/// An answer about what is not in the file is refused when it is given, not found out
+/// at the commit.
+fn refuse_senseless(reads: &dyn Reads, review: &Review, answer: &Answer) -> Outcome<()> {
+    let Some(outline) = &review.outline else {
+        return Err(Failure::conflict(format!("{} is still being read", review.file)));
+    };
+    let none = |what: String| Err(Failure::not_found(format!("{} has no {what}", review.file)));
+    let rows = |sheet: &usize| outline.sheets.get(*sheet).map_or(0, |s| s.rows);
+    let known = |field: &str| {
+        let fields = fields(review.target);
+        if field == "outcome" || fields.iter().any(|f| f == field) {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("There is no field \"{field}\""))
+            .hint(format!("The fields are {}", fields.join(", "))))
+    };
+    let places: &[Place] = match answer {
+        Answer::Cell { place, .. } | Answer::Prefer(place) => std::slice::from_ref(place),
+        Answer::Aside(places) => places,
+        _ => &[],
+    };
+    if let Some((_, row)) = places.iter().find(|(sheet, row)| *row == 0 || *row > rows(sheet)) {
+        return none(format!("row {row}"));
+    }
+    match answer {
+        Answer::Table { sheet, .. } | Answer::Column { sheet, .. } if *sheet >= outline.sheets.len() => {
+            none(format!("sheet {}", sheet + 1))
+        }
+        Answer::Table { sheet, header: Some(header) } if *header >= rows(sheet) => {
+            none(format!("row {}", header + 1))
+        }
+        Answer::Column { field, column, sheet } => {
+            let wide = staging::width(reads, review.id, *sheet)?;
+            match column {
+                Some(column) if *column >= wide => none(format!("column {}", column + 1)),
+                _ => known(field),
+            }
+        }
+        Answer::Cell { field, .. } | Answer::Value { field, .. } => known(field),
+        Answer::Mapping(name) => batches::mapping_text(reads, name).map(drop),
+        Answer::AsideAlike { code, .. } if crate::intake::rules::find(code).is_none() => {
+            Err(Failure::not_found(format!("There is no rule \"{code}\""))
+                .hint("`pams import rules` lists them"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -111,6 +111,20 @@ pub fn staged(reads: &dyn Reads, review: Id, outline: &Outline) -> Outcome<Opene
     }
 }
 
+/// Columns of a sheet, by its longest row.
+pub fn width(reads: &dyn Reads, review: Id, sheet: usize) -> Outcome<usize> {
+    let mut widest = 0;
+    reads.staged(review, 0, &mut |_, bytes| {
+        if let Ok((of, _, cells)) = decode(bytes)
+            && of == sheet
+        {
+            widest = widest.max(cells.len());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(widest)
+}
+
 /// A file opened by a worker and handed back whole, for those who need no store.
 pub fn open_apart(workers: &Workers, name: &str, bytes: &[u8]) -> Outcome<Opened> {
     let input = Input { name: name.to_owned(), bytes: Bytes(bytes.to_vec()), skip: 0 };

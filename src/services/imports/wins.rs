@@ -136,8 +136,11 @@ enum Effect {
 
 impl Plan {
     fn make(reads: &dyn Reads, read: WinsRead, options: &Options) -> Outcome<Plan> {
-        let units: BTreeSet<(Month, String)> =
+        let mut units: BTreeSet<(Month, String)> =
             read.kept.iter().map(|r| (r.month(), r.outcome.clone())).collect();
+        if let (true, Some(month)) = (options.whole_month && !read.kept.is_empty(), options.month) {
+            units.extend(["win", "loss"].map(|outcome| (month, outcome.to_owned())));
+        }
         let mut plan = Plan {
             effects: vec![],
             removed: vec![],
