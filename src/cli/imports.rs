@@ -4,7 +4,7 @@
 use crate::cli::{Context, activity, confirm, output};
 use crate::domain::failure::said;
 use crate::domain::money::Currency;
-use crate::domain::{Failure, FailureKind, Id, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::engine::{Engine, files};
 use crate::intake::fixes::Fixes;
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
@@ -216,18 +216,20 @@ pub(super) fn show(context: &Context, import: &Report, preview: bool) {
     // Names are asked for below, removed rows are in the table.
     let told_apart = ["OPP-06", "OPP-07", "OPP-14"];
     for p in i.problems.iter().filter(|p| p.weight == "look" && !told_apart.contains(&p.code.as_str())) {
-        output::note(&format!("{} rows go in and need a look: {} ({})", p.rows, p.label, p.code));
+        let rows = text::count(p.rows, "row");
+        output::note(&format!("in, and to be looked at: {rows}, {} ({})", p.label, p.code));
     }
     for (raw, rows, near) in i.unmatched_owners.iter().take(SHOWN) {
         let near = if near.is_empty() { String::new() } else { format!("; near: {}", near.join(", ")) };
         output::note(&format!(
-            "owner \"{raw}\" ({rows} rows) is nobody known{near}; say --owner \"{raw}=NAME\""
+            "owner \"{raw}\" ({}) is nobody known{near}; say --owner \"{raw}=NAME\"",
+            text::count(*rows, "row")
         ));
     }
     if !i.unknown_accounts.is_empty() {
         output::note(&format!(
-            "{} accounts are not known and stay as they are written; --stub-accounts makes them",
-            i.unknown_accounts.len()
+            "not known, and left as they are written: {}; --stub-accounts makes them",
+            text::count(i.unknown_accounts.len(), "account")
         ));
     }
     if preview && !i.told.is_empty() {
@@ -312,7 +314,7 @@ pub(super) fn rejects(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         csv.write_record(cells.iter().chain([&row.code, &row.message])).map_err(failed)?;
     }
     csv.flush().map_err(|e| Failure::internal(format!("{} cannot be written: {e}", path.display())))?;
-    output::note(&format!("{} rows written", rows.len()));
+    output::note(&format!("{} written; mended, they go in with --append", text::count(rows.len(), "row")));
     Ok(())
 }
 

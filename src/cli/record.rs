@@ -75,7 +75,8 @@ fn merge(context: &Context, kind: Kind, matches: &ArgMatches, engine: &crate::en
     let moved: Vec<String> = merged.moved.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
     let moved = if moved.is_empty() { "nothing".into() } else { moved.join(", ") };
     let (verb, tense) = if merged.dry_run { ("would merge", "would move") } else { ("merged", "moved") };
-    output::line(&format!("{verb} {} into {}; {moved} {tense}", merged.merged, merged.item.text("name")));
+    let into = if merge.into.is_empty() { merged.item.text("name") } else { merge.into };
+    output::line(&format!("{verb} {} into {into}; {moved} {tense}", merged.merged));
     Ok(())
 }
 

@@ -105,7 +105,9 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             let feature = Feature { which: text("id"), story, off: matches.get_flag("off") };
             let item = engine.run(&feature)?.reply;
             let word = if feature.off { "no longer featured" } else { "featured" };
-            record::done(context, word, Kind::Win, &item.text("account"), &item);
+            let names = ["account", "account_raw", "opportunity"].map(|n| item.text(n));
+            let name = names.into_iter().find(|n| !n.is_empty()).unwrap_or_default();
+            record::done(context, word, Kind::Win, &name, &item);
         }
         "close" | "reopen" => {
             let closed = verb == "close";

@@ -44,6 +44,11 @@ pub fn fold(text: &str) -> String {
     out
 }
 
+/// "1 row", "2 rows"
+pub fn count(n: usize, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Likeness of two names from 0 to 1 (Jaro–Winkler over folded, word-sorted text).
 pub fn likeness(a: &str, b: &str) -> f64 {
     folded_likeness(&fold(a), &fold(b))

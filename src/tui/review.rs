@@ -5,7 +5,7 @@
 
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Failure, FailureKind, Id, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::engine::{Changed, Engine, Progress, files};
 use crate::services::imports::{
     Answer, AnswerReview, CommitReview, DropReview, Line, ListLines, Options, Problem, ShowReview, Shown,
@@ -370,7 +370,9 @@ impl Review {
                     .collect();
                 cx.work(Slot::Action, move |engine| {
                     let written = files::write_waiting(engine, review, &codes, &path);
-                    Data::Done(written.map(|rows| (format!("{rows} rows written to {path}"), None)))
+                    Data::Done(
+                        written.map(|rows| (format!("{} written to {path}", text::count(rows, "row")), None)),
+                    )
                 });
                 return Ok(());
             }

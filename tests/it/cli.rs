@@ -303,7 +303,13 @@ fn undo_stops_before_the_set_up_and_skips_what_changed_nothing() {
 #[test]
 fn what_looks_like_a_date_or_effort_is_not_taken_for_words() {
     let pams = Pams::with_names();
-    for line in ["demo acme 3h 2026-02-31 hey", "demo acme 0h y", "demo acme 3h 31.2.2026"] {
+    for line in [
+        "demo acme 3h 2026-02-31 hey",
+        "demo acme 0h y",
+        "demo acme 3h 31.2.2026",
+        "demo acme 90m 31.2: x",
+        "demo acme 2d 1h: x",
+    ] {
         pams.fails(4, &["log", line]);
     }
     assert!(pams.fails(3, &["log", "demo nosuch 3h y hello"]).contains("\"nosuch\" names nothing known"));
@@ -406,6 +412,9 @@ fn news_is_told_until_it_is_read() {
     assert_eq!(pams.json(&["notices", "list"])["items"], serde_json::json!([]));
     assert_eq!(pams.json(&["notices", "list", "--all"])["items"].as_array().unwrap().len(), 1);
     assert_eq!(pams.json(&["notices", "read"])["read"], 0);
+    // Reading is no step back: one undo still takes the import.
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["wins", "list"])["items"], serde_json::json!([]));
 }
 
 /// People, teams and roles; two people may share a name as long as their e-mail tells

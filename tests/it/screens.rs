@@ -317,6 +317,52 @@ fn an_import_is_reviewed_left_resumed_committed_and_undone() {
     assert!(h.text().contains("There is no file"), "{}", h.text());
 }
 
+/// A name that nobody has is told, and the review stays where it was.
+#[test]
+fn a_wrong_name_leaves_the_review_open() {
+    let engine = demo();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.csv");
+    std::fs::write(&file, REPORT).unwrap();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    h.press("n n e ctrl-u").unwrap().type_text("Nobody Here").unwrap().press("enter").unwrap();
+    let text = h.text();
+    assert!(text.contains("There is no user") && text.contains("[4 Review]"), "{text}");
+    // What was wrong is said once: the next thing done takes it away.
+    h.press("n").unwrap();
+    assert!(!h.text().contains("There is no user"), "{}", h.text());
+}
+
+/// A line for several days is no form, and a conflict offers no undo.
+#[test]
+fn ranges_stay_in_the_line_and_conflicts_offer_no_undo() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 100, 30).unwrap();
+    h.press(";").unwrap().type_text("demo acme 3h mon-wed : x").unwrap().press("ctrl-e").unwrap();
+    assert!(h.text().contains("A form holds one day, the line has 3"), "{}", h.text());
+    h.press("enter").unwrap();
+    assert!(h.text().contains("3 "), "{}", h.text());
+    // The form is open on what another session changes meanwhile.
+    h.press("2 enter").unwrap();
+    let title = h.text().lines().nth(1).unwrap_or_default().to_owned();
+    let which = title.split_whitespace().nth(2).unwrap_or_default().to_owned();
+    let shown = engine.ask(&Show { kind: Kind::Activity, which }).unwrap().item;
+    let theirs = pams::services::records::Save {
+        kind: Kind::Activity,
+        id: Some(shown.id),
+        input: [("summary".to_owned(), "theirs".to_owned())].into(),
+        seen_rev: Some(shown.rev),
+        ack: vec![],
+    };
+    engine.run(&theirs).unwrap();
+    h.press("tab tab tab tab tab").unwrap().type_text(" of mine").unwrap().press("ctrl-s").unwrap();
+    let text = h.text();
+    let toast = text.lines().rev().nth(1).unwrap_or_default();
+    assert!(toast.contains("9 settles it") && !toast.contains("u undo"), "{text}");
+    assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), 3);
+}
+
 /// Two people at one review see what the other says, and when it ends.
 #[test]
 fn what_another_says_to_a_review_is_seen_at_once() {

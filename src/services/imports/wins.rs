@@ -105,6 +105,8 @@ pub struct Plan {
     /// By e-mail and name.
     owners: HashMap<(String, String), Meant>,
     accounts: HashMap<String, Meant>,
+    /// Accounts that are not known are made: nobody needs to be asked.
+    makes_accounts: bool,
     /// Answers of this import, not yet remembered.
     answers: HashMap<(&'static str, String), Option<Id>>,
 }
@@ -147,6 +149,7 @@ impl Plan {
             stored: BTreeMap::new(),
             owners: HashMap::new(),
             accounts: HashMap::new(),
+            makes_accounts: options.stub_accounts,
             answers: answers(reads, options)?,
             mapping: String::new(),
             today: NaiveDate::MAX,
@@ -262,6 +265,10 @@ impl Plan {
     }
 
     fn account_is_new(&self, row: &WinRow) -> bool {
+        !self.makes_accounts && self.account_is_unknown(row)
+    }
+
+    fn account_is_unknown(&self, row: &WinRow) -> bool {
         matches!(self.accounts.get(&row.account), Some(Meant::Unknown))
     }
 
@@ -468,7 +475,7 @@ fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome
         if let Some(raw) = plan.unknown_owner(row) {
             *owners.entry(raw).or_default() += 1;
         }
-        if plan.account_is_new(row) {
+        if plan.account_is_unknown(row) {
             *accounts.entry(&row.account).or_default() += 1;
         }
     }

@@ -163,7 +163,8 @@ fn same_name(
             if kind == Kind::User && other_email(&reads.fields(kind, other)?.unwrap_or_default(), fields) {
                 continue;
             }
-            let message = format!("There is a {} \"{other_name}\" ({}) already", kind.name(), other.short());
+            let named = input::article(kind).to_lowercase();
+            let message = format!("There is {named} \"{other_name}\" ({}) already", other.short());
             return Ok(Some(crate::domain::Problem::error("name", "taken", message)));
         }
     }

@@ -321,7 +321,11 @@ impl Activities {
     fn draw_strip(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let Some(strip) = &self.strip else { return };
         let mut x = 1;
-        for (month, minutes) in &strip.months {
+        // On a narrow screen the sums beside the strip count for more than its ends.
+        let shown = if area.width < 100 { 4 } else { strip.months.len() };
+        let chosen = strip.months.iter().position(|(m, _)| *m == self.month).unwrap_or_default();
+        let first = (chosen + 2).saturating_sub(shown).min(strip.months.len().saturating_sub(shown));
+        for (month, minutes) in strip.months.iter().skip(first).take(shown) {
             let chosen = *month == self.month;
             let name = if month.month == 1 || chosen {
                 format!("{} {:02}", month.short(), month.year % 100)

@@ -1,6 +1,7 @@
 //! Home: the month's wins, my month, what needs me, my week, my accounts.
 
 use crate::domain::effort::{show_days, show_effort};
+use crate::domain::text;
 use crate::domain::when::{Month, show_day};
 use crate::services::activities::{DueSteps, LastTouched, ListActivities, SumMonth};
 use crate::services::drafts::ListDrafts;
@@ -95,7 +96,9 @@ impl Home {
                     0 => Ask::Say("No news".into()),
                     _ => Ask::Act(Box::new(|engine| {
                         let read = engine.run(&ReadNotices::default());
-                        Data::Done(read.map(|r| (format!("{} read", count(r.reply, "notice")), Some(r.txn))))
+                        Data::Done(
+                            read.map(|r| (format!("{} read", text::count(r.reply, "notice")), Some(r.txn))),
+                        )
                     })),
                 };
             }
@@ -270,7 +273,7 @@ impl Home {
             let count = data.drafts.items.len();
             let first = data.drafts.items[0].text("title");
             let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-            lines.push((format!("{count} drafts: {first}{more}"), "text"));
+            lines.push((format!("{}: {first}{more}", text::count(count, "draft")), "text"));
         }
         if let Some(first) = data.imports.first() {
             let more = if data.imports.len() > 1 {
@@ -369,10 +372,6 @@ impl Home {
             );
         }
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Local state: the callout's text when it was hidden, by month.
