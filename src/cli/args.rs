@@ -7,7 +7,8 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use std::path::PathBuf;
 
 /// Kinds that have a noun of their own.
-pub const NOUNS: [Kind; 10] = [
+pub const NOUNS: [Kind; 11] = [
+    Kind::Tenant,
     Kind::Account,
     Kind::Project,
     Kind::Industry,
@@ -222,7 +223,15 @@ fn noun(kind: Kind) -> Command {
     let mut command = Command::new(schema.name)
         .about(format!("Add, list, show, edit, merge and archive {}", schema.plural))
         .alias(schema.plural)
-        .subcommand_required(true)
+        .subcommand_required(true);
+    if kind == Kind::Tenant {
+        // There is one, made at the first start.
+        return command
+            .about("The organisation: its name, time zone, day length and currency")
+            .subcommand(Command::new("show").about("Show it"))
+            .subcommand(Command::new("edit").about("Change it").args(field_options(kind)));
+    }
+    command = command
         .subcommand(Command::new("add").about("Add one").arg(name).args(options()))
         .subcommand(
             Command::new("list")

@@ -13,8 +13,19 @@ use clap::ArgMatches;
 pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
     let kind = Kind::parse(noun).ok_or_else(|| Failure::usage(format!("There is no {noun}")))?;
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
-    let which = || matches.get_one::<String>("id").cloned().unwrap_or_default();
     let engine = context.cli()?;
+    // There is one organisation: it needs no name.
+    let own = match kind {
+        Kind::Tenant => {
+            let all = List { kind, filter: None, archived: true, account: None, limit: 1, cursor: None };
+            engine.ask(&all)?.items.first().map(|i| i.id.to_string()).unwrap_or_default()
+        }
+        _ => String::new(),
+    };
+    let which = || {
+        let given = matches.try_get_one::<String>("id").ok().flatten();
+        given.cloned().unwrap_or_else(|| own.clone())
+    };
     match verb {
         "add" => {
             let save = Save { kind, id: None, input: input(kind, matches), seen_rev: None, ack: vec![] };

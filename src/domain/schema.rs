@@ -243,6 +243,7 @@ records! {
         6 zone: text;
         7 aliases: words, erasable;
         8 archived: flag, system;
+        9 merged_into: one(User), system;
     }
     index 1 [1];
     index 2 [2];
@@ -482,7 +483,7 @@ records! {
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 impl Kind {
     /// The kind that a person names: `account`, `accounts`, `usecase`.

@@ -530,3 +530,25 @@ fn a_clock_that_went_back_is_told() {
     assert!(!ran.err.contains("clock"), "{ran:?}");
     assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
 }
+
+/// Two records of one person become one, found again by either e-mail; me stays me.
+#[test]
+fn people_are_merged_and_the_organisation_is_edited() {
+    let pams = Pams::with_names();
+    pams.ok(&["user", "add", "Riko Ito", "--email", "riko@example.com"]);
+    pams.ok(&["user", "add", "R. Ito", "--email", "r.ito@example.com"]);
+    let demo = ["activity", "add", "--type", "demo", "--account", "acme", "--hours", "1"];
+    pams.ok(&[&demo[..], &["--owner", "r.ito@example.com"]].concat());
+    let merged = pams.json(&["user", "merge", "riko@example.com", "r.ito@example.com"]);
+    assert_eq!((&merged["merged"], &merged["moved"]["activities"]), (&1.into(), &1.into()), "{merged}");
+    assert_eq!(pams.json(&["user", "show", "r.ito@example.com"])["name"], "Riko Ito");
+    assert!(pams.fails(5, &["user", "merge", "riko@example.com", "me"]).contains("--base me"));
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["user", "show", "r.ito@example.com"])["name"], "R. Ito");
+    pams.ok(&["tenant", "edit", "--name", "Acme EMEA", "--currency", "USD", "--day-minutes", "7.5h"]);
+    assert_eq!(pams.json(&["tenant", "show"])["name"], "Acme EMEA");
+    pams.fails(3, &["tenant", "edit", "--zone", "Mars/Base"]);
+    let win = ["wins", "add", "--outcome", "win", "--account", "acme", "--amount", "5", "--date", "y"];
+    assert_eq!(pams.json(&win)["amount_currency"], "USD");
+    assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
+}

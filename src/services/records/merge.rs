@@ -101,6 +101,10 @@ impl Command for Merge {
             return Err(Failure::usage("The base is not among the records to merge"));
         }
         let others: Vec<Id> = ids.iter().copied().filter(|id| *id != base).collect();
+        let me = cx.settings()?.me;
+        if self.kind == Kind::User && others.contains(&me) {
+            return Err(Failure::conflict("One of them is you, who stays").hint("Say so with --base me"));
+        }
         let uses = references(cx.reads(), self.kind, &others)?;
         let moved = uses.iter().map(|(k, ids)| (k.schema().plural.to_owned(), ids.len())).collect();
         if !self.dry_run {
@@ -109,6 +113,12 @@ impl Command for Merge {
             for id in &ids {
                 let fields = live(cx.reads(), self.kind, *id)?.fields;
                 known.extend(name_of(self.kind, &fields).map(str::to_owned));
+                // A person is found again by the e-mail of before, too.
+                let other = ["email", "username"].into_iter().filter(|_| *id != base).filter_map(field);
+                known.extend(other.filter_map(|f| match fields.get(&f) {
+                    Some(Value::Text(text)) => Some(text.clone()),
+                    _ => None,
+                }));
                 if let Some(Value::Texts(more)) = fields.get(&aliases) {
                     known.extend(more.iter().cloned());
                 }
