@@ -229,7 +229,7 @@ pub(super) fn show(context: &Context, import: &Report, preview: bool) {
     if !i.unknown_accounts.is_empty() {
         output::note(&format!(
             "not known, and left as they are written: {}; --stub-accounts makes them",
-            text::count(i.unknown_accounts.len(), "account")
+            text::count(i.new_accounts, "account")
         ));
     }
     if preview && !i.told.is_empty() {

@@ -5,7 +5,7 @@ use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Engine;
 use crate::intake::rules::RULES;
-use crate::services::imports::batches::{ListRemembered, Remembered};
+use crate::services::imports::whom::{ListRemembered, Remembered};
 use crate::services::imports::{
     Answer, AnswerReview, DropReview, FindReview, ListLines, ListReviews, ShowReview, Shown, TakeBack,
 };

@@ -53,7 +53,7 @@ requests! {
         imports::ListLines,
         imports::batches::ListBatches,
         imports::batches::ListRejects,
-        imports::batches::ListRemembered,
+        imports::whom::ListRemembered,
         imports::batches::ShowMapping,
         jobs::ListJobs,
         jobs::ShowJob,

@@ -496,3 +496,28 @@ fn senseless_answers_are_refused() {
     let done = pams.json(&["import", "commit", &id]);
     assert_eq!(done["totals"][0][1]["currency"], "EUR", "{done}");
 }
+
+/// Accounts are made of all names that are not known, however many, each spelling of
+/// one name once.
+#[test]
+fn accounts_are_made_of_every_new_name_once() {
+    let pams = with_people();
+    let rows: Vec<String> = (0..2_400)
+        .map(|n| {
+            let name = format!("{} {}", if n % 2 == 0 { "Kunde" } else { "KUNDE" }, n / 2);
+            format!("006N{n:05},Deal,{name},Won,1,2026-02-03,Riko Ito")
+        })
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let file = csv(&pams, "a.csv", &rows);
+    assert_eq!(pams.json(&["wins", "import", &file, "--dry-run"])["new_accounts"], 1_200);
+    let done = pams.json(&["wins", "import", &file, "--stub-accounts"]);
+    assert_eq!((&done["added"], &done["new_accounts"]), (&2_400.into(), &0.into()));
+    let made = pams.json(&["account", "list", "--filter", "kunde", "--limit", "1000"]);
+    assert_eq!(made["items"].as_array().unwrap().len(), 1_000);
+    let rest = ["account", "list", "--filter", "kunde", "--limit", "1000", "--cursor"];
+    let rest = pams.json(&[&rest[..], &[made["next"].as_str().unwrap()]].concat());
+    assert_eq!(rest["items"].as_array().unwrap().len(), 200);
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["account", "list", "--filter", "kunde"])["items"], serde_json::json!([]));
+}

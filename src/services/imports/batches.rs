@@ -1,7 +1,7 @@
 //! Imports that were committed: their rows set aside, their versions, their mappings.
 
 use crate::changes::codec;
-use crate::domain::schema::{Alias, Batch, Kind, Mapping as MappingRecord, Record};
+use crate::domain::schema::{Batch, Kind, Mapping as MappingRecord, Record};
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome, text};
 use crate::frames;
@@ -14,8 +14,6 @@ use crate::store::{IndexKey, Reads};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
-/// Remembered answers that one reply holds.
-const MAX_REMEMBERED: usize = 5_000;
 /// Batches of one file that are looked at.
 const MAX_SAME: usize = 50;
 
@@ -160,45 +158,6 @@ impl Query for ListRejects {
         let next = Some(self.from + REJECTS).filter(|next| *next < rows.len());
         let rows = rows.into_iter().skip(self.from).take(REJECTS).collect();
         Ok(Rejects { header, rows, next })
-    }
-}
-
-/// What was said of an owner or account in an import, and is remembered for the next.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Remembered {
-    pub id: Id,
-    /// "owner" or "account"
-    pub scope: String,
-    pub text: String,
-    /// Whom it stands for; empty for nobody of us.
-    pub who: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ListRemembered {}
-
-impl Query for ListRemembered {
-    const NAME: &'static str = "imports.remembered";
-    type Reply = Vec<Remembered>;
-
-    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Remembered>> {
-        let mut found = Vec::new();
-        cx.reads.heads(Kind::Alias, Id::default(), &mut |id, bytes| {
-            if let Ok(head) = codec::decode_head(bytes)
-                && !head.deleted
-            {
-                found.push((id, Alias::from_fields(&head.fields)));
-            }
-            if found.len() < MAX_REMEMBERED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        let said = |(id, alias): (Id, Alias)| {
-            let kind = if alias.scope == "owner" { Kind::User } else { Kind::Account };
-            let who = alias.target.parse().ok().map(|of| names::name(cx.reads, kind, of)).transpose()?;
-            Ok(Remembered { id, scope: alias.scope, text: alias.text, who: who.unwrap_or_default() })
-        };
-        let mut all = found.into_iter().map(said).collect::<Outcome<Vec<Remembered>>>()?;
-        all.sort_by(|a, b| (&b.scope, &a.text).cmp(&(&a.scope, &b.text)));
-        Ok(all)
     }
 }
 

@@ -96,7 +96,7 @@ fn choices(line: &Line, report: &Report, accounts: &[String]) -> Vec<Choice> {
         }
         "OPP-07" => {
             let near = text::nearest(&line.raw, accounts.iter().map(String::as_str), NEAREST);
-            let new = report.unknown_accounts.len();
+            let new = report.new_accounts;
             let make = if new == 1 {
                 "make an account".into()
             } else {

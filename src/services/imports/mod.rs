@@ -12,6 +12,7 @@ pub mod records;
 mod requests;
 pub mod staging;
 pub mod uploads;
+pub mod whom;
 pub mod wins;
 
 pub use lines::{Choice, Line};
@@ -319,7 +320,10 @@ pub struct Report {
     pub totals: Vec<(String, Money)>,
     /// Owners nobody has named yet: raw text, rows, nearest users.
     pub unmatched_owners: Vec<(String, usize, Vec<String>)>,
-    /// Accounts that are not known here: raw text, rows.
+    /// How many accounts would be made of the names that are not known here.
+    #[serde(default)]
+    pub new_accounts: usize,
+    /// Those names as they are written, and their rows; the most frequent.
     pub unknown_accounts: Vec<(String, usize)>,
     /// Who will be told, or was.
     pub told: Vec<String>,
@@ -399,6 +403,14 @@ impl Plan {
             Plan::Wins(plan) => plan.counts(),
             Plan::Records(plan) => plan.counts(),
             Plan::None => BTreeMap::new(),
+        }
+    }
+
+    /// Makes the accounts that only the file knows; returns how many.
+    fn make_accounts(&self, cx: &mut WriteCx) -> Outcome<usize> {
+        match self {
+            Plan::Wins(plan) => plan.make_accounts(cx),
+            Plan::Records(_) | Plan::None => Ok(0),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::staging::{self, SheetOutline};
 use super::uploads::{self, Source};
 use super::{Answer, Line, MAX_ANSWERS, Options, Prepared, REVIEW, Report, Review, Target};
-use super::{batches, lines, records, wins};
+use super::{batches, lines, records, whom};
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::frames::{self, Bytes};
@@ -379,7 +379,8 @@ impl Command for CommitReview {
         if let Some(missing) = prepared.report.missing.first() {
             return Err(Failure::invalid(format!("No column is said to be the {missing}")));
         }
-        if wins::remember(cx, &options)? + wins::stub_accounts(cx, &options, &prepared.report)? > 0 {
+        let made = if options.stub_accounts { prepared.plan.make_accounts(cx)? } else { 0 };
+        if whom::remember(cx, &options)? + made > 0 {
             prepared = review.prepare(cx.reads(), &settings)?;
         }
         if !(prepared.report.asks.is_empty() || self.agreed || options.agreed) {

@@ -6,7 +6,7 @@
 
 use crate::changes::{Head, codec};
 use crate::domain::money::Currency;
-use crate::domain::schema::{Account, Alias, Kind, Notification, Record, User, Win};
+use crate::domain::schema::{Account, Kind, Notification, Record, Win};
 use crate::domain::value::Value;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Fields, Id, Money, Outcome, text};
@@ -17,11 +17,12 @@ use crate::intake::open::Opened;
 use crate::intake::wins as intake;
 use crate::intake::wins::{Aside, WinRow, WinsRead};
 use crate::services::imports::batches::{Rejects, mapping_text};
+use crate::services::imports::whom::Whom;
 use crate::services::imports::{Column, Line, MAX_SHOWN, MonthCounts, Options, Prepared, Report, Review};
 use crate::services::{Settings, WriteCx, names, wins};
 use crate::store::{IndexKey, Reads};
 use chrono::NaiveDate;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 /// A month that would lose more than this share of its rows asks first.
@@ -102,31 +103,7 @@ pub struct Plan {
     mapping: String,
     today: NaiveDate,
     stored: BTreeMap<(Month, String), usize>,
-    /// By e-mail and name.
-    owners: HashMap<(String, String), Meant>,
-    accounts: HashMap<String, Meant>,
-    /// Accounts that are not known are made: nobody needs to be asked.
-    makes_accounts: bool,
-    /// Answers of this import, not yet remembered.
-    answers: HashMap<(&'static str, String), Option<Id>>,
-}
-
-/// Whom a raw text stands for.
-#[derive(Clone, Copy)]
-enum Meant {
-    Is(Id),
-    /// Somebody said that it is none of ours.
-    Nobody,
-    Unknown,
-}
-
-impl Meant {
-    fn id(self) -> Option<Id> {
-        match self {
-            Meant::Is(id) => Some(id),
-            _ => None,
-        }
-    }
+    whom: Whom,
 }
 
 /// What a row does to the store.
@@ -147,10 +124,7 @@ impl Plan {
             effects: vec![],
             removed: vec![],
             stored: BTreeMap::new(),
-            owners: HashMap::new(),
-            accounts: HashMap::new(),
-            makes_accounts: options.stub_accounts,
-            answers: answers(reads, options)?,
+            whom: Whom::new(reads, options)?,
             mapping: String::new(),
             today: NaiveDate::MAX,
             read: WinsRead::default(),
@@ -196,8 +170,8 @@ impl Plan {
     /// The row as a record, laid over what people added to the stored one.
     fn fields(&mut self, reads: &dyn Reads, row: &WinRow, stored: Option<&Fields>) -> Outcome<Fields> {
         let before = stored.map(Win::from_fields).unwrap_or_default();
-        let owner = self.owner(reads, row)?;
-        let account = self.account(reads, &row.account)?;
+        let owner = self.whom.owner(reads, &row.owner_email, &row.owner)?;
+        let account = self.whom.account(reads, &row.account)?;
         let reason = match row.reason.as_str() {
             "" => None,
             name => names::exact(reads, Kind::Reason, name)?.first().copied(),
@@ -224,97 +198,10 @@ impl Plan {
         Ok(win.to_fields())
     }
 
-    fn remembered(&self, reads: &dyn Reads, scope: &'static str, raw: &str) -> Outcome<Option<Option<Id>>> {
-        match self.answers.get(&(scope, text::fold(raw))) {
-            Some(answer) => Ok(Some(*answer)),
-            None => remembered(reads, scope, raw),
-        }
-    }
-
-    /// A remembered answer, then whose e-mail it is, then the only person of that name
-    /// unless their e-mail is another one.
-    fn owner(&mut self, reads: &dyn Reads, row: &WinRow) -> Outcome<Option<Id>> {
-        let key = (row.owner_email.clone(), row.owner.clone());
-        if let Some(known) = self.owners.get(&key) {
-            return Ok(known.id());
-        }
-        let mut meant = Meant::Unknown;
-        for raw in [&row.owner_email, &row.owner].into_iter().filter(|t| !t.is_empty()) {
-            meant = match self.remembered(reads, "owner", raw)? {
-                Some(Some(target)) => Meant::Is(target),
-                Some(None) => Meant::Nobody,
-                None => match names::exact(reads, Kind::User, raw)?.as_slice() {
-                    [one] if !has_other_email(reads, *one, &row.owner_email)? => Meant::Is(*one),
-                    _ => meant,
-                },
-            };
-            if matches!(meant, Meant::Is(_)) {
-                break;
-            }
-        }
-        let id = meant.id();
-        self.owners.insert(key, meant);
-        Ok(id)
-    }
-
-    /// The raw owner of a row when nobody said yet who that is.
-    fn unknown_owner<'a>(&self, row: &'a WinRow) -> Option<&'a str> {
-        let raw = if row.owner.is_empty() { &row.owner_email } else { &row.owner };
-        let meant = self.owners.get(&(row.owner_email.clone(), row.owner.clone()));
-        (!raw.is_empty() && matches!(meant, Some(Meant::Unknown))).then_some(raw)
-    }
-
-    fn account_is_new(&self, row: &WinRow) -> bool {
-        !self.makes_accounts && self.account_is_unknown(row)
-    }
-
-    fn account_is_unknown(&self, row: &WinRow) -> bool {
-        matches!(self.accounts.get(&row.account), Some(Meant::Unknown))
-    }
-
-    fn account(&mut self, reads: &dyn Reads, raw: &str) -> Outcome<Option<Id>> {
-        if let Some(known) = self.accounts.get(raw) {
-            return Ok(known.id());
-        }
-        let meant = match self.remembered(reads, "account", raw)? {
-            Some(Some(target)) => Meant::Is(target),
-            Some(None) => Meant::Nobody,
-            None => match names::exact(reads, Kind::Account, raw)?.as_slice() {
-                [one] => Meant::Is(*one),
-                _ => Meant::Unknown,
-            },
-        };
-        let id = meant.id();
-        self.accounts.insert(raw.to_owned(), meant);
-        Ok(id)
-    }
-
     /// What the rows of the file say, each with what it means.
     fn pairs(&self) -> impl Iterator<Item = (&WinRow, &Effect)> {
         self.read.kept.iter().zip(&self.effects)
     }
-}
-
-/// Two people may share a name; an e-mail tells them apart.
-fn has_other_email(reads: &dyn Reads, user: Id, email: &str) -> Outcome<bool> {
-    let user = User::from_fields(&reads.fields(Kind::User, user)?.unwrap_or_default());
-    Ok(!email.is_empty() && !user.email.is_empty() && text::fold(email) != text::fold(&user.email))
-}
-
-fn answers(reads: &dyn Reads, options: &Options) -> Outcome<HashMap<(&'static str, String), Option<Id>>> {
-    let mut answers = HashMap::new();
-    for (scope, kind, given) in
-        [("owner", Kind::User, &options.owners), ("account", Kind::Account, &options.accounts)]
-    {
-        for (raw, who) in given {
-            let target = match who.as_str() {
-                "-" => None,
-                who => Some(names::resolve(reads, kind, who, None)?),
-            };
-            answers.insert((scope, text::fold(raw)), target);
-        }
-    }
-    Ok(answers)
 }
 
 fn stored_key(win: &Win) -> String {
@@ -350,60 +237,6 @@ fn moved(reads: &dyn Reads, row: &WinRow, key: &str) -> Outcome<Option<(Id, Head
         }
     }
     Ok(None)
-}
-
-/// An answer given before: `Some(None)` means it stands for nobody here.
-fn remembered(reads: &dyn Reads, scope: &str, raw: &str) -> Outcome<Option<Option<Id>>> {
-    for id in reads.index_ids(IndexKey::new(75).text(raw), 20)? {
-        let alias = Alias::from_fields(&reads.fields(Kind::Alias, id)?.unwrap_or_default());
-        if alias.scope == scope {
-            return Ok(Some(alias.target.parse().ok()));
-        }
-    }
-    Ok(None)
-}
-
-/// Keeps the answers given with an import; returns how many.
-pub fn remember(cx: &mut WriteCx, options: &Options) -> Outcome<usize> {
-    let all = [("owner", Kind::User, &options.owners), ("account", Kind::Account, &options.accounts)];
-    for (scope, kind, answers) in all {
-        for (raw, who) in answers {
-            let target = match who.as_str() {
-                "-" => None,
-                who => Some(names::resolve(cx.reads(), kind, who, None)?),
-            };
-            let alias = Alias {
-                scope: scope.into(),
-                text: text::clean(raw),
-                target: target.map(|t| t.to_string()).unwrap_or_default(),
-                verdict: if target.is_some() { "link" } else { "not ours" }.into(),
-            };
-            let old = cx.reads().index_ids(IndexKey::new(75).text(raw), 20)?;
-            let same = old.into_iter().find(|id| {
-                let fields = cx.reads().fields(Kind::Alias, *id).ok().flatten();
-                fields.is_some_and(|f| Alias::from_fields(&f).scope == scope)
-            });
-            match same {
-                Some(id) => drop(cx.update(Kind::Alias, id, |fields| *fields = alias.to_fields())?),
-                None => drop(cx.create(Kind::Alias, &alias.to_fields())?),
-            }
-        }
-    }
-    Ok(options.owners.len() + options.accounts.len())
-}
-
-/// Makes accounts for the names that are not known, if that is wished; returns how many.
-pub fn stub_accounts(cx: &mut WriteCx, options: &Options, report: &Report) -> Outcome<usize> {
-    if !options.stub_accounts {
-        return Ok(0);
-    }
-    let named: HashSet<String> = options.accounts.iter().map(|(raw, _)| text::fold(raw)).collect();
-    let mut made = 0;
-    for (name, _) in report.unknown_accounts.iter().filter(|(name, _)| !named.contains(&text::fold(name))) {
-        cx.create(Kind::Account, &Account { name: name.clone(), ..Account::default() }.to_fields())?;
-        made += 1;
-    }
-    Ok(made)
 }
 
 fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
@@ -472,10 +305,10 @@ fn report(reads: &dyn Reads, plan: &Plan) -> Outcome<Report> {
 fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome<()> {
     let (mut owners, mut accounts): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
     for row in &plan.read.kept {
-        if let Some(raw) = plan.unknown_owner(row) {
+        if let Some(raw) = plan.whom.unknown_owner(&row.owner_email, &row.owner) {
             *owners.entry(raw).or_default() += 1;
         }
-        if plan.account_is_unknown(row) {
+        if plan.whom.account_is_unknown(&row.account) {
             *accounts.entry(&row.account).or_default() += 1;
         }
     }
@@ -495,6 +328,7 @@ fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome
     report.unmatched_owners.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
     report.unknown_accounts = accounts.into_iter().map(|(raw, n)| (raw.to_owned(), n)).collect();
     report.unknown_accounts.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+    report.new_accounts = plan.whom.new_accounts().len();
     report.unknown_accounts.truncate(MAX_SHOWN * 10);
     Ok(())
 }
@@ -581,6 +415,16 @@ impl Plan {
         Ok(true)
     }
 
+    /// Makes accounts of the names that nobody has; returns how many.
+    pub fn make_accounts(&self, cx: &mut WriteCx) -> Outcome<usize> {
+        let names = self.whom.new_accounts();
+        for name in &names {
+            let account = Account { name: (*name).to_owned(), ..Account::default() };
+            cx.create(Kind::Account, &account.to_fields())?;
+        }
+        Ok(names.len())
+    }
+
     /// What the batch says of how it was read: sheet, mapping, source.
     pub fn origin(&self) -> (String, &str, &str) {
         let sheet = self.read.tables.first().map(|t| t.sheet_name.clone()).unwrap_or_default();
@@ -648,14 +492,14 @@ impl Plan {
         match code {
             "OPP-06" => {
                 for row in &self.read.kept {
-                    if let Some(raw) = self.unknown_owner(row) {
+                    if let Some(raw) = self.whom.unknown_owner(&row.owner_email, &row.owner) {
                         lines.push(look(row, "owner", raw, format!("nobody known is \"{raw}\"")));
                     }
                 }
             }
             "OPP-07" => {
                 for row in &self.read.kept {
-                    if self.account_is_new(row) {
+                    if self.whom.account_is_asked(&row.account) {
                         let message = format!("no account is called \"{}\"", row.account);
                         lines.push(look(row, "account", &row.account, message));
                     }
