@@ -208,7 +208,12 @@ fn row(
     cx: &DrawCx,
 ) {
     let cursor = place == list.cursor;
-    let sign = if cursor { ">" } else { " " };
+    // One part has the keys; in the others the sign only says what is shown beside.
+    let sign = match (cursor, focus) {
+        (true, true) => ">",
+        (true, false) => "-",
+        _ => " ",
+    };
     let style = match (cursor, focus) {
         (true, true) => cx.style("selection"),
         (true, false) => cx.style("text.title"),

@@ -215,7 +215,8 @@ impl Home {
         }
         if let (true, Some(win)) = (wide, featured) {
             let right = part(area, half, 2, area.width - half, shown as u16);
-            let title = format!("Win of the month: {} {}", win.text("account"), win.text("amount_text"));
+            let amount = format!("{} {}", win.text("amount_text"), win.text("amount_currency"));
+            let title = format!("Win of the month: {} {}", win.text("account"), amount.trim());
             put(buf, right, 1, 0, &cx.cut(&title, usize::from(right.width) - 2), cx.style("text.title"));
             let story = match win.text("story") {
                 story if story.is_empty() => "No story yet: f in Wins features one".to_owned(),
