@@ -265,6 +265,15 @@ fn a_win_is_entered_with_its_only_project_and_featured() {
     assert!(h.text().contains("Win of the month: Nordlys"), "{}", h.text());
 }
 
+/// The report as a file, which goes with its folder.
+fn report() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.csv");
+    std::fs::write(&file, REPORT).unwrap();
+    let path = file.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
 const REPORT: &str = "Opportunity ID,Account Name,Stage,Amount,Close Date,Owner\n\
     1,Acme Corp,Closed Won,84000,2026-02-03,R. Ito\n\
     2,Unknown Ltd,Closed Lost,1.2k,2026-02-04,R. Ito\n\
@@ -278,11 +287,9 @@ const REPORT: &str = "Opportunity ID,Account Name,Stage,Amount,Close Date,Owner\
 #[test]
 fn an_import_is_reviewed_left_resumed_committed_and_undone() {
     let engine = demo();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("report.csv");
-    std::fs::write(&file, REPORT).unwrap();
+    let (_folder, file) = report();
     let mut h = Harness::new(&engine, 80, 24).unwrap();
-    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    h.press("3 I").unwrap().type_text(&file).unwrap().press("enter").unwrap();
     let text = h.text();
     assert!(text.contains("6 rows = 1 won + 1 lost + 3 set aside + 1 skipped"), "{text}");
     assert!(text.contains("stage not mapped") && text.contains("1 won"), "{text}");
@@ -321,11 +328,9 @@ fn an_import_is_reviewed_left_resumed_committed_and_undone() {
 #[test]
 fn a_wrong_name_leaves_the_review_open() {
     let engine = demo();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("report.csv");
-    std::fs::write(&file, REPORT).unwrap();
+    let (_folder, file) = report();
     let mut h = Harness::new(&engine, 80, 24).unwrap();
-    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    h.press("3 I").unwrap().type_text(&file).unwrap().press("enter").unwrap();
     h.press("n n e ctrl-u").unwrap().type_text("Nobody Here").unwrap().press("enter").unwrap();
     let text = h.text();
     assert!(text.contains("There is no user") && text.contains("[4 Review]"), "{text}");
@@ -367,11 +372,9 @@ fn ranges_stay_in_the_line_and_conflicts_offer_no_undo() {
 #[test]
 fn what_another_says_to_a_review_is_seen_at_once() {
     let engine = demo();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("report.csv");
-    std::fs::write(&file, REPORT).unwrap();
+    let (_folder, file) = report();
     let mut mine = Harness::new(&engine, 80, 24).unwrap();
-    mine.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    mine.press("3 I").unwrap().type_text(&file).unwrap().press("enter").unwrap();
     let mut theirs = Harness::new(&engine, 120, 40).unwrap();
     theirs.press("8 enter 2").unwrap();
     mine.wait().unwrap();
@@ -387,11 +390,9 @@ fn what_another_says_to_a_review_is_seen_at_once() {
 #[test]
 fn a_review_takes_owners_months_and_rows_aside() {
     let engine = demo();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("report.csv");
-    std::fs::write(&file, REPORT).unwrap();
+    let (folder, file) = report();
     let mut h = Harness::new(&engine, 160, 45).unwrap();
-    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    h.press("3 I").unwrap().type_text(&file).unwrap().press("enter").unwrap();
     h.press("S n").unwrap();
     assert!(h.text().contains("aside: stage not mapped"), "{}", h.text());
     for _ in 0..9 {
