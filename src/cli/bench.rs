@@ -1,17 +1,21 @@
 //! `pams dev bench`: the figures of docs/performance.md, on the current store. Prints
-//! the disk's own fsync time beside every durable figure.
+//! the disk's own fsync time beside every durable figure; with --home the figures of
+//! whole processes too. It logs activities: give it a store that was filled to be measured.
 
 use crate::changes::Via;
+use crate::cli::torture::child;
 use crate::cli::{Context, output};
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Outcome};
+use crate::random::Random;
 use crate::services::activities::{ListActivities, LogLine, SumMonth};
 use crate::services::records::Suggest;
 use crate::services::setup::WhoAmI;
 use clap::ArgMatches;
-use std::io::Write;
-use std::time::Instant;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let rounds = matches.get_one::<u64>("rounds").copied().unwrap_or(50) as usize;
@@ -43,20 +47,72 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         let log = median(rounds, || engine.run(&LogLine { line: line.clone(), ack: vec![] }).map(drop))?;
         object.insert("log_durable_ms".into(), log.into());
     }
+    drop(engine);
+    if let (Some(home), Some(object)) = (matches.get_one::<PathBuf>("home"), value.as_object_mut()) {
+        object.extend(processes(home, rounds, month, account.first().map(|(_, name)| name.as_str()))?);
+    }
     output::json(&value);
     Ok(())
 }
 
-/// Median milliseconds of some runs.
-fn median(rounds: usize, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+/// Whole processes, from their start to their end: a log beside a host, a page of a
+/// month alone, a listing after a writer was killed inside a burst of commits.
+fn processes(
+    home: &Path,
+    rounds: usize,
+    month: Month,
+    account: Option<&str>,
+) -> Outcome<serde_json::Map<String, serde_json::Value>> {
+    let mut found = serde_json::Map::new();
+    let run = |words: &[&str]| -> Outcome<()> {
+        let failed = |e: std::io::Error| Failure::internal(format!("A child process was lost: {e}"));
+        let done = child(home, words)?.wait_with_output().map_err(failed)?;
+        match done.status.success() {
+            true => Ok(()),
+            false => Err(Failure::internal(String::from_utf8_lossy(&done.stderr).trim().to_owned())),
+        }
+    };
+    if let Some(account) = account {
+        let mut host = child(home, &["dev", "hold"])?;
+        let mut first = String::new();
+        if let Some(out) = &mut host.stdout {
+            let _ = BufReader::new(out).read_line(&mut first);
+        }
+        let line = format!("demo \"{account}\" 1h : measured");
+        found.insert("process_log_with_host_ms".into(), median(rounds, || run(&["log", &line]))?.into());
+        drop(host.stdin.take());
+        let _ = host.wait();
+    }
+    let month = month.to_string();
+    let page = ["activity", "list", "--month", &month, "--owner", "all", "--limit", "200", "--json"];
+    found.insert("process_month_page_ms".into(), median(rounds, || run(&page))?.into());
+    let mut random = Random::new(1);
     let mut times = Vec::new();
-    for _ in 0..rounds.max(1) {
-        let start = Instant::now();
-        work()?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+    for _ in 0..rounds.min(15) {
+        let mut writer = child(home, &["dev", "write", "--count", "100000"])?;
+        std::thread::sleep(Duration::from_millis(300 + random.below(300) as u64));
+        let _ = writer.kill();
+        let _ = writer.wait();
+        times.push(timed(|| run(&["activity", "list", "--limit", "1", "--json"]))?);
     }
     times.sort_by(f64::total_cmp);
-    Ok((times[times.len() / 2] * 100.0).round() / 100.0)
+    found.insert("process_list_after_kill_ms".into(), times[times.len() / 2].into());
+    found.insert("process_list_after_kill_worst_ms".into(), times[times.len() - 1].into());
+    Ok(found)
+}
+
+/// Median milliseconds of some runs.
+fn median(rounds: usize, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    let mut times = (0..rounds.max(1)).map(|_| timed(&mut work)).collect::<Outcome<Vec<f64>>>()?;
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// Milliseconds of one run, to the hundredth.
+fn timed(mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    let start = Instant::now();
+    work()?;
+    Ok((start.elapsed().as_secs_f64() * 1e5).round() / 100.0)
 }
 
 fn fsync_once(folder: &std::path::Path) -> Outcome<()> {

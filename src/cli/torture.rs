@@ -104,7 +104,8 @@ fn open(folders: &Folders) -> Outcome<Engine> {
     context.engine(Via::Job)
 }
 
-fn child(home: &std::path::Path, words: &[&str]) -> Outcome<Child> {
+/// This program once more, with these words.
+pub(super) fn child(home: &std::path::Path, words: &[&str]) -> Outcome<Child> {
     let failed = |e: std::io::Error| Failure::internal(format!("A child process cannot be started: {e}"));
     let program = std::env::current_exe().map_err(failed)?;
     Command::new(program)

@@ -2,7 +2,7 @@
 
 use crate::domain::when::Zone;
 use crate::domain::{Failure, FailureKind, Id};
-use crate::tui::app::{App, Cx, Layer, Toast, capital};
+use crate::tui::app::{App, Cx, Layer, capital};
 use crate::tui::form::Form;
 use crate::tui::msg::{Data, Effect};
 use crate::tui::overlay::Confirm;
@@ -13,6 +13,10 @@ const MAX_EARLIER: usize = 50;
 
 impl App {
     pub(super) fn data(&mut self, data: Data, effects: &mut Vec<Effect>) {
+        let done = matches!(data, Data::Done(Ok(_)) | Data::Review(Ok(_)) | Data::Reviewed(Ok(_)));
+        if done {
+            self.layers.retain(|l| !matches!(l, Layer::Prompt(prompt) if prompt.asked));
+        }
         match data {
             Data::Nothing => {}
             Data::Done(Ok((text, txn))) => {
@@ -31,9 +35,6 @@ impl App {
             }
             Data::Review(Err(failure)) => self.complain(&failure, effects),
             Data::Reviewed(Ok(shown)) => {
-                if self.toast.bad {
-                    self.toast = Toast::default(); // what was wrong has been said anew
-                }
                 let App { me, layers, generations, .. } = self;
                 let mut cx = Cx { me, effects, generations };
                 if let Some(review) = review_of(layers) {
@@ -167,7 +168,7 @@ impl App {
     }
 }
 
-fn review_of(layers: &mut [Layer]) -> Option<&mut Review> {
+pub(super) fn review_of(layers: &mut [Layer]) -> Option<&mut Review> {
     layers.iter_mut().find_map(|l| match l {
         Layer::Review(review) => Some(&mut **review),
         _ => None,

@@ -6,6 +6,7 @@ use crate::engine::{Changed, Engine, Event, Progress};
 use crate::services::setup::Me;
 use crate::services::state::SetState;
 use crate::services::undo::{Redo, Undo};
+use crate::tui::command;
 use crate::tui::form::Form;
 use crate::tui::keys::{Key, Keymap, Match};
 use crate::tui::layers::{draft_of, forget, suggest};
@@ -292,6 +293,10 @@ impl App {
         if self.toast.bad || id.starts_with("go.") {
             self.toast = Toast::default();
         }
+        if let Some(reason) = self.refuses(id) {
+            self.warn(reason.to_owned());
+            return effects.push(Effect::Bell);
+        }
         match id {
             "app.quit" => self.quit(effects),
             "app.interrupt" => {
@@ -308,7 +313,9 @@ impl App {
             }
             "palette.open" => {
                 let scopes = self.scopes();
-                self.layers.push(Layer::Palette(Palette::new(&self.keys, &scopes)));
+                let refuses = |id: &str| self.refuses(id);
+                let palette = Palette::new(&self.keys, &scopes, refuses);
+                self.layers.push(Layer::Palette(palette));
             }
             "app.close" if self.panes.current == PaneId::Home => self.quit(effects),
             "app.close" | "app.back" => {
@@ -339,6 +346,14 @@ impl App {
                 self.take(ask, effects);
             }
         }
+    }
+
+    /// Why a command cannot be run now; palette, help and footer say it too.
+    pub(super) fn refuses(&self, id: &str) -> command::Refused {
+        if self.status.read_only && command::find(id).is_some_and(|spec| spec.writes) {
+            return Some(command::READ_ONLY);
+        }
+        if self.layers.is_empty() { self.panes.refuses(id) } else { None }
     }
 
     pub(super) fn act(
@@ -380,6 +395,10 @@ impl App {
     pub(super) fn complain(&mut self, failure: &Failure, effects: &mut Vec<Effect>) {
         let hint = failure.hint.as_ref().map(|h| format!("  {h}")).unwrap_or_default();
         self.toast = Toast { text: format!("{}{hint}", failure.message), bad: true, undo: false };
+        // What was typed stands, to be mended.
+        if let Some(Layer::Prompt(prompt)) = self.layers.last_mut() {
+            prompt.asked = false;
+        }
         effects.push(Effect::Bell);
     }
 

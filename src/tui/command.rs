@@ -1,12 +1,11 @@
 //! The registry of commands: what a person can do, each declared once. Keymaps,
 //! palette, help and footer read it.
 
-/// Whether a command can be run now, and if not, why.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Enabled {
-    Yes,
-    No(&'static str),
-}
+/// Why a command cannot be run now; none when it can.
+pub type Refused = Option<&'static str>;
+
+pub const READ_ONLY: &str = "This session only looks: start without --read-only to change something";
+pub const NO_ROW: &str = "There is no row under the cursor";
 
 #[derive(Debug)]
 pub struct Spec {
@@ -14,12 +13,20 @@ pub struct Spec {
     pub title: &'static str,
     /// Other words people look for.
     pub words: &'static str,
-    /// Where it can be run: `global` or a pane's name; see [`Spec::is_for`].
+    /// Where it can be run: `global`, or what [`crate::tui::panes::Panes::scopes`] names.
     pub scope: &'static str,
+    /// Changes the store: refused where one may only look.
+    pub writes: bool,
 }
 
 const fn spec(id: &'static str, scope: &'static str, title: &'static str, words: &'static str) -> Spec {
-    Spec { id, title, words, scope }
+    Spec { id, title, words, scope, writes: false }
+}
+
+impl Spec {
+    const fn writing(self) -> Spec {
+        Spec { writes: true, ..self }
+    }
 }
 
 pub const ALL: &[Spec] = &[
@@ -28,10 +35,10 @@ pub const ALL: &[Spec] = &[
     spec("go.wins", "global", "Go to Wins", "losses deals salesforce"),
     spec("go.imports", "global", "Go to Imports", "review files upload"),
     spec("go.drafts", "global", "Go to Drafts", "conflicts unsaved waiting"),
-    spec("log.open", "global", "Log an activity in one line", "quick add"),
-    spec("record.add", "global", "Add (form)", "new create activity win loss"),
-    spec("app.undo", "global", "Undo my last change", "back revert"),
-    spec("app.redo", "global", "Redo what was undone", "again"),
+    spec("log.open", "global", "Log an activity in one line", "quick add").writing(),
+    spec("record.add", "global", "Add (form)", "new create activity win loss").writing(),
+    spec("app.undo", "global", "Undo my last change", "back revert").writing(),
+    spec("app.redo", "global", "Redo what was undone", "again").writing(),
     spec("app.help", "global", "Keys of this place", "help manual"),
     spec("palette.open", "global", "Find any action", "command palette search"),
     spec("app.quit", "global", "Quit PAMS", "exit leave"),
@@ -51,28 +58,29 @@ pub const ALL: &[Spec] = &[
     spec("list.mark_all", "activities", "Mark all rows shown", "select everything"),
     spec("home.next_box", "home", "Next box", "focus"),
     spec("home.last_box", "home", "Box before", "focus"),
-    spec("home.read_notices", "home", "Mark the news as read", "notices notifications seen"),
+    spec("home.read_notices", "home", "Mark the news as read", "notices notifications seen").writing(),
     spec("home.hide_callout", "home", "Hide the callout until it changes", "dismiss wins"),
     spec("activities.owner", "activities", "Owner: me or all", "scope mine everyone"),
     spec("activities.sort", "activities", "Sort: newest or oldest first", "order"),
     spec("activities.filter", "activities", "Filter by words", "search find"),
-    spec("activities.repeat", "activities", "Repeat this activity with the default date", "again copy yank"),
+    spec("activities.repeat", "activities", "Repeat this activity with the default date", "again copy yank")
+        .writing(),
     spec("month.back", "month", "Month before", "previous earlier"),
     spec("month.forward", "month", "Next month", "later"),
     spec("month.today", "month", "This month", "now"),
     spec("record.edit", "list", "Edit", "change form"),
-    spec("record.delete", "list", "Delete the row or the marked rows", "remove discard"),
+    spec("record.delete", "list", "Delete the row or the marked rows", "remove discard").writing(),
     spec("wins.owner", "wins", "Owner: all or me", "scope mine"),
     spec("wins.source", "wins", "Source: both, own, imported", "salesforce"),
     spec("wins.outcome", "wins", "Show wins, losses or both", "won lost"),
-    spec("wins.feature", "wins", "Make it the win of the month", "story highlight"),
-    spec("wins.import", "wins", "Import a workbook", "salesforce excel csv upload"),
-    spec("imports.wins", "imports", "Import wins and losses", "salesforce excel csv workbook"),
-    spec("imports.accounts", "imports", "Import accounts", "customers excel csv"),
-    spec("imports.projects", "imports", "Import projects", "excel csv"),
-    spec("review.commit", "review", "Commit the import", "save write"),
+    spec("wins.feature", "wins", "Make it the win of the month", "story highlight").writing(),
+    spec("wins.import", "wins", "Import a workbook", "salesforce excel csv upload").writing(),
+    spec("imports.wins", "imports", "Import wins and losses", "salesforce excel csv workbook").writing(),
+    spec("imports.accounts", "imports", "Import accounts", "customers excel csv").writing(),
+    spec("imports.projects", "imports", "Import projects", "excel csv").writing(),
+    spec("review.commit", "review", "Commit the import", "save write").writing(),
     spec("review.leave", "review", "Leave; the review is kept", "back cancel"),
-    spec("review.drop", "review", "Give the import up", "discard cancel delete"),
+    spec("review.drop", "review", "Give the import up", "discard cancel delete").writing(),
     spec("review.down", "review", "Down", ""),
     spec("review.up", "review", "Up", ""),
     spec("review.page_down", "review", "Next page", ""),
@@ -83,28 +91,28 @@ pub const ALL: &[Spec] = &[
     spec("review.open", "review", "Go into the rows; say what a column is", "enter"),
     spec("review.next", "review", "Next problem", ""),
     spec("review.last", "review", "Problem before", ""),
-    spec("review.choose_1", "review", "Take the first choice", "fix"),
-    spec("review.choose_2", "review", "Take the second choice", "fix"),
-    spec("review.choose_3", "review", "Take the third choice", "fix"),
-    spec("review.choose_4", "review", "Take the fourth choice", "fix"),
-    spec("review.choose_5", "review", "Take the fifth choice", "fix"),
-    spec("review.edit", "review", "Type what this row should say", "fix mend"),
-    spec("review.edit_alike", "review", "Type it for all rows alike", "fix map value"),
-    spec("review.aside", "review", "Set the row aside", "skip quarantine"),
-    spec("review.aside_all", "review", "Set all rows of the problem aside", "skip quarantine"),
-    spec("review.back", "review", "Take the last answer back", "undo"),
-    spec("review.append", "review", "Replace or append", ""),
-    spec("review.stubs", "review", "Make accounts that are not known", ""),
-    spec("review.toggle", "review", "Take the month or leave it as it is", "tick"),
+    spec("review.choose_1", "review", "Take the first choice", "fix").writing(),
+    spec("review.choose_2", "review", "Take the second choice", "fix").writing(),
+    spec("review.choose_3", "review", "Take the third choice", "fix").writing(),
+    spec("review.choose_4", "review", "Take the fourth choice", "fix").writing(),
+    spec("review.choose_5", "review", "Take the fifth choice", "fix").writing(),
+    spec("review.edit", "review", "Type what this row should say", "fix mend").writing(),
+    spec("review.edit_alike", "review", "Type it for all rows alike", "fix map value").writing(),
+    spec("review.aside", "review", "Set the row aside", "skip quarantine").writing(),
+    spec("review.aside_all", "review", "Set all rows of the problem aside", "skip quarantine").writing(),
+    spec("review.back", "review", "Take the last answer back", "undo").writing(),
+    spec("review.append", "review", "Replace or append", "").writing(),
+    spec("review.stubs", "review", "Make accounts that are not known", "").writing(),
+    spec("review.toggle", "review", "Take the month or leave it as it is", "tick").writing(),
     spec("review.columns", "review", "Columns, or back to the rows", "mapping"),
-    spec("review.clear", "review", "The column stands for nothing", ""),
-    spec("review.sheet", "review", "Read the next sheet", "table"),
-    spec("review.header", "review", "Another row names the columns", "table"),
+    spec("review.clear", "review", "The column stands for nothing", "").writing(),
+    spec("review.sheet", "review", "Read the next sheet", "table").writing(),
+    spec("review.header", "review", "Another row names the columns", "table").writing(),
     spec("review.rejects", "review", "Write the rows that wait to a file", "export"),
-    spec("drafts.mine", "drafts", "Resolve: mine counts", "conflict"),
-    spec("drafts.theirs", "drafts", "Resolve: theirs counts", "conflict"),
-    spec("drafts.base", "drafts", "Resolve: as it was before", "conflict"),
-    spec("form.save", "form", "Save", "submit"),
+    spec("drafts.mine", "drafts", "Resolve: mine counts", "conflict").writing(),
+    spec("drafts.theirs", "drafts", "Resolve: theirs counts", "conflict").writing(),
+    spec("drafts.base", "drafts", "Resolve: as it was before", "conflict").writing(),
+    spec("form.save", "form", "Save", "submit").writing(),
     spec("form.next", "form", "Next field", ""),
     spec("form.last", "form", "Field before", ""),
     spec("form.enter", "form", "Take the suggestion, else next field or save", ""),

@@ -3,6 +3,7 @@
 use crate::tui::app::{App, Layer};
 use crate::tui::command;
 use crate::tui::keys::Key;
+use crate::tui::overlay::Question;
 use crate::tui::panes::PaneId;
 use crate::tui::widgets::{DrawCx, part, put, put_line};
 use ratatui::buffer::Buffer;
@@ -81,6 +82,10 @@ impl App {
                     &cx.cut(&confirm.text, usize::from(area.width) - 1),
                     cx.style("status.warning"),
                 );
+                // Its answers stand where the last toast stood.
+                let below = part(area, 0, 1, area.width, 1);
+                self.draw_hints(below, buf, &scopes, cx);
+                return self.draw_status(area, buf, cx);
             }
             _ if self.which => self.draw_following(area, buf, &scopes, cx),
             _ => self.draw_hints(area, buf, &scopes, cx),
@@ -90,6 +95,11 @@ impl App {
         let undo = if toast.undo { "   u undo" } else { "" };
         let text = cx.cut(&toast.text, usize::from(area.width).saturating_sub(undo.len() + 2));
         put_line(buf, area, 1, &[(format!(" {text}"), style), (undo.into(), cx.style("text.muted"))]);
+        self.draw_status(area, buf, cx);
+    }
+
+    /// Whose session it is, where its data are, what waits.
+    fn draw_status(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let mut words = vec![self.me.name.clone()];
         words.push(if self.status.host { "local".into() } else { "local, guest".into() });
         if self.status.read_only {
@@ -144,14 +154,22 @@ impl App {
             Some(Layer::Help(_)) => {
                 (vec![("overlay.page_down", "next page")], vec![("overlay.close", "close")])
             }
-            Some(_) => {
+            Some(Layer::Confirm(confirm)) => {
+                let draft = matches!(confirm.question, Question::LeaveForm);
+                let yes = if draft { ("confirm.yes", "throw away") } else { ("confirm.yes", "yes") };
+                let no = if draft { ("confirm.no", "go on") } else { ("confirm.no", "no") };
+                let keep = draft.then_some(("confirm.draft", "keep as a draft"));
+                (keep.into_iter().chain([yes]).collect(), vec![no])
+            }
+            Some(Layer::Palette(_)) => {
                 (vec![("overlay.take", "run"), ("overlay.down", "next")], vec![("overlay.close", "close")])
             }
             None => (self.panes.hints(), vec![("app.help", "keys")]),
         };
         let width = |(key, word): &(String, &str)| key.width() + word.width() + 4;
         let keyed = |all: Vec<(&'static str, &'static str)>| -> Vec<(String, &'static str)> {
-            all.into_iter().filter_map(|(id, word)| Some((self.keys.keys_of(id, scopes)?, word))).collect()
+            let able = all.into_iter().filter(|(id, _)| self.refuses(id).is_none());
+            able.filter_map(|(id, word)| Some((self.keys.keys_of(id, scopes)?, word))).collect()
         };
         let end = keyed(end);
         let mut left = usize::from(area.width).saturating_sub(1 + end.iter().map(width).sum::<usize>());

@@ -7,6 +7,7 @@ use crate::services::drafts::{DiscardDrafts, KeepForm, ResolveDraft};
 use crate::services::input::Input;
 use crate::services::records::Save;
 use crate::services::state::SetState;
+use crate::tui::answers::review_of;
 use crate::tui::app::{AUTOSAVE, App, Cx, Layer};
 use crate::tui::form::Form;
 use crate::tui::keys::{Code, Key};
@@ -50,7 +51,7 @@ impl App {
                 form.chosen = None;
             }
             "form.leave" if form.is_changed() => {
-                let text = "Keep what is typed?  d keep as draft   y throw away   Esc go on".to_owned();
+                let text = "Keep what is typed?".to_owned();
                 layers.push(Layer::Confirm(Confirm { question: Question::LeaveForm, text }));
             }
             "form.leave" => drop(layers.pop()),
@@ -85,17 +86,20 @@ impl App {
                 }
                 "line.take" => {
                     let (wanted, text) = (prompt.wanted.clone(), prompt.text.text().trim().to_owned());
-                    layers.pop();
-                    match (wanted, layers.last_mut()) {
-                        (Wanted::Import(target), _) => {
+                    match wanted {
+                        Wanted::Filter => drop(layers.pop()),
+                        Wanted::Import(target) => {
+                            prompt.asked = true;
                             cx.work(Slot::Form, move |engine| review::start(engine, target, &text));
                         }
-                        (Wanted::Said(said), Some(Layer::Review(review))) => {
-                            if let Err(failure) = review.said(said, &text, &mut cx) {
+                        Wanted::Said(said) => {
+                            prompt.asked = true;
+                            let review = review_of(layers);
+                            let told = review.map(|review| review.said(said, &text, &mut cx));
+                            if let Some(Err(failure)) = told {
                                 self.complain(&failure, effects);
                             }
                         }
-                        _ => {}
                     }
                 }
                 _ => {}
@@ -116,7 +120,7 @@ impl App {
                 return self.say(left, false);
             }
             "review.drop" => {
-                let text = format!("Give {} up? Nothing of it is kept. (y/N)", review.file());
+                let text = format!("Give {} up? Nothing of it is kept.", review.file());
                 Some(Layer::Confirm(Confirm { question: Question::Act(review.give_up()), text }))
             }
             "review.commit" => match review.asks() {
@@ -128,7 +132,7 @@ impl App {
                     None
                 }
                 Ok(asks) => {
-                    let text = format!("{asks}. Go on? (y/N)");
+                    let text = format!("{asks}. Go on?");
                     Some(Layer::Confirm(Confirm { question: Question::Act(review.commit(true)), text }))
                 }
             },

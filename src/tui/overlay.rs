@@ -28,7 +28,7 @@ impl Confirm {
     pub fn anyway(failure: &Failure, rules: Vec<String>) -> Confirm {
         let said = failure.problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; ");
         let ask = if said.ends_with('?') { "" } else { ": save anyway?" };
-        Confirm { question: Question::SaveAnyway(rules), text: format!("{said}{ask} (y/N)") }
+        Confirm { question: Question::SaveAnyway(rules), text: format!("{said}{ask}") }
     }
 }
 
@@ -85,18 +85,18 @@ impl Help {
 /// Any action by title, synonym or key.
 pub struct Palette {
     text: TextField,
-    all: Vec<(&'static command::Spec, String)>,
+    /// Each with its keys, and why it cannot be run now.
+    all: Vec<(&'static command::Spec, String, command::Refused)>,
     found: Vec<usize>,
     list: ListState,
 }
 
 impl Palette {
-    pub fn new(keys: &Keymap, scopes: &[&str]) -> Palette {
-        let here = |spec: &&command::Spec| {
-            spec.scope == "global" || scopes.contains(&spec.scope) || spec.scope == "month"
-        };
+    pub fn new(keys: &Keymap, scopes: &[&str], refuses: impl Fn(&str) -> command::Refused) -> Palette {
+        let here = |spec: &&command::Spec| spec.scope == "global" || scopes.contains(&spec.scope);
         let specs = command::ALL.iter().filter(here).filter(|s| s.id != "palette.open");
-        let all = specs.map(|spec| (spec, keys.keys_of(spec.id, scopes).unwrap_or_default())).collect();
+        let keys_of = |id: &str| keys.keys_of(id, scopes).unwrap_or_default();
+        let all = specs.map(|spec| (spec, keys_of(spec.id), refuses(spec.id))).collect();
         let mut palette =
             Palette { text: TextField::new("", false), all, found: vec![], list: ListState::default() };
         palette.search();
@@ -112,7 +112,7 @@ impl Palette {
     fn search(&mut self) {
         let wanted = crate::domain::text::fold(&self.text.text());
         let words: Vec<&str> = wanted.split_whitespace().collect();
-        let fits = |(spec, _): &(&'static command::Spec, String)| {
+        let fits = |(spec, ..): &(&'static command::Spec, String, command::Refused)| {
             let hay = crate::domain::text::fold(&format!("{} {}", spec.title, spec.words));
             words.iter().all(|w| hay.contains(w))
         };
@@ -141,9 +141,17 @@ impl Palette {
             put(buf, area, 3, 2, "Nothing is called that here", cx.style("text.muted"));
         }
         for (line, place) in self.list.visible().enumerate() {
-            let (spec, keys) = &self.all[self.found[place]];
-            let style = if place == self.list.cursor { cx.style("selection") } else { cx.style("text") };
-            let title = cx.fit(spec.title, usize::from(area.width.saturating_sub(20)));
+            let (spec, keys, refused) = &self.all[self.found[place]];
+            let style = match (place == self.list.cursor, refused) {
+                (true, _) => cx.style("selection"),
+                (false, Some(_)) => cx.style("text.muted"),
+                _ => cx.style("text"),
+            };
+            let title = match refused {
+                Some(reason) => format!("{}: {reason}", spec.title),
+                None => spec.title.to_owned(),
+            };
+            let title = cx.fit(&title, usize::from(area.width.saturating_sub(20)));
             put_line(
                 buf,
                 part(area, 3, line as u16 + 2, area.width, 1),

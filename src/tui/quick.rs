@@ -182,11 +182,14 @@ pub struct Prompt {
     pub text: TextField,
     /// What it was before: leaving puts it back.
     pub before: String,
+    /// Taken, and not answered yet: it stands until it was right.
+    pub asked: bool,
 }
 
 impl Prompt {
     pub fn new(label: &str, text: &str, wanted: Wanted) -> Prompt {
-        Prompt { label: label.to_owned(), wanted, text: TextField::new(text, false), before: text.to_owned() }
+        let field = TextField::new(text, false);
+        Prompt { label: label.to_owned(), wanted, text: field, before: text.to_owned(), asked: false }
     }
 
     pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {

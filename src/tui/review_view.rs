@@ -12,6 +12,8 @@ use unicode_width::UnicodeWidthStr;
 const MONTHS: u16 = 6;
 /// Lines of the header: title, steps, equation.
 const HEAD: u16 = 3;
+/// What stands behind the equation while nothing is imported twice.
+const UNWRITTEN: &str = "nothing is written before C";
 /// From this width on the row under hand has a column of its own.
 const WIDE: u16 = 110;
 
@@ -26,7 +28,8 @@ fn areas(review: &Review, area: Rect) -> Areas {
     let report = review.shown.report.as_ref();
     let months = report.map_or(0, |r| r.months.len() as u16).min(MONTHS);
     let top = if months > 0 { months + 1 } else { 0 };
-    let y = HEAD + top + 1;
+    let head = head(report, area.width);
+    let y = head + top + 1;
     let below = area.height.saturating_sub(y);
     let left = (area.width / 4).clamp(24, 34);
     let wide = area.width >= WIDE;
@@ -38,11 +41,18 @@ fn areas(review: &Review, area: Rect) -> Areas {
         false => part(area, left + 1, y + lines, area.width.saturating_sub(left + 1), DETAIL_LINES),
     };
     Areas {
-        months: part(area, 0, HEAD, area.width, top),
+        months: part(area, 0, head, area.width, top),
         problems: part(area, 0, y, left, below),
         rows: part(area, left + 1, y, middle, lines),
         detail,
     }
+}
+
+/// The header's lines: sums that do not fit beside the equation have one of their own.
+fn head(report: Option<&Report>, width: u16) -> u16 {
+    let Some(report) = report else { return HEAD };
+    let beside = report.equation().width() + totals(report).width() + UNWRITTEN.width() + 6;
+    HEAD + u16::from(beside > usize::from(width) && !report.totals.is_empty())
 }
 
 /// Lines under the rows where the screen is narrow: what is wrong, and the choices.
@@ -53,7 +63,8 @@ pub fn layout(review: &mut Review, area: Rect) {
     review.months.set_height(usize::from(areas.months.height.saturating_sub(1)));
     review.problems.set_height(usize::from(areas.problems.height));
     review.rows.set_height(usize::from(areas.rows.height.saturating_sub(1)));
-    review.columns.set_height(usize::from(area.height.saturating_sub(HEAD + 2)));
+    let head = head(review.shown.report.as_ref(), area.width);
+    review.columns.set_height(usize::from(area.height.saturating_sub(head + 2)));
 }
 
 pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
@@ -77,19 +88,22 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
     let equation = report.equation();
     put(buf, area, 1, 2, &cx.cut(&equation, wide - 2), cx.style("text.title"));
     let note = match report.again.as_str() {
-        "" => "nothing is written before C".to_owned(),
+        "" => UNWRITTEN.to_owned(),
         again => format!("the same file was imported {again}"),
     };
     let totals = totals(report);
-    let left = wide.saturating_sub(equation.width() + note.width() + 6);
-    if totals.width() <= left {
+    let head = head(Some(report), area.width);
+    if head > HEAD {
+        put(buf, area, 1, HEAD, &cx.cut(&totals, wide - 2), cx.style("text.muted"));
+    } else if equation.width() + note.width() + totals.width() + 6 <= wide {
         put(buf, area, equation.width() as u16 + 4, 2, &totals, cx.style("text.muted"));
     }
     if equation.width() + note.width() + 3 <= wide {
         put(buf, area, (wide - note.len() - 1) as u16, 2, &note, cx.style("text.muted"));
     }
     if review.part == Part::Columns {
-        return draw_columns(review, report, part(area, 0, HEAD, area.width, area.height - HEAD), buf, cx);
+        let below = part(area, 0, head, area.width, area.height.saturating_sub(head));
+        return draw_columns(review, report, below, buf, cx);
     }
     let areas = areas(review, area);
     draw_months(review, report, areas.months, buf, cx);

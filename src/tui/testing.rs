@@ -69,6 +69,11 @@ impl<'a> Harness<'a> {
         Ok(self)
     }
 
+    /// As `--read-only` would have started it.
+    pub fn set_read_only(&mut self) {
+        self.app.status.read_only = true;
+    }
+
     pub fn send(&mut self, msg: Msg) -> Outcome<&mut Self> {
         let effects = self.app.update(msg);
         self.settle(effects)?;

@@ -118,7 +118,7 @@ fn what_is_wrong_stands_under_its_field() {
     h.press("2 a").unwrap().type_text("nosuchtype").unwrap().press("ctrl-s").unwrap();
     assert!(h.text().contains("! There is no type"), "{}", h.text());
     h.press("esc").unwrap();
-    assert!(h.text().contains("d keep as draft"), "{}", h.text());
+    assert!(h.text().contains("d keep as a draft"), "{}", h.text());
     h.press("y").unwrap();
     assert!(!h.text().contains("New activity"));
 }
@@ -129,7 +129,7 @@ fn empty_effort_asks_once_for_enablement() {
     let engine = demo();
     let mut h = Harness::new(&engine, 80, 24).unwrap();
     h.press("2 a").unwrap().type_text("Enablement").unwrap().press("ctrl-s").unwrap();
-    assert!(h.text().contains("save anyway? (y/N)"), "{}", h.text());
+    assert!(h.text().contains("save anyway?"), "{}", h.text());
     h.press("n").unwrap();
     assert!(h.text().contains("New activity"), "no goes back to the form");
     h.press("ctrl-s y").unwrap();
@@ -334,7 +334,10 @@ fn a_wrong_name_leaves_the_review_open() {
     h.press("n n e ctrl-u").unwrap().type_text("Nobody Here").unwrap().press("enter").unwrap();
     let text = h.text();
     assert!(text.contains("There is no user") && text.contains("[4 Review]"), "{text}");
-    // What was wrong is said once: the next thing done takes it away.
+    // What was typed stands to be mended; what was wrong is gone with the next thing done.
+    assert!(text.contains("Nobody Here"), "{text}");
+    h.press("esc").unwrap();
+    assert!(!h.text().contains("Nobody Here"), "{}", h.text());
     h.press("n").unwrap();
     assert!(!h.text().contains("There is no user"), "{}", h.text());
 }
@@ -434,7 +437,7 @@ fn columns_are_said_in_the_review() {
     h.press("enter").unwrap().type_text("acc").unwrap().press("enter").unwrap();
     h.press("j enter").unwrap().type_text("nonsense").unwrap().press("enter").unwrap();
     assert!(h.text().contains("is not a field"), "{}", h.text());
-    h.press("enter").unwrap().type_text("close date").unwrap().press("enter").unwrap();
+    h.press("ctrl-u").unwrap().type_text("close date").unwrap().press("enter").unwrap();
     assert!(h.text().contains("2 rows = 1 won + 1 lost"), "{}", h.text());
     insta::assert_snapshot!("review_columns_at_80_by_24", h.text());
     h.press("M C").unwrap();
@@ -578,4 +581,17 @@ fn random_keys_never_break_it() {
         List { kind: Kind::Account, filter: None, archived: true, account: None, limit: 1000, cursor: None };
     assert!(engine.ask(&list).unwrap().items.len() >= 16);
     assert!(engine.ask(&Show { kind: Kind::Account, which: "Acme Corp".into() }).is_ok());
+}
+
+/// Who may only look is told so before anything is typed.
+#[test]
+fn a_read_only_session_refuses_before_a_form_is_filled() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.set_read_only();
+    h.press("2 a").unwrap();
+    assert!(!h.text().contains("New activity"), "{}", h.text());
+    assert!(h.text().contains("This session only looks"), "{}", h.text());
+    h.press("ctrl-p").unwrap().type_text("one line").unwrap();
+    assert!(h.text().contains("Log an activity in one line: This session only looks"), "{}", h.text());
 }

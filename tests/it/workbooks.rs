@@ -1,6 +1,7 @@
 //! Made workbooks with a known truth: mutated as those of people are, read by intake and
 //! imported through the engine.
 
+use crate::books::{Sheet, Written, day_number, ods, serial, xls, xlsb};
 use pams::changes::Via;
 use pams::domain::Id;
 use pams::domain::money::Currency;
@@ -92,15 +93,6 @@ enum Truth {
     Skipped,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-enum Written {
-    #[default]
-    Blank,
-    Text(String),
-    Number(f64),
-    Date(chrono::NaiveDate),
-}
-
 type Row = BTreeMap<&'static str, Written>;
 
 struct File {
@@ -127,6 +119,7 @@ enum Dates {
 
 /// What is the same in all files of one made report.
 struct Style {
+    format: &'static str,
     csv: bool,
     comma: bool,
     since_1904: bool,
@@ -139,7 +132,8 @@ struct Style {
 
 impl Style {
     fn new(random: &mut Random) -> Style {
-        let csv = random.one_in(3);
+        let format = *random.pick(&["csv", "csv", "xlsx", "xlsx", "xls", "xlsb", "ods"]);
+        let csv = format == "csv";
         use Dates::*;
         let dates = match csv {
             true => *random.pick(&[Iso, Dotted, Named, DayFirst, MonthFirst, Four, BothOrders]),
@@ -170,7 +164,7 @@ impl Style {
         }
         let since_1904 = !csv && dates == Cells && random.one_in(2);
         let (comma, titles) = (csv && random.one_in(2), random.below(3));
-        Style { csv, comma, since_1904, dates, currencies, flags, columns, titles }
+        Style { format, csv, comma, since_1904, dates, currencies, flags, columns, titles }
     }
 
     fn row(&self, values: &Row) -> Vec<Written> {
@@ -240,11 +234,6 @@ impl Style {
 fn one_of<'a>(random: &mut Random, texts: &[&'a str]) -> &'a str {
     let chosen: &&str = random.pick(texts);
     chosen
-}
-
-/// Days since the 30th of December 1899.
-fn serial(day: chrono::NaiveDate) -> i64 {
-    (day - chrono::NaiveDate::from_ymd_opt(1899, 12, 30).unwrap()).num_days()
 }
 
 /// One row with its truth. An id is 15 characters, as reports have them.
@@ -422,24 +411,41 @@ fn write_file(random: &mut Random, style: &Style, number: usize, grids: Vec<Grid
         }
         return File { name: format!("made-{number}.csv"), bytes, truth };
     }
-    let mut book = Workbook::new();
-    let (format, mut place) = (Format::new().set_num_format("yyyy-mm-dd"), 0);
-    let notes = |book: &mut Workbook, place: &mut usize, hidden: bool| {
-        let sheet = book.add_worksheet();
-        sheet.set_name(format!("Notes {place}")).unwrap().set_hidden(hidden);
-        sheet.write_string(0, 0, "Exported for the review of the month").unwrap();
-        *place += 1;
+    let mut sheets: Vec<Sheet> = Vec::new();
+    let notes = |sheets: &mut Vec<Sheet>, hidden: bool| {
+        let name = format!("Notes {}", sheets.len());
+        sheets.push(Sheet { name, hidden, rows: vec![vec![text("Exported for the review of the month")]] });
     };
     if random.one_in(4) {
-        notes(&mut book, &mut place, random.one_in(2));
+        notes(&mut sheets, random.one_in(2));
     }
     let names = ["2025 Wins with SFDC", "Wins", "Report", "Sheet1", "Daten"];
     let months = ["Jan 2024", "Feb 2024", "Mar 2024", "Apr 2024"];
     for (n, grid) in grids.iter().enumerate() {
         let name = if grids.len() > 1 { months[n] } else { *random.pick(&names) };
+        keep(sheets.len(), grid);
+        let rows = grid.iter().map(|(cells, _)| cells.clone()).collect();
+        sheets.push(Sheet { name: name.into(), hidden: false, rows });
+    }
+    if random.one_in(4) {
+        notes(&mut sheets, random.one_in(2));
+    }
+    let bytes = match style.format {
+        "ods" => ods(&sheets),
+        "xlsb" => xlsb(&sheets, style.since_1904),
+        "xls" => xls(&sheets, style.since_1904),
+        _ => xlsx(random, &sheets, style.since_1904),
+    };
+    File { name: format!("made-{number}.{}", style.format), bytes, truth }
+}
+
+/// With rows that a filter hides: their data is there all the same.
+fn xlsx(random: &mut Random, sheets: &[Sheet], from_1904: bool) -> Vec<u8> {
+    let (mut book, format) = (Workbook::new(), Format::new().set_num_format("yyyy-mm-dd"));
+    for Sheet { name, hidden, rows } in sheets {
         let sheet = book.add_worksheet();
-        sheet.set_name(name).unwrap();
-        for (r, (cells, _)) in grid.iter().enumerate() {
+        sheet.set_name(name).unwrap().set_hidden(*hidden);
+        for (r, cells) in rows.iter().enumerate() {
             let r = r as u32;
             for (c, cell) in cells.iter().enumerate() {
                 let c = c as u16;
@@ -448,25 +454,18 @@ fn write_file(random: &mut Random, style: &Style, number: usize, grids: Vec<Grid
                     Written::Text(text) => drop(sheet.write_string(r, c, text).unwrap()),
                     Written::Number(number) => drop(sheet.write_number(r, c, *number).unwrap()),
                     Written::Date(day) => {
-                        let days = serial(*day) - if style.since_1904 { 1_462 } else { 0 };
-                        sheet.write_number_with_format(r, c, days as f64, &format).unwrap();
+                        let days = day_number(*day, from_1904);
+                        sheet.write_number_with_format(r, c, days, &format).unwrap();
                     }
                 }
             }
-            // A filter hides rows; the data is there all the same.
             if r > 3 && random.one_in(12) {
                 sheet.set_row_hidden(r).unwrap();
             }
         }
-        keep(place, grid);
-        place += 1;
-    }
-    if random.one_in(4) {
-        notes(&mut book, &mut place, random.one_in(2));
     }
     let bytes = book.save_to_buffer().unwrap();
-    let bytes = if style.since_1904 { since_1904(&bytes) } else { bytes };
-    File { name: format!("made-{number}.xlsx"), bytes, truth }
+    if from_1904 { since_1904(&bytes) } else { bytes }
 }
 
 fn plain(cell: &Written) -> String {

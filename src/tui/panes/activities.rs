@@ -221,7 +221,7 @@ impl Activities {
             Data::Done(done.map(|r| (format!("Deleted {} activities", r.reply), Some(r.txn))))
         });
         match count > MANY {
-            true => Ask::Confirm(Question::Act(job), format!("Delete {count} activities? (y/N)")),
+            true => Ask::Confirm(Question::Act(job), format!("Delete {count} activities?")),
             false => Ask::Act(job),
         }
     }
@@ -245,6 +245,10 @@ impl Activities {
             self.loading = true;
             cx.work(Slot::List, move |engine| Data::Activities(engine.ask(&query), true));
         }
+    }
+
+    pub fn has_row(&self) -> bool {
+        !self.items.is_empty()
     }
 
     pub fn layout(&mut self, area: Rect, cx: &mut Cx) {

@@ -5,6 +5,7 @@ use crate::services::drafts::{DiscardDrafts, ListDrafts, ResolveDraft, ShowDraft
 use crate::services::records::Page;
 use crate::services::show::Item;
 use crate::tui::app::Cx;
+use crate::tui::command;
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, FormStart, Slot};
 use crate::tui::panes::{Ask, new_activity};
@@ -32,6 +33,18 @@ impl Drafts {
         self.list.set_len(self.items.len());
     }
 
+    /// Only a conflict has two sides.
+    pub fn refuses(&self, id: &str) -> command::Refused {
+        let sides = matches!(id, "drafts.mine" | "drafts.theirs" | "drafts.base");
+        match self.items.get(self.list.cursor) {
+            None if sides => Some(command::NO_ROW),
+            Some(item) if sides && item.text("reason") == "unsaved" => {
+                Some("A form that was not saved has one side: Enter opens it, saving it settles it")
+            }
+            _ => None,
+        }
+    }
+
     pub fn command(&mut self, id: &str) -> Ask {
         if self.list.command(id) {
             return Ask::Nothing;
@@ -49,9 +62,6 @@ impl Drafts {
                 let shown = engine.ask(&ShowDraft { which });
                 Data::Done(shown.map(|d| (sides(&d), None)))
             })),
-            "drafts.mine" | "drafts.theirs" | "drafts.base" if unsaved => {
-                Ask::Say("Enter opens the form; saving it settles the draft".into())
-            }
             "drafts.mine" | "drafts.theirs" | "drafts.base" => {
                 let choose = id.trim_start_matches("drafts.").to_owned();
                 let text = format!("Settled with {choose}: {title}");

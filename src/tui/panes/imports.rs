@@ -70,7 +70,7 @@ impl Imports {
             }
             ("record.delete", Some(open), _) => {
                 let (drop, file) = (DropReview { review: open.id }, open.file.clone());
-                let text = format!("Give {file} up? Nothing of it is kept. (y/N)");
+                let text = format!("Give {file} up? Nothing of it is kept.");
                 let job = Box::new(move |engine: &crate::engine::Engine| {
                     Data::Imported(engine.run(&drop).map(|_| (None, format!("Given up: {file}"))))
                 });
@@ -81,6 +81,10 @@ impl Imports {
             }
             _ => Ask::Nothing,
         }
+    }
+
+    pub fn has_row(&self) -> bool {
+        self.list.len > 0
     }
 
     pub fn layout(&mut self, area: Rect) {

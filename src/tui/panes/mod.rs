@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::services::imports::Target;
 use crate::services::setup::Me;
 use crate::tui::app::Cx;
+use crate::tui::command;
 use crate::tui::msg::Data;
 use crate::tui::overlay::Question;
 use crate::tui::widgets::DrawCx;
@@ -148,8 +149,8 @@ impl Panes {
     pub fn scopes(&self) -> Vec<&'static str> {
         match self.current {
             PaneId::Home => vec!["home", "list", "global"],
-            PaneId::Activities => vec!["activities", "list", "global"],
-            PaneId::Wins => vec!["wins", "list", "global"],
+            PaneId::Activities => vec!["activities", "month", "list", "global"],
+            PaneId::Wins => vec!["wins", "month", "list", "global"],
             PaneId::Imports => vec!["imports", "list", "global"],
             PaneId::Drafts => vec!["drafts", "list", "global"],
         }
@@ -206,6 +207,27 @@ impl Panes {
                 ("record.delete", "discard"),
                 ("app.undo", "undo"),
             ],
+        }
+    }
+
+    /// Why the pane cannot run a command now.
+    pub fn refuses(&self, id: &str) -> command::Refused {
+        let row =
+            matches!(id, "record.open" | "record.edit" | "record.delete" | "list.mark" | "list.mark_all")
+                || matches!(id, "activities.repeat" | "wins.feature");
+        let has_row = match self.current {
+            PaneId::Home => true,
+            PaneId::Activities => self.activities.has_row(),
+            PaneId::Wins => self.wins.has_row(),
+            PaneId::Imports => self.imports.has_row(),
+            PaneId::Drafts => self.drafts.count() > 0,
+        };
+        if row && !has_row {
+            return Some(command::NO_ROW);
+        }
+        match self.current {
+            PaneId::Drafts => self.drafts.refuses(id),
+            _ => None,
         }
     }
 

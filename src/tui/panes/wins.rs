@@ -152,6 +152,10 @@ impl Wins {
         Ask::Nothing
     }
 
+    pub fn has_row(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     pub fn layout(&mut self, area: Rect) {
         self.list.set_height(usize::from(area.height.saturating_sub(HEADER + 1)));
     }
