@@ -213,3 +213,14 @@ fn a_file_that_eats_memory_ends_its_worker_only() {
     drop(host.stdin.take());
     assert!(host.wait().unwrap().success());
 }
+
+/// The figures of whole processes come from the program itself.
+#[test]
+fn the_bench_starts_processes_and_kills_writers() {
+    let pams = Pams::with_names();
+    let found = pams.json(&["dev", "bench", "--rounds", "2"]);
+    for name in ["process_log_with_host_ms", "process_month_page_ms", "process_list_after_kill_worst_ms"] {
+        assert!(found[name].as_f64().is_some_and(|ms| ms > 0.0), "{name}: {found}");
+    }
+    assert_eq!(pams.json(&["db", "check"])["wrong"].as_array().map(Vec::len), Some(0));
+}
