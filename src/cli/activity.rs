@@ -6,7 +6,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::{Month, Toward, parse_date};
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
-use crate::services::activities::{DeleteMany, ListActivities, LogLine, ReadLine, SumMonth};
+use crate::services::activities::{DeleteMany, ListActivities, LogLine, ReadLine, SumMonth, Which};
 use crate::services::records::{MAX_LIMIT, Save, Show};
 use crate::services::setup::WhoAmI;
 use crate::services::show::Item;
@@ -49,7 +49,7 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         "delete" => {
             let which: Vec<String> =
                 matches.get_many::<String>("id").into_iter().flatten().cloned().collect();
-            let receipt = engine.run(&DeleteMany { which })?;
+            let receipt = engine.run(&DeleteMany { which: Which::Named(which) })?;
             if context.json {
                 output::json(&serde_json::json!({ "deleted": receipt.reply, "txn": receipt.txn }));
             } else {

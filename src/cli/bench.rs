@@ -9,7 +9,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Outcome};
 use crate::random::Random;
-use crate::services::activities::{ListActivities, LogLine, SumMonth};
+use crate::services::activities::{CountActivities, ListActivities, LogLine, SumMonth};
 use crate::services::records::Suggest;
 use crate::services::setup::WhoAmI;
 use clap::ArgMatches;
@@ -36,7 +36,37 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         };
         engine.ask(&list).map(drop)
     })?;
+    // As it is typed: a common word, then one that is rare, over all that is stored.
+    let search = |filter: &str| ListActivities {
+        owner: "all".into(),
+        filter: Some(filter.into()),
+        limit: 50,
+        scan: 50_000,
+        ..ListActivities::default()
+    };
+    let common = median(rounds.min(20), || engine.ask(&search("demo")).map(drop))?;
+    let rare = median(rounds.min(20), || engine.ask(&search("nosuchword")).map(drop))?;
+    let (mut found, mut longest) = (0, 0.0_f64);
+    let counted = median(rounds.min(5), || {
+        let mut list = search("demo -poc");
+        found = 0;
+        loop {
+            let start = Instant::now();
+            let part = engine.ask(&CountActivities { list: list.clone() })?;
+            longest = longest.max(start.elapsed().as_secs_f64() * 1e3);
+            found += part.count;
+            list.cursor = part.next;
+            if list.cursor.is_none() {
+                break Ok(());
+            }
+        }
+    })?;
     let mut value = serde_json::json!({
+        "search_first_rows_ms": common,
+        "search_stretch_without_a_hit_ms": rare,
+        "search_count_all_ms": counted,
+        "search_count_longest_stretch_ms": longest,
+        "search_found": found,
         "fsync_ms": fsync,
         "month_activities": activities,
         "month_sum_ms": sum,

@@ -36,6 +36,7 @@ requests! {
         records::Counts,
         records::Suggest,
         activities::ListActivities,
+        activities::CountActivities,
         activities::SumMonth,
         activities::DueSteps,
         activities::ReadLine,

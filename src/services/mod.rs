@@ -10,6 +10,7 @@ pub mod names;
 pub mod notices;
 pub mod records;
 pub mod sample;
+pub mod search;
 pub mod setup;
 pub mod show;
 pub mod state;

@@ -3,7 +3,7 @@
 use crate::domain::effort::{show_days, show_effort};
 use crate::domain::schema::Kind;
 use crate::domain::when::{Month, show_day};
-use crate::services::activities::{DeleteMany, ListActivities, SumMonth};
+use crate::services::activities::{DeleteMany, ListActivities, SumMonth, Which};
 use crate::services::input::Input;
 use crate::services::records::Page;
 use crate::services::setup::Me;
@@ -217,7 +217,7 @@ impl Activities {
         }
         let count = which.len();
         let job = Box::new(move |engine: &crate::engine::Engine| {
-            let done = engine.run(&DeleteMany { which });
+            let done = engine.run(&DeleteMany { which: Which::Named(which) });
             Data::Done(done.map(|r| (format!("Deleted {} activities", r.reply), Some(r.txn))))
         });
         match count > MANY {
