@@ -5,9 +5,9 @@ use crate::domain::failure::said;
 use crate::domain::schema::Kind;
 use crate::domain::when::{Month, Toward, parse_date};
 use crate::domain::{Failure, Outcome};
-use crate::engine::Engine;
+use crate::engine::{Engine, export};
 use crate::services::activities::{DeleteMany, ListActivities, LogLine, ReadLine, SumMonth, Which};
-use crate::services::records::{MAX_LIMIT, Save, Show};
+use crate::services::records::{Save, Show};
 use crate::services::setup::WhoAmI;
 use crate::services::show::Item;
 use clap::ArgMatches;
@@ -169,24 +169,6 @@ fn row(item: &Item) -> Vec<String> {
     ]
 }
 
-/// Columns of the CSV export, in the order of the file.
-const EXPORT: [&str; 14] = [
-    "id",
-    "date",
-    "owner",
-    "type",
-    "account",
-    "project",
-    "hours",
-    "use_cases",
-    "participants",
-    "summary",
-    "details",
-    "outcome",
-    "next_step",
-    "next_due",
-];
-
 fn export(context: &Context, engine: &Engine, matches: &ArgMatches) -> Outcome<()> {
     let path = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     let failed =
@@ -199,39 +181,13 @@ fn export(context: &Context, engine: &Engine, matches: &ArgMatches) -> Outcome<(
         true => Box::new(std::io::stdout().lock()),
         false => Box::new(std::fs::File::create(&path).map_err(failed)?),
     };
-    let mut csv = csv::Writer::from_writer(std::io::BufWriter::new(out));
-    let wrong = |e: csv::Error| Failure::internal(format!("The file cannot be written: {e}"));
-    csv.write_record(EXPORT).map_err(wrong)?;
-    let query = query(engine, matches)?;
-    let (mut rows, mut cursor) = (0usize, None);
-    loop {
-        let page =
-            engine.ask(&ListActivities { limit: MAX_LIMIT, cursor: cursor.take(), ..query.clone() })?;
-        for item in &page.items {
-            let cells = EXPORT.iter().map(|name| match *name {
-                "id" => item.id.to_string(),
-                name => harmless(item.text(name)),
-            });
-            csv.write_record(cells).map_err(wrong)?;
-            rows += 1;
-        }
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    csv.flush().map_err(failed)?;
+    let rows = export::write(engine, &query(engine, matches)?, export::delimiter(&path), out)?;
     if context.json && !to_stdout {
         output::json(&serde_json::json!({ "rows": rows, "file": path }));
     } else {
         output::note(&format!("{rows} activities written"));
     }
     Ok(())
-}
-
-/// A cell that a spreadsheet would run as a formula gets an apostrophe in front.
-fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }
 
 fn sum(context: &Context, engine: &Engine, matches: &ArgMatches) -> Outcome<()> {

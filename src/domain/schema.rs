@@ -352,6 +352,7 @@ records! {
         7 use_cases: many(UseCase);
         12 next_step: text, erasable;
         13 next_due: date;
+        17 next_owner: one(User);
         11 participants: words, erasable;
         10 details: long, erasable;
         14 outcome: text, erasable;
@@ -363,6 +364,7 @@ records! {
     index 101 [5, 2];
     index 102 [6, 2];
     index 103 [4, 13];
+    index 104 [17, 13];
     index 110 [2];
     latest [4] of 2;
     latest [4, 6] of 2;
@@ -483,7 +485,7 @@ records! {
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 impl Kind {
     /// The kind that a person names: `account`, `accounts`, `usecase`.

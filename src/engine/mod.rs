@@ -2,6 +2,7 @@
 //! the file and listens on a socket; later processes are guests and send it the same
 //! requests. Which one a process is can change at any time and no face notices.
 
+pub mod export;
 pub mod files;
 mod guest;
 mod host;

@@ -5,7 +5,7 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::services::{
-    activities, drafts, imports, jobs, notices, records, sample, setup, state, undo, wins,
+    accounts, activities, drafts, imports, jobs, notices, records, sample, setup, state, undo, wins,
 };
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
@@ -35,6 +35,9 @@ requests! {
         records::History,
         records::Counts,
         records::Suggest,
+        records::Browse,
+        records::Find,
+        accounts::ShowAccount,
         activities::ListActivities,
         activities::CountActivities,
         activities::SumMonth,
@@ -55,11 +58,14 @@ requests! {
         imports::batches::ListBatches,
         imports::batches::ListRejects,
         imports::whom::ListRemembered,
+        imports::unnamed::ListUnnamed,
         imports::batches::ShowMapping,
         jobs::ListJobs,
         jobs::ShowJob,
         notices::ListNotices,
         undo::Recent,
+        undo::ListChanges,
+        undo::ShowChange,
         state::GetState,
     }
     commands {
@@ -81,11 +87,13 @@ requests! {
         imports::CommitReview,
         imports::DropReview,
         imports::batches::SaveMapping,
+        imports::unnamed::NameRaw,
         jobs::KeepPiece,
         jobs::EndJob,
         jobs::CancelJob,
         drafts::KeepForm,
         drafts::ResolveDraft,
+        drafts::ResolveMany,
         drafts::DiscardDrafts,
         notices::ReadNotices,
         undo::Undo,

@@ -237,6 +237,32 @@ impl Command for ResolveDraft {
     }
 }
 
+/// Settles many conflicts alike, in one step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResolveMany {
+    pub which: Vec<String>,
+    pub choose: String,
+}
+
+impl Command for ResolveMany {
+    const NAME: &'static str = "drafts.resolve_many";
+    type Reply = usize;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
+        for which in &self.which {
+            let one = ResolveDraft {
+                which: which.clone(),
+                choose: self.choose.clone(),
+                choices: BTreeMap::new(),
+                input: Input::new(),
+                ack: vec![],
+            };
+            one.run(cx)?;
+        }
+        Ok(self.which.len())
+    }
+}
+
 impl ResolveDraft {
     /// Writes the chosen sides. What somebody changed since the draft was made
     /// conflicts again: nobody's value is written over unseen.

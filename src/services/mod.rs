@@ -1,6 +1,7 @@
 //! What people, scripts and peers can ask for. Each request is a plain struct beside
 //! the function that answers it; the engine keeps the table of all of them.
 
+pub mod accounts;
 pub mod activities;
 pub mod drafts;
 pub mod imports;

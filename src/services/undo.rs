@@ -2,10 +2,12 @@
 //! first. There is no second log; what others changed meanwhile is not overwritten.
 
 use crate::changes::merge::heads_after;
-use crate::changes::{Cause, Op, Ordered, Verdict};
+use crate::changes::{Cause, Op, Ordered, Verdict, Via};
 use crate::domain::schema::{Kind, name_of};
-use crate::domain::{Failure, Id, Outcome};
-use crate::services::{Command, Query, ReadCx, WriteCx, records};
+use crate::domain::{Failure, Id, Outcome, text};
+use crate::services::records::{MAX_LIMIT, Page};
+use crate::services::show::{Item, Shower};
+use crate::services::{Command, Query, ReadCx, Settings, WriteCx, records};
 use crate::store::Reads;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -80,7 +82,7 @@ fn last(reads: &dyn Reads, me: Id, redo: bool) -> Outcome<Option<Id>> {
         }
         // What the program did by itself, such as the set-up, is not taken back by `undo`.
         let by = reads.origin(origin).ok().flatten();
-        let mine = by.is_some_and(|(_, actor, via)| actor == me && via != crate::changes::Via::Job);
+        let mine = by.is_some_and(|(_, actor, via)| actor == me && via != Via::Job);
         // Nor is what was read made unread.
         if record.change.kind == Kind::Notification && record.change.op == Op::Set {
             return ControlFlow::Continue(());
@@ -220,24 +222,123 @@ impl Query for Recent {
         let mut rows: Vec<RecentRow> = Vec::new();
         let mut seq = cx.reads.last_seq()?;
         while seq > 0 && rows.len() < self.limit.min(1_000) {
-            let Some(record) = cx.reads.record(seq)? else { break };
-            let txn = record.change.txn_id;
-            let stretch = cx
-                .reads
-                .txn_rows(txn)?
-                .into_iter()
-                .find(|r| (r.first_seq..r.first_seq + r.count).contains(&seq));
-            let (first, count) = stretch.map_or((seq, 1), |r| (r.first_seq, r.count));
-            rows.push(RecentRow {
-                txn,
-                at: settings.zone.stamp(crate::changes::hlc::unix_ms(record.change.hlc)),
-                by: crate::services::names::name(cx.reads, Kind::User, record.change.actor)?,
-                what: describe(cx.reads, &record, false)?,
-                changes: count,
-                cause: format!("{:?}", record.change.cause).to_lowercase(),
-            });
+            let Some((first, row)) = row_at(cx.reads, &settings, seq)? else { break };
+            rows.push(row);
             seq = first.saturating_sub(1);
         }
         Ok(rows)
+    }
+}
+
+/// The transaction that holds a place of the log, and where it begins.
+fn row_at(reads: &dyn Reads, settings: &Settings, seq: u64) -> Outcome<Option<(u64, RecentRow)>> {
+    let Some(record) = reads.record(seq)? else { return Ok(None) };
+    let txn = record.change.txn_id;
+    let stretch =
+        reads.txn_rows(txn)?.into_iter().find(|r| (r.first_seq..r.first_seq + r.count).contains(&seq));
+    let (first, count) = stretch.map_or((seq, 1), |r| (r.first_seq, r.count));
+    let by = match record.change.via {
+        Via::Job => "PAMS".to_owned(),
+        _ => crate::services::names::name(reads, Kind::User, record.change.actor)?,
+    };
+    let row = RecentRow {
+        txn,
+        at: settings.zone.stamp(crate::changes::hlc::unix_ms(record.change.hlc)),
+        by,
+        what: describe(reads, &record, false)?,
+        changes: count,
+        cause: format!("{:?}", record.change.cause).to_lowercase(),
+    };
+    Ok(Some((first, row)))
+}
+
+/// What was done, a transaction a row, in the log's order. A row's id is its
+/// transaction.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListChanges {
+    /// Only those with these words in what was done or by whom.
+    pub text: String,
+    pub oldest_first: bool,
+    pub limit: usize,
+    /// A transaction, or a place of the log: the page starts there.
+    pub cursor: Option<String>,
+}
+
+/// Transactions a page looks at before it ends short.
+const MAX_LOOKED: usize = 2_000;
+
+impl Query for ListChanges {
+    const NAME: &'static str = "undo.list";
+    type Reply = Page;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Page> {
+        let settings = cx.settings()?;
+        let last = cx.reads.last_seq()?;
+        let mut seq = match &self.cursor {
+            None if self.oldest_first => 1,
+            None => last,
+            Some(cursor) => match (cursor.parse::<u64>(), cursor.parse::<Id>()) {
+                (Ok(seq), _) => seq,
+                (_, Ok(txn)) => cx.reads.txn_rows(txn)?.first().map_or(0, |row| row.first_seq),
+                _ => return Err(Failure::usage("That cursor is not one of this list")),
+            },
+        };
+        let wanted = text::fold(&self.text);
+        let words: Vec<&str> = wanted.split_whitespace().collect();
+        let (mut items, mut looked) = (Vec::new(), 0);
+        while (1..=last).contains(&seq) {
+            if items.len() == self.limit.clamp(1, MAX_LIMIT) || looked == MAX_LOOKED {
+                return Ok(Page { items, next: Some(seq.to_string()) });
+            }
+            looked += 1;
+            let Some((first, row)) = row_at(cx.reads, &settings, seq)? else { break };
+            seq = if self.oldest_first { first + row.changes } else { first.saturating_sub(1) };
+            let hay = text::fold(&format!("{} {} {}", row.what, row.by, row.cause));
+            if words.iter().all(|word| hay.contains(word)) {
+                let values = serde_json::json!({
+                    "at": row.at, "by": row.by, "what": row.what, "changes": row.changes, "cause": row.cause,
+                });
+                let values = values.as_object().cloned().unwrap_or_default();
+                items.push(Item { id: row.txn, rev: first, values });
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+}
+
+/// The changes of one transaction in words, the first of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShowChange {
+    pub txn: Id,
+    pub limit: usize,
+}
+
+impl Query for ShowChange {
+    const NAME: &'static str = "undo.show";
+    type Reply = Vec<String>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<String>> {
+        let mut shower = Shower::new(cx.reads);
+        let mut lines = Vec::new();
+        for row in cx.reads.txn_rows(self.txn)? {
+            for seq in row.first_seq..row.first_seq + row.count {
+                let Some(record) = cx.reads.record(seq)? else { continue };
+                if lines.len() >= self.limit {
+                    return Ok(lines);
+                }
+                lines.push(describe(cx.reads, &record, false)?);
+                for f in record.change.fields.iter().filter(|f| f.old != f.new) {
+                    let field = record.change.kind.schema().field(f.field);
+                    let name = field.map_or_else(|| format!("field {}", f.field), |f| f.label());
+                    let (old, new) =
+                        (shower.line(field, f.old.as_ref())?, shower.line(field, f.new.as_ref())?);
+                    lines.push(match f.old.is_some() {
+                        true => format!("  {name}: {old} > {new}"),
+                        false => format!("  {name}: {new}"),
+                    });
+                }
+            }
+        }
+        Ok(lines)
     }
 }

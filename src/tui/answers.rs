@@ -5,7 +5,8 @@ use crate::domain::{Failure, FailureKind, Id};
 use crate::tui::app::{App, Cx, Layer, capital};
 use crate::tui::form::Form;
 use crate::tui::msg::{Data, Effect};
-use crate::tui::overlay::Confirm;
+use crate::tui::overlay::{Confirm, Question};
+use crate::tui::panes::PaneId;
 use crate::tui::review::Review;
 
 /// Lines kept for Up in the quick line.
@@ -24,6 +25,12 @@ impl App {
                 self.say(text, txn.is_some());
             }
             Data::Done(Err(failure)) => self.complain(&failure, effects),
+            Data::DoneThen(told, then) => {
+                if told.is_ok() {
+                    self.with_cx(effects, |panes, cx| then(panes, cx));
+                }
+                self.data(Data::Done(told), effects);
+            }
             Data::Review(Ok(review)) => {
                 self.layers.push(Layer::Review(review));
                 let App { me, layers, generations, panes, .. } = self;
@@ -31,7 +38,7 @@ impl App {
                 if let Some(review) = review_of(layers) {
                     review.begin(&mut cx);
                 }
-                panes.imports.load(&mut cx);
+                panes.at_mut(PaneId::Imports).load(&mut cx);
             }
             Data::Review(Err(failure)) => self.complain(&failure, effects),
             Data::Reviewed(Ok(shown)) => {
@@ -61,7 +68,7 @@ impl App {
                     self.saved_now();
                 }
                 self.say(text, txn.is_some());
-                self.with_cx(effects, |panes, cx| panes.imports.load(cx));
+                self.with_cx(effects, |panes, cx| panes.at_mut(PaneId::Imports).load(cx));
             }
             Data::Imported(Err(failure)) => {
                 if let Some(review) = review_of(&mut self.layers) {
@@ -94,17 +101,24 @@ impl App {
                     form.chosen = None;
                 }
             }
+            Data::Choices(found) => {
+                if let Some(Layer::Pick(picker)) = self.layers.last_mut() {
+                    picker.take(found);
+                }
+            }
+            Data::Picker(Ok(picker)) => self.layers.push(Layer::Pick(picker)),
+            Data::Confirm(Ok((text, job))) => {
+                self.layers.push(Layer::Confirm(Confirm { question: Question::Act(job), text }));
+            }
+            Data::Confirm(Err(failure)) => self.complain(&failure, effects),
+            Data::Picker(Err(failure)) => self.complain(&failure, effects),
             Data::Line(result) => {
                 if let Some(Layer::Quick(quick)) = self.layers.last_mut() {
-                    quick.read = result.ok();
+                    quick.read = result.ok().map(|read| *read);
                 }
             }
-            other => {
-                let failure = self.panes.data(other);
-                if let Some(failure) = failure {
-                    self.complain(&failure, effects);
-                }
-            }
+            Data::Panes(Ok(into)) => self.with_cx(effects, |panes, cx| into(panes, cx)),
+            Data::Panes(Err(failure)) => self.complain(&failure, effects),
         }
     }
 

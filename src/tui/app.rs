@@ -1,7 +1,7 @@
 //! The whole interface as a value: messages in, effects out, drawn without side
 //! effects. `update` and `draw` do no I/O and read no clock.
 
-use crate::domain::Failure;
+use crate::domain::{Failure, Outcome};
 use crate::engine::{Changed, Engine, Event, Progress};
 use crate::services::setup::Me;
 use crate::services::state::SetState;
@@ -9,10 +9,11 @@ use crate::services::undo::{Redo, Undo};
 use crate::tui::command;
 use crate::tui::form::Form;
 use crate::tui::keys::{Key, Keymap, Match};
-use crate::tui::layers::{draft_of, forget, suggest};
-use crate::tui::msg::{Data, Deadline, Effect, Msg, Slot};
-use crate::tui::overlay::{Confirm, Help, Palette};
-use crate::tui::panes::{Ask, PaneId, Panes};
+use crate::tui::layers::{ask_again, draft_of, forget, picker_key, suggest};
+use crate::tui::msg::{Data, Deadline, Effect, Into, Msg, Slot};
+use crate::tui::overlay::{Confirm, Help};
+use crate::tui::panes::{Ask, PaneId, Panes, anything, places};
+use crate::tui::picker::Picker;
 use crate::tui::quick::{Prompt, Quick, Wanted};
 use crate::tui::review::Review;
 use crate::tui::theme::Theme;
@@ -24,6 +25,8 @@ use std::collections::HashMap;
 const AUTOSAVE_MS: u64 = 2_000;
 /// Local state: the form under hand, for a line that drops.
 pub const AUTOSAVE: &str = "autosave/form";
+/// Local state: where the interface stands.
+pub const SESSION: &str = "ui/session";
 /// A half-typed sequence shows what can follow after this.
 const WHICH_MS: u64 = 300;
 
@@ -33,7 +36,7 @@ pub enum Layer {
     Prompt(Prompt),
     Confirm(Confirm),
     Help(Help),
-    Palette(Palette),
+    Pick(Box<Picker>),
     Review(Box<Review>),
 }
 
@@ -56,7 +59,7 @@ pub struct App {
     pub(super) which: bool,
     pub(super) toast: Toast,
     pub(super) status: Status,
-    size: (u16, u16),
+    pub(super) size: (u16, u16),
     pub(super) generations: HashMap<Slot, u64>,
     interrupted: bool,
     busy: usize,
@@ -64,6 +67,10 @@ pub struct App {
     pub now_ms: i64,
     /// Lines that Up brings back.
     pub(super) earlier: Vec<String>,
+    /// Clicks and the wheel come to us.
+    pub mouse: bool,
+    /// Where the panes stood when that was last kept.
+    kept: serde_json::Value,
 }
 
 /// What the last line says.
@@ -89,6 +96,19 @@ impl Cx<'_> {
         let generation = self.generations.entry(slot).or_default();
         *generation += 1;
         self.effects.push(Effect::Work(slot, *generation, Box::new(job)));
+    }
+
+    /// Asks the engine; the panes take the answer with `into`, a failure is complained of.
+    pub fn ask<T: Send + 'static>(
+        &mut self,
+        slot: Slot,
+        question: impl FnOnce(&Engine) -> Outcome<T> + Send + 'static,
+        into: impl FnOnce(&mut Panes, T, &mut Cx) + Send + 'static,
+    ) {
+        self.work(slot, move |engine| {
+            let into = |answer| -> Into { Box::new(move |panes, cx| into(panes, answer, cx)) };
+            Data::Panes(question(engine).map(into))
+        });
     }
 
     /// Keeps a small text between sessions.
@@ -121,15 +141,22 @@ impl App {
             busy: 0,
             now_ms: 0,
             earlier: vec![],
+            mouse: false,
+            kept: serde_json::Value::Null,
         }
     }
 
     /// The first questions.
     pub fn start(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.with_cx(&mut effects, |panes, cx| panes.open(PaneId::Home, cx));
+        self.with_cx(&mut effects, |panes, cx| panes.open(panes.current, cx));
         self.count(&effects);
         effects
+    }
+
+    /// Whether everything that a key asked for is here: it is drawn at once.
+    pub fn awaited(&self) -> bool {
+        self.busy == 0
     }
 
     /// Whether work is under way, here or in a job that is looked at.
@@ -144,6 +171,29 @@ impl App {
             Msg::Key(key) => self.key(key, &mut effects),
             Msg::Paste(text) => self.paste(&text, &mut effects),
             Msg::Resize => {}
+            Msg::Click(x, y) => self.click(x, y, &mut effects),
+            Msg::Wheel(down) => {
+                let list = if down { "down" } else { "up" };
+                let scopes = self.scopes();
+                let spec = ["list", "review", "overlay", "form"].iter().find(|scope| scopes.contains(scope));
+                if let Some(spec) = spec.and_then(|scope| command::find(&format!("{scope}.{list}"))) {
+                    self.run(spec.id, &mut effects);
+                }
+            }
+            Msg::Edited(Ok(text)) => {
+                if let Some(Layer::Form(form)) = self.layers.last_mut() {
+                    form.set_focused(&text);
+                }
+            }
+            Msg::Edited(Err(failure)) => self.complain(&failure, &mut effects),
+            Msg::Configured(Ok((keys, theme))) => {
+                self.say(configured(&keys, &theme), false);
+                (self.keys, self.theme) = (keys, theme);
+            }
+            Msg::Configured(Err(failure)) => {
+                let kept = Failure { message: format!("Kept as it was: {}", failure.message), ..failure };
+                self.complain(&kept, &mut effects);
+            }
             Msg::Data(slot, generation, data) => {
                 self.busy = self.busy.saturating_sub(1);
                 let newest = self.generations.get(&slot).copied().unwrap_or(0);
@@ -155,13 +205,16 @@ impl App {
             Msg::Event(Event::Job(progress)) => self.job(progress, &mut effects),
             Msg::Deadline(Deadline::Which) => self.which = !self.pending.is_empty(),
             Msg::Deadline(Deadline::Autosave) => self.autosave(&mut effects),
+            Msg::Deadline(Deadline::Draw) => {}
             Msg::Stop => effects.push(Effect::Suspend),
             Msg::Signal(signal) => {
                 self.keep_form(&mut effects);
+                self.keep_session(true, &mut effects);
                 effects.push(Effect::Quit(128 + signal));
             }
             Msg::Hangup => {
                 self.keep_form(&mut effects);
+                self.keep_session(true, &mut effects);
                 effects.push(Effect::Quit(129));
             }
         }
@@ -189,16 +242,16 @@ impl App {
             Some(Layer::Form(_)) => vec!["form"],
             Some(Layer::Quick(_) | Layer::Prompt(_)) => vec!["line"],
             Some(Layer::Confirm(_)) => vec!["confirm"],
-            Some(Layer::Help(_) | Layer::Palette(_)) => vec!["overlay"],
+            Some(Layer::Help(_) | Layer::Pick(_)) => vec!["overlay"],
             Some(Layer::Review(_)) => vec!["review"],
-            None => self.panes.scopes(),
+            None => self.panes.here().scopes(),
         }
     }
 
     fn takes_text(&self) -> bool {
         matches!(
             self.layers.last(),
-            Some(Layer::Form(_) | Layer::Quick(_) | Layer::Prompt(_) | Layer::Palette(_))
+            Some(Layer::Form(_) | Layer::Quick(_) | Layer::Prompt(_) | Layer::Pick(_))
         )
     }
 
@@ -210,17 +263,20 @@ impl App {
         let mut found = self.keys.lookup(&scopes, &self.pending);
         if found == Match::None && !self.layers.is_empty() {
             // A few commands hold in every layer.
-            if let Match::Command(id) = self.keys.lookup(&["global"], &self.pending)
-                && matches!(id, "app.suspend" | "app.quit" | "app.redraw" | "app.interrupt")
+            let everywhere = |id: &&str| {
+                matches!(*id, "app.suspend" | "app.quit" | "app.redraw" | "app.interrupt" | "app.mouse")
+            };
+            if let Match::Commands(all) = self.keys.lookup(&["global"], &self.pending)
+                && all.iter().all(everywhere)
             {
-                found = Match::Command(id);
+                found = Match::Commands(all);
             }
         }
         match found {
-            Match::Command(id) => {
+            Match::Commands(all) => {
                 self.clear_pending();
                 self.interrupted = interrupt;
-                self.run(id, effects);
+                all.into_iter().for_each(|id| self.run(id, effects));
             }
             Match::Prefix if !self.takes_text() => effects.push(Effect::After(WHICH_MS, Deadline::Which)),
             _ => {
@@ -233,6 +289,20 @@ impl App {
                     self.key(key, effects);
                 }
             }
+        }
+    }
+
+    /// A click on a tab goes there, one on a row takes the cursor to it.
+    fn click(&mut self, x: u16, y: u16, effects: &mut Vec<Effect>) {
+        if !self.layers.is_empty() {
+            return;
+        }
+        if y == 0 {
+            if let Some(id) = self.tab_at(x) {
+                self.run(id, effects);
+            }
+        } else if let Some(line) = y.checked_sub(1) {
+            self.panes.here_mut().click(line);
         }
     }
 
@@ -257,10 +327,10 @@ impl App {
             Some(Layer::Prompt(prompt)) => {
                 prompt.text.key(key);
                 if prompt.wanted == Wanted::Filter {
-                    panes.set_filter(&prompt.text.text(), &mut cx);
+                    panes.here_mut().set_filter(&prompt.text.text(), &mut cx);
                 }
             }
-            Some(Layer::Palette(palette)) => palette.key(key),
+            Some(Layer::Pick(picker)) => picker_key(picker, key, &mut cx),
             _ => {}
         }
     }
@@ -274,7 +344,7 @@ impl App {
             Some(Layer::Prompt(prompt)) => {
                 prompt.text.paste(text);
                 if prompt.wanted == Wanted::Filter {
-                    panes.set_filter(&prompt.text.text(), &mut cx);
+                    panes.here_mut().set_filter(&prompt.text.text(), &mut cx);
                 }
             }
             None => {
@@ -282,6 +352,10 @@ impl App {
                 let mut quick = Quick::new(earlier);
                 quick.paste(text.lines().next().unwrap_or_default(), &mut cx);
                 layers.push(Layer::Quick(Box::new(quick)));
+            }
+            Some(Layer::Pick(picker)) => {
+                picker.paste(text);
+                ask_again(picker, &mut cx);
             }
             _ => {}
         }
@@ -307,6 +381,13 @@ impl App {
             }
             "app.suspend" => effects.push(Effect::Suspend),
             "app.redraw" => effects.push(Effect::Redraw),
+            "app.reload" => effects.push(Effect::Configure),
+            "app.mouse" => {
+                self.mouse = !self.mouse;
+                let word = if self.mouse { "on: it clicks and scrolls here" } else { "off: it selects text" };
+                self.say(format!("Mouse {word}"), false);
+                effects.push(Effect::Mouse(self.mouse));
+            }
             "app.help" => {
                 let scopes = self.scopes();
                 self.layers.push(Layer::Help(Help::new(&self.keys, &scopes)));
@@ -314,8 +395,8 @@ impl App {
             "palette.open" => {
                 let scopes = self.scopes();
                 let refuses = |id: &str| self.refuses(id);
-                let palette = Palette::new(&self.keys, &scopes, refuses);
-                self.layers.push(Layer::Palette(palette));
+                let palette = Picker::palette(&self.keys, &scopes, refuses);
+                self.layers.push(Layer::Pick(Box::new(palette)));
             }
             "app.close" if self.panes.current == PaneId::Home => self.quit(effects),
             "app.close" | "app.back" => {
@@ -330,10 +411,15 @@ impl App {
             "app.redo" => self.act(effects, |engine| {
                 Data::Done(engine.run(&Redo {}).map(|r| (told("Redone", &r.reply), Some(r.txn))))
             }),
+            "go.more" => self.layers.push(Layer::Pick(Box::new(places()))),
+            "find.open" => self.take(Ask::Pick(Box::new(anything())), effects),
+            "app.split" => self.with_cx(effects, |panes, cx| panes.split(cx)),
+            "app.swap" => self.with_cx(effects, |panes, cx| panes.swap(cx)),
             "log.open" => self.layers.push(Layer::Quick(Box::new(Quick::new(&self.earlier)))),
             _ if id.starts_with("go.") => {
                 if let Some(pane) = PaneId::of_command(id) {
                     self.with_cx(effects, |panes, cx| panes.open(pane, cx));
+                    self.keep_session(true, effects);
                 }
             }
             _ if id.starts_with("form.") => self.form_command(id, effects),
@@ -342,8 +428,12 @@ impl App {
             _ if id.starts_with("confirm.") => self.answer(id, effects),
             _ if id.starts_with("overlay.") => self.overlay_command(id, effects),
             _ => {
-                let ask = self.with_cx(effects, |panes, cx| panes.command(id, cx));
+                let ask = self.with_cx(effects, |panes, cx| panes.here_mut().command(id, cx));
                 self.take(ask, effects);
+                // Moving the cursor is not worth a write; another view is.
+                if !id.starts_with("list.") && self.panes.state() != self.kept {
+                    self.keep_session(true, effects);
+                }
             }
         }
     }
@@ -353,7 +443,7 @@ impl App {
         if self.status.read_only && command::find(id).is_some_and(|spec| spec.writes) {
             return Some(command::READ_ONLY);
         }
-        if self.layers.is_empty() { self.panes.refuses(id) } else { None }
+        if self.layers.is_empty() { self.panes.here().refuses(id) } else { None }
     }
 
     pub(super) fn act(
@@ -365,19 +455,25 @@ impl App {
     }
 
     /// What a pane wants of the shell.
-    fn take(&mut self, ask: Ask, effects: &mut Vec<Effect>) {
+    pub(super) fn take(&mut self, ask: Ask, effects: &mut Vec<Effect>) {
         match ask {
             Ask::Nothing => {}
             Ask::Say(text) => self.say(text, false),
-            Ask::Import(target) => {
-                let label = format!("import {}", target.plural());
-                self.layers.push(Layer::Prompt(Prompt::new(&label, "", Wanted::Import(target))));
+            Ask::Prompt(prompt) => self.layers.push(Layer::Prompt(prompt)),
+            Ask::Pick(mut picker) => {
+                self.with_cx(effects, |_, cx| ask_again(&mut picker, cx));
+                self.layers.push(Layer::Pick(picker));
             }
-            Ask::Review(job) => self.with_cx(effects, |_, cx| cx.work(Slot::Form, job)),
-            Ask::Filter(text) => {
-                self.layers.push(Layer::Prompt(Prompt::new("filter", &text, Wanted::Filter)));
+            Ask::Load(job) => self.with_cx(effects, |_, cx| cx.work(Slot::Form, job)),
+            Ask::Go(pane, month) => self.with_cx(effects, |panes, cx| panes.go(pane, month, cx)),
+            Ask::Open(kind, id) => {
+                let ask = self.with_cx(effects, |panes, cx| panes.open_record(kind, id, cx));
+                self.take(ask, effects);
             }
-            Ask::Form(job) => self.with_cx(effects, |_, cx| cx.work(Slot::Form, job)),
+            Ask::Copy(text, what) => {
+                self.say(format!("Copied {what}"), false);
+                effects.push(Effect::Copy(text));
+            }
             Ask::Confirm(question, text) => self.layers.push(Layer::Confirm(Confirm { question, text })),
             Ask::Act(job) => self.with_cx(effects, |_, cx| cx.work(Slot::Action, job)),
         }
@@ -402,7 +498,24 @@ impl App {
         effects.push(Effect::Bell);
     }
 
+    /// Keeps where the interface stands; `cut`: the next one goes on there.
+    fn keep_session(&mut self, cut: bool, effects: &mut Vec<Effect>) {
+        self.kept = self.panes.state();
+        let row = self.panes.here().row();
+        let session = serde_json::json!({ "cut": cut, "panes": self.kept, "row": row });
+        self.with_cx(effects, |_, cx| cx.remember(SESSION, Some(session.to_string())));
+    }
+
+    /// What an earlier session kept.
+    pub fn restore(&mut self, session: &str) {
+        let session: serde_json::Value = serde_json::from_str(session).unwrap_or_default();
+        let row = session["row"].as_str().and_then(|row| row.parse().ok());
+        self.panes.restore(&session["panes"], row, session["cut"].as_bool().unwrap_or(false));
+        self.kept = self.panes.state();
+    }
+
     fn quit(&mut self, effects: &mut Vec<Effect>) {
+        self.keep_session(false, effects);
         let unsaved = self.layers.iter().any(|l| matches!(l, Layer::Form(f) if f.is_changed()));
         if unsaved {
             self.keep_form(effects);
@@ -449,9 +562,7 @@ impl App {
                 review.job(progress, &mut cx);
             }
         }
-        if progress.ended {
-            panes.imports.load(&mut cx);
-        }
+        panes.job(progress, &mut cx);
     }
 
     fn changed(&mut self, changed: &Changed, effects: &mut Vec<Effect>) {
@@ -482,7 +593,7 @@ impl App {
             match layer {
                 Layer::Form(form) => form.layout(body),
                 Layer::Help(help) => help.layout(body),
-                Layer::Palette(palette) => palette.layout(body),
+                Layer::Pick(picker) => picker.layout(body),
                 Layer::Review(review) => review.layout(body),
                 _ => {}
             }
@@ -501,10 +612,18 @@ impl App {
     }
 }
 
-fn told(word: &str, undone: &crate::services::undo::Undone) -> String {
+pub fn told(word: &str, undone: &crate::services::undo::Undone) -> String {
     match undone.drafted {
         0 => format!("{word}: {}", undone.what),
         n => format!("{word}: {}; {n} changed since, see Drafts", undone.what),
+    }
+}
+
+/// What was read, and what in it cannot be reached.
+fn configured(keys: &Keymap, theme: &Theme) -> String {
+    match keys.warnings.as_slice() {
+        [] => format!("Keymap and theme {} are read again", theme.name),
+        [first, ..] => first.clone(),
     }
 }
 

@@ -32,7 +32,7 @@ impl App {
             Some(Layer::Form(form)) => form.draw(body, buf, &cx),
             Some(Layer::Review(review)) => review.draw(body, buf, &cx),
             Some(Layer::Help(help)) => help.draw(body, buf, &cx),
-            Some(Layer::Palette(palette)) => palette.draw(body, buf, &cx),
+            Some(Layer::Pick(picker)) => picker.draw(body, buf, &cx),
             Some(Layer::Quick(quick)) => {
                 let lines = quick.height();
                 let above = part(body, 0, 0, body.width, body.height.saturating_sub(lines));
@@ -52,16 +52,41 @@ impl App {
         self.draw_footer(part(area, 0, area.height - 3, area.width, 3), buf, &cx);
     }
 
+    /// Text, whether it is open, and the command that goes there, of each tab.
+    fn tabs(&self, width: u16) -> Vec<(String, bool, String)> {
+        let short = width < 70;
+        let current = self.panes.current;
+        // Places without a digit stand behind 0, by name while one of them is open.
+        let more = if current.digit().is_none() { current.title() } else { "More" };
+        let tabs = PaneId::ALL.iter().filter_map(|pane| Some((pane.digit()?, *pane)));
+        let tabs = tabs.map(|(digit, pane)| {
+            let badge = self.panes.badge(pane);
+            (digit, pane.title(), pane == current, badge, format!("go.{}", pane.title().to_lowercase()))
+        });
+        let last = ('0', more, current.digit().is_none(), String::new(), "go.more".to_owned());
+        tabs.chain([last])
+            .map(|(digit, title, open, badge, id)| {
+                let name = if short && !open { "" } else { title };
+                (format!(" {digit} {name}{badge} "), open, id)
+            })
+            .collect()
+    }
+
+    /// The command of the tab at a column.
+    pub(super) fn tab_at(&self, x: u16) -> Option<&'static str> {
+        let mut end = 0;
+        let tab = self.tabs(self.size.0).into_iter().find(|(text, ..)| {
+            end += text.width() as u16;
+            x < end
+        })?;
+        command::find(&tab.2).map(|spec| spec.id)
+    }
+
     fn draw_tabs(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let mut x = 0;
-        let short = area.width < 60;
-        for pane in PaneId::ALL {
-            let open = pane == self.panes.current;
-            let count = self.panes.badge(pane);
-            let name = if short && !open { String::new() } else { pane.title().to_owned() };
-            let text = format!(" {} {}{} ", pane.digit(), name, count);
+        for (text, open, _) in self.tabs(area.width) {
             put(buf, area, x, 0, &text, cx.style(if open { "tab.open" } else { "tab" }));
-            x += text.width() as u16 + 1;
+            x += text.width() as u16;
         }
         let name = format!("{} ", self.me.organisation);
         let right = area.width.saturating_sub(name.width() as u16);
@@ -161,10 +186,10 @@ impl App {
                 let keep = draft.then_some(("confirm.draft", "keep as a draft"));
                 (keep.into_iter().chain([yes]).collect(), vec![no])
             }
-            Some(Layer::Palette(_)) => {
-                (vec![("overlay.take", "run"), ("overlay.down", "next")], vec![("overlay.close", "close")])
+            Some(Layer::Pick(_)) => {
+                (vec![("overlay.take", "take"), ("overlay.down", "next")], vec![("overlay.close", "close")])
             }
-            None => (self.panes.hints(), vec![("app.help", "keys")]),
+            None => (self.panes.here().hints(), vec![("app.help", "keys")]),
         };
         let width = |(key, word): &(String, &str)| key.width() + word.width() + 4;
         let keyed = |all: Vec<(&'static str, &'static str)>| -> Vec<(String, &'static str)> {

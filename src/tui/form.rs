@@ -233,6 +233,13 @@ impl Form {
         true
     }
 
+    /// The focused field's text as an editor gave it back.
+    pub fn set_focused(&mut self, text: &str) {
+        let field = &mut self.fields[self.focus];
+        field.text.set(&crate::domain::text::clean(text));
+        field.problem = None;
+    }
+
     pub fn paste(&mut self, text: &str) {
         self.fields[self.focus].text.paste(text);
     }

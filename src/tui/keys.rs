@@ -109,16 +109,18 @@ impl fmt::Display for Key {
 /// What the keys typed so far mean.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Match {
-    Command(&'static str),
+    Commands(Vec<&'static str>),
     /// The beginning of one or more sequences.
     Prefix,
     None,
 }
 
-/// Scope → keys → command.
+/// Scope → keys → commands, run one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Keymap {
-    scopes: BTreeMap<String, BTreeMap<Vec<Key>, &'static str>>,
+    scopes: BTreeMap<String, BTreeMap<Vec<Key>, Vec<&'static str>>>,
+    /// What can never be reached, with file and line.
+    pub warnings: Vec<String>,
 }
 
 pub const BUILT_IN: &[(&str, &str)] = &[("default", include_str!("../../keymaps/default.toml"))];
@@ -150,18 +152,30 @@ impl Keymap {
                 let parsed: Option<Vec<Key>> = sequence.split(' ').map(Key::parse).collect();
                 let parsed = parsed.ok_or_else(|| at(sequence, format!("\"{sequence}\" is not a key")))?;
                 let of_scope = self.scopes.entry(scope.clone()).or_default();
+                let named = |id: &str| {
+                    let near = || text::nearest(id, command::ALL.iter().map(|c| c.id), 1);
+                    let hint = || near().first().map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+                    let unknown = || at(sequence, format!("there is no command \"{id}\"{}", hint()));
+                    command::find(id).map(|spec| spec.id).ok_or_else(unknown)
+                };
                 match command {
                     toml::Value::Boolean(false) => drop(of_scope.remove(&parsed)),
-                    toml::Value::String(id) => {
-                        let spec = command::find(id).ok_or_else(|| {
-                            let near = text::nearest(id, command::ALL.iter().map(|c| c.id), 1);
-                            let near =
-                                near.first().map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-                            at(sequence, format!("there is no command \"{id}\"{near}"))
-                        })?;
-                        of_scope.insert(parsed, spec.id);
+                    toml::Value::String(id) => drop(of_scope.insert(parsed, vec![named(id)?])),
+                    toml::Value::Array(all) if !all.is_empty() => {
+                        let ids = all.iter().map(|id| named(id.as_str().unwrap_or_default()));
+                        of_scope.insert(parsed, ids.collect::<Outcome<Vec<_>>>()?);
                     }
-                    _ => return Err(at(sequence, "a key means a command's name, or false".into())),
+                    _ => {
+                        let why = "a key means a command's name, a list of them, or false";
+                        return Err(at(sequence, why.into()));
+                    }
+                }
+            }
+            let of_scope = self.scopes.entry(scope.clone()).or_default();
+            for (keys, _) in keys {
+                let line = crate::tui::line_of(&text, Some(scope), keys);
+                if let Some(why) = unreachable(of_scope, keys) {
+                    self.warnings.push(format!("{file}:{line}: \"{keys}\" can never be reached: {why}"));
                 }
             }
         }
@@ -173,8 +187,8 @@ impl Keymap {
         let mut prefix = false;
         for scope in scopes {
             let Some(map) = self.scopes.get(*scope) else { continue };
-            if let Some(command) = map.get(keys) {
-                return Match::Command(command);
+            if let Some(commands) = map.get(keys) {
+                return Match::Commands(commands.clone());
             }
             prefix |= map.keys().any(|k| k.len() > keys.len() && k.starts_with(keys));
         }
@@ -184,7 +198,8 @@ impl Keymap {
     /// The keys of a command in these scopes, the shortest first.
     pub fn keys_of(&self, command: &str, scopes: &[&str]) -> Option<String> {
         let maps = scopes.iter().filter_map(|s| self.scopes.get(*s));
-        let keys = maps.flat_map(|m| m.iter()).filter(|(_, c)| **c == command).map(|(k, _)| show(k));
+        let keys =
+            maps.flat_map(|m| m.iter()).filter(|(_, c)| c.as_slice() == [command]).map(|(k, _)| show(k));
         keys.min_by_key(|k| (k.chars().count(), k.clone()))
     }
 
@@ -194,7 +209,7 @@ impl Keymap {
         for map in scopes.iter().filter_map(|s| self.scopes.get(*s)) {
             for (sequence, command) in map.iter().filter(|(k, _)| k.len() > keys.len() && k.starts_with(keys))
             {
-                all.push((show(&sequence[keys.len()..]), *command));
+                all.extend(command.first().map(|id| (show(&sequence[keys.len()..]), *id)));
             }
         }
         all
@@ -202,10 +217,21 @@ impl Keymap {
 
     /// All of it: scope, keys, command.
     pub fn all(&self) -> impl Iterator<Item = (&str, String, &'static str)> {
-        self.scopes
-            .iter()
-            .flat_map(|(scope, map)| map.iter().map(move |(k, c)| (scope.as_str(), show(k), *c)))
+        self.scopes.iter().flat_map(|(scope, map)| {
+            map.iter().flat_map(move |(k, all)| all.iter().map(move |c| (scope.as_str(), show(k), *c)))
+        })
     }
+}
+
+/// Why keys of a scope are never heard.
+fn unreachable(of_scope: &BTreeMap<Vec<Key>, Vec<&'static str>>, written: &str) -> Option<String> {
+    let keys: Vec<Key> = written.split(' ').map(Key::parse).collect::<Option<_>>()?;
+    let plain = [("ctrl-i", "tab"), ("ctrl-m", "enter"), ("ctrl-[", "esc"), ("ctrl-h", "backspace")];
+    if let Some((_, same)) = plain.iter().find(|(name, _)| keys.iter().any(|k| k.to_string() == *name)) {
+        return Some(format!("most terminals send it as {same}"));
+    }
+    let shorter = (1..keys.len()).find(|n| of_scope.contains_key(&keys[..*n]))?;
+    Some(format!("\"{}\" is taken first", show(&keys[..shorter])))
 }
 
 fn show(keys: &[Key]) -> String {
@@ -231,8 +257,11 @@ mod tests {
         let keymap = Keymap::load("default", None).unwrap();
         let key = |n: &str| Key::parse(n).unwrap();
         assert_eq!(keymap.lookup(&["global"], &[key("g")]), Match::Prefix);
-        assert_eq!(keymap.lookup(&["global"], &[key("g"), key("a")]), Match::Command("go.activities"));
-        assert_eq!(keymap.lookup(&["overlay", "global"], &[key("ctrl-p")]), Match::Command("overlay.up"));
+        assert_eq!(keymap.lookup(&["global"], &[key("g"), key("a")]), Match::Commands(vec!["go.activities"]));
+        assert_eq!(
+            keymap.lookup(&["overlay", "global"], &[key("ctrl-p")]),
+            Match::Commands(vec!["overlay.up"])
+        );
         assert_eq!(keymap.lookup(&["global"], &[key("Z")]), Match::None);
     }
 
@@ -244,6 +273,18 @@ mod tests {
         write("inherits = \"default\"\n[global]\n\"f2\" = \"go.hom\"\n");
         let message = Keymap::load("mine", Some(folder.path())).unwrap_err().message;
         assert!(message.contains("mine.toml:3:") && message.contains("go.home"), "{message}");
+        write(
+            "inherits = \"default\"\n[list]\n\"g\" = [\"list.mark\", \"list.down\"]\n\"ctrl-i\" = \"list.up\"\n\"g x\" = \"list.up\"\n",
+        );
+        let keymap = Keymap::load("mine", Some(folder.path())).unwrap();
+        let both = Match::Commands(vec!["list.mark", "list.down"]);
+        assert_eq!(keymap.lookup(&["list"], &[Key::parse("g").unwrap()]), both);
+        assert!(
+            keymap.warnings.iter().any(|w| w.contains("mine.toml:4:") && w.contains("tab")),
+            "{:?}",
+            keymap.warnings
+        );
+        assert!(keymap.warnings.iter().any(|w| w.contains("mine.toml:5:") && w.contains("taken first")));
         write("inherits = \"default\"\n[global]\n\"q\" = false\n\"f2\" = \"go.home\"\n");
         let keymap = Keymap::load("mine", Some(folder.path())).unwrap();
         assert_eq!(keymap.lookup(&["global"], &[Key::parse("q").unwrap()]), Match::None);

@@ -9,10 +9,13 @@ use crate::services::records::Save;
 use crate::services::state::SetState;
 use crate::tui::answers::review_of;
 use crate::tui::app::{AUTOSAVE, App, Cx, Layer};
+use crate::tui::command;
 use crate::tui::form::Form;
 use crate::tui::keys::{Code, Key};
 use crate::tui::msg::{Data, Effect, Slot};
 use crate::tui::overlay::{Confirm, Question};
+use crate::tui::panes::Ask;
+use crate::tui::picker::{Picker, Purpose};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::review;
 
@@ -46,6 +49,10 @@ impl App {
                 }
             }
             "form.up" => form.move_focus(false),
+            "form.editor" if long => effects.push(Effect::Edit(form.focused().text.text())),
+            "form.editor" => {
+                self.say("Only a text of several lines goes to the editor, such as details".into(), false);
+            }
             "form.leave" if !form.suggestions.is_empty() => {
                 form.suggestions.clear();
                 form.chosen = None;
@@ -80,7 +87,7 @@ impl App {
             Some(Layer::Prompt(prompt)) => match id {
                 "line.leave" => {
                     if prompt.wanted == Wanted::Filter {
-                        panes.set_filter(&prompt.before.clone(), &mut cx);
+                        panes.here_mut().set_filter(&prompt.before.clone(), &mut cx);
                     }
                     layers.pop();
                 }
@@ -88,6 +95,15 @@ impl App {
                     let (wanted, text) = (prompt.wanted.clone(), prompt.text.text().trim().to_owned());
                     match wanted {
                         Wanted::Filter => drop(layers.pop()),
+                        Wanted::Pane(what) => {
+                            prompt.asked = true;
+                            let ask = panes.here_mut().prompted(&what, &text, &mut cx);
+                            // What is done at once may be refused: the text stands until then.
+                            if !matches!(ask, Ask::Act(_)) {
+                                layers.pop();
+                            }
+                            self.take(ask, effects);
+                        }
                         Wanted::Import(target) => {
                             prompt.asked = true;
                             cx.work(Slot::Form, move |engine| review::start(engine, target, &text));
@@ -186,6 +202,26 @@ impl App {
         }
     }
 
+    fn picked(&mut self, purpose: Purpose, value: &str, effects: &mut Vec<Effect>) {
+        match purpose {
+            Purpose::Command => {
+                if let Some(spec) = command::find(value) {
+                    self.run(spec.id, effects);
+                }
+            }
+            Purpose::Record => {
+                let record = value.split_once(' ').and_then(|(kind, id)| Some((Kind::parse(kind)?, id)));
+                if let Some((kind, id)) = record {
+                    self.take(Ask::Open(kind, id.to_owned()), effects);
+                }
+            }
+            Purpose::Pane(what) => {
+                let ask = self.with_cx(effects, |panes, cx| panes.here_mut().picked(what, value, cx));
+                self.take(ask, effects);
+            }
+        }
+    }
+
     pub(super) fn overlay_command(&mut self, id: &str, effects: &mut Vec<Effect>) {
         match self.layers.last_mut() {
             Some(Layer::Help(help)) => {
@@ -194,19 +230,32 @@ impl App {
                     self.layers.pop();
                 }
             }
-            Some(Layer::Palette(palette)) => match id {
+            Some(Layer::Pick(picker)) => match id {
                 "overlay.close" => drop(self.layers.pop()),
                 "overlay.take" => {
-                    let chosen = palette.chosen();
+                    let Some(chosen) = picker.chosen().cloned() else { return };
+                    let purpose = picker.purpose;
                     self.layers.pop();
-                    if let Some(id) = chosen {
-                        self.run(id, effects);
-                    }
+                    self.picked(purpose, &chosen.value, effects);
                 }
-                _ => drop(palette.command(id)),
+                _ => drop(picker.command(id)),
             },
             _ => {}
         }
+    }
+}
+
+pub(super) fn picker_key(picker: &mut Picker, key: Key, cx: &mut Cx) {
+    if picker.key(key) {
+        ask_again(picker, cx);
+    }
+}
+
+/// A picker over the store looks for what is typed by now.
+pub(super) fn ask_again(picker: &mut Picker, cx: &mut Cx) {
+    if let Some(ask) = picker.ask.clone() {
+        let typed = picker.typed();
+        cx.work(Slot::Suggest, move |engine| Data::Choices(ask(engine, &typed)));
     }
 }
 

@@ -12,6 +12,8 @@ pub struct ListState {
     pub height: usize,
     pub len: usize,
     pub marks: BTreeSet<Id>,
+    /// Scrolls by the line instead of flipping pages.
+    pub by_line: bool,
 }
 
 impl ListState {
@@ -43,16 +45,29 @@ impl ListState {
         self.settle();
     }
 
+    /// Rows came or went before the first one held.
+    pub fn shift(&mut self, by: isize) {
+        self.cursor = self.cursor.saturating_add_signed(by);
+        self.top = self.top.saturating_add_signed(by);
+    }
+
     /// Flips to the page that shows the cursor.
     fn settle(&mut self) {
         let height = self.height.max(1);
         if self.cursor < self.top {
-            self.top = (self.cursor + 1).saturating_sub(height);
+            self.top = if self.by_line { self.cursor } else { (self.cursor + 1).saturating_sub(height) };
         } else if self.cursor >= self.top + height {
-            self.top = self.cursor;
+            self.top = if self.by_line { self.cursor + 1 - height } else { self.cursor };
         }
         // No half-empty page at the end when earlier rows could fill it.
         self.top = self.top.min(self.len.saturating_sub(height));
+    }
+
+    /// The cursor to a line of those shown.
+    pub fn point(&mut self, line: usize) {
+        if line < self.visible().len() {
+            self.cursor = self.top + line;
+        }
     }
 
     pub fn visible(&self) -> std::ops::Range<usize> {

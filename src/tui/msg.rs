@@ -1,22 +1,31 @@
 //! What comes into the interface, and what it asks for.
 
 use crate::domain::schema::Kind;
-use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, Event};
-use crate::services::activities::{LineRead, MonthSum};
-use crate::services::imports::{Line, Open, Shown};
+use crate::services::activities::LineRead;
+use crate::services::imports::{Line, Shown};
 use crate::services::input::Input;
-use crate::services::records::{Page, Saved};
-use crate::services::show::Item;
-use crate::services::wins::Callout;
-use crate::tui::keys::Key;
+use crate::services::records::Saved;
+use crate::tui::app::Cx;
+use crate::tui::keys::{Key, Keymap};
+use crate::tui::panes::Panes;
+use crate::tui::picker::{Choice, Picker};
 use crate::tui::review::Review;
+use crate::tui::theme::Theme;
 
 pub enum Msg {
     Key(Key),
     Paste(String),
+    /// Column and line.
+    Click(u16, u16),
+    /// The wheel: down, or up.
+    Wheel(bool),
     Resize,
+    /// The text that comes back from the person's editor.
+    Edited(Outcome<String>),
+    /// Keymap and theme as their files are now.
+    Configured(Outcome<(Keymap, Theme)>),
     /// An answer to work; an old generation of its slot is dropped.
     Data(Slot, u64, Box<Data>),
     /// Somebody changed the store, or a job went on.
@@ -37,6 +46,8 @@ pub enum Deadline {
     Which,
     /// A form has rested: keep its text.
     Autosave,
+    /// A frame was put off.
+    Draw,
 }
 
 /// Where an answer goes. Of each but `Action` only the newest question counts.
@@ -44,33 +55,45 @@ pub enum Deadline {
 pub enum Slot {
     Home,
     List,
+    Count,
     Strip,
+    /// What a pane shows beside or instead of its list.
+    Side,
     Wins,
+    Accounts,
     Imports,
     Drafts,
+    History,
+    Jobs,
+    Admin,
     Review,
     Lines,
+    /// Read ahead: one for each place.
+    Ahead(u8),
     Suggest,
     Line,
     Form,
     Action,
 }
 
+/// How the panes take an answer.
+pub type Into = Box<dyn FnOnce(&mut Panes, &mut Cx) + Send>;
+
 pub enum Data {
-    Home(Outcome<Box<HomeData>>),
-    /// A page of activities; `true` when it follows rows already shown.
-    Activities(Outcome<Page>, bool),
-    Strip(Outcome<Strip>),
-    Wins(Outcome<WinsData>),
-    Drafts(Outcome<Page>),
+    /// An answer and the pane's way to take it.
+    Panes(Outcome<Into>),
     Suggest(usize, Vec<(Id, String)>),
-    Line(Outcome<LineRead>),
+    /// What a picker over the store found.
+    Choices(Vec<Choice>),
+    /// A question before something is done.
+    Confirm(Outcome<(String, Job)>),
+    /// Something to choose from.
+    Picker(Outcome<Box<Picker>>),
+    Line(Outcome<Box<LineRead>>),
     /// A form's start: what it edits and the texts of its fields.
     Form(Outcome<FormStart>),
     Saved(Outcome<(Id, Box<Saved>)>),
     Logged(Outcome<(Id, String)>),
-    /// The open imports and those committed.
-    Imports(Outcome<(Vec<Open>, Vec<Item>)>),
     /// An import to review, how it stands after an answer, rows of one of its
     /// problems, and its end.
     Review(Outcome<Box<Review>>),
@@ -81,34 +104,9 @@ pub enum Data {
     Imported(Outcome<(Option<Id>, String)>),
     /// Something was done: a sentence, and what undo would take back.
     Done(Outcome<(String, Option<Id>)>),
+    /// The same, and what the pane does when it is done.
+    DoneThen(Outcome<(String, Option<Id>)>, Into),
     Nothing,
-}
-
-pub struct HomeData {
-    pub callout: Callout,
-    pub wins: Page,
-    pub hidden: bool,
-    pub sum: MonthSum,
-    pub last_sum: MonthSum,
-    pub week: Page,
-    pub due: Page,
-    pub drafts: Page,
-    /// Imports that wait for somebody.
-    pub imports: Vec<Open>,
-    /// What I have not read yet, the newest first.
-    pub notices: Vec<Item>,
-    pub touched: Page,
-}
-
-pub struct Strip {
-    pub months: Vec<(Month, i64)>,
-    pub sum: MonthSum,
-}
-
-pub struct WinsData {
-    pub months: Vec<Callout>,
-    pub page: Page,
-    pub callout: Callout,
 }
 
 pub struct FormStart {
@@ -123,7 +121,7 @@ pub struct FormStart {
     pub draft: Option<Id>,
 }
 
-type Job = Box<dyn FnOnce(&Engine) -> Data + Send>;
+pub type Job = Box<dyn FnOnce(&Engine) -> Data + Send>;
 
 pub enum Effect {
     /// Work for the engine, off the interface's thread.
@@ -131,6 +129,13 @@ pub enum Effect {
     /// Tell me after so many milliseconds; a newer one of the kind replaces it.
     After(u64, Deadline),
     Suspend,
+    /// To the terminal's clipboard.
+    Copy(String),
+    Mouse(bool),
+    /// Opens the text in the person's editor.
+    Edit(String),
+    /// Reads keymap and theme again.
+    Configure,
     Redraw,
     Bell,
     Quit(i32),

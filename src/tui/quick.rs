@@ -13,6 +13,7 @@ use crate::tui::review::Said;
 use crate::tui::widgets::{DrawCx, part, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 pub struct Quick {
     text: TextField,
@@ -52,7 +53,7 @@ impl Quick {
     fn ask(&mut self, cx: &mut Cx) {
         self.problem = None;
         let line = self.text.text();
-        cx.work(Slot::Line, move |engine| Data::Line(engine.ask(&ReadLine { line })));
+        cx.work(Slot::Line, move |engine| Data::Line(engine.ask(&ReadLine { line }).map(Box::new)));
     }
 
     pub fn log(&mut self, ack: Vec<String>, cx: &mut Cx) {
@@ -169,6 +170,8 @@ impl Quick {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
     Filter,
+    /// What a pane asked for.
+    Pane(String),
     /// A file's path.
     Import(Target),
     /// Something about the file under review.
@@ -192,9 +195,14 @@ impl Prompt {
         Prompt { label: label.to_owned(), wanted, text: field, before: text.to_owned(), asked: false }
     }
 
+    /// The path of a file to import.
+    pub fn import(target: Target) -> Prompt {
+        Prompt::new(&format!("import {}", target.plural()), "", Wanted::Import(target))
+    }
+
     pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         put(buf, area, 1, 0, &format!("{}>", self.label), cx.style("field.focus"));
-        let x = self.label.len() as u16 + 3;
+        let x = self.label.width() as u16 + 3;
         self.text.draw(part(area, x, 0, area.width.saturating_sub(x + 1), 1), buf, true, cx);
     }
 }

@@ -8,10 +8,9 @@ use crate::engine::Engine;
 use crate::services::drafts::KeepForm;
 use crate::services::setup::WhoAmI;
 use crate::services::state::{GetState, SetState};
-use crate::tui::app::{AUTOSAVE, App, Status};
+use crate::tui::app::{AUTOSAVE, App, SESSION, Status};
 use crate::tui::keys::Keymap;
 use crate::tui::msg::{Deadline, Effect, Msg};
-use crate::tui::panes::activities;
 use crate::tui::terminal;
 use crate::tui::theme::{Depth, Theme};
 use std::collections::HashMap;
@@ -41,7 +40,10 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
     let mut screen = terminal::open().map_err(failed)?;
     let result = (|| {
         terminal::watch_hangup(tx.clone());
-        terminal::keyboard(tx.clone())?;
+        let keyboard = terminal::keyboard(tx.clone())?;
+        if app.mouse {
+            terminal::mouse(true)?;
+        }
         let changes = tx.clone();
         // A full queue has a refresh in it already.
         engine.subscribe(move |event| {
@@ -49,7 +51,9 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
             true
         });
         let work = workers(&engine, &tx);
-        turn(&mut app, &mut screen, &engine, &rx, &work)
+        let deadlines = HashMap::new();
+        let (app, screen, engine) = (&mut app, &mut screen, &engine);
+        Turns { app, screen, engine, rx, work, keyboard, deadlines, folders }.turn()
     })();
     terminal::leave();
     // Its own way out would write to a terminal that is no longer ours.
@@ -58,27 +62,39 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
     result.map_err(failed)
 }
 
+/// Keymap and theme as settings and files say now.
+fn configuration(folders: &Folders, settings: &Settings) -> Outcome<(Keymap, Theme)> {
+    let depth = Depth::detect(|name| std::env::var(name).ok());
+    Ok((
+        Keymap::load(settings.get("keymap"), Some(&folders.config))?,
+        Theme::load(settings.get("theme"), Some(&folders.config), depth)?,
+    ))
+}
+
 /// The interface with its files read and its last state restored.
 pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<App> {
     let me = engine.ask(&WhoAmI {})?;
-    let keys = Keymap::load(settings.get("keymap"), Some(&folders.config))?;
-    let depth = Depth::detect(|name| std::env::var(name).ok());
-    let theme = Theme::load(settings.get("theme"), Some(&folders.config), depth)?;
+    let (keys, theme) = configuration(folders, settings)?;
     let locale =
         ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
     let utf8 = locale.is_some_and(|l| l.to_lowercase().replace('-', "").contains("utf8"));
     let status = Status { host: engine.is_host(), read_only: engine.is_read_only(), ..Status::default() };
+    let warning = keys.warnings.first().cloned();
     let mut app = App::new(me, keys, theme, !utf8, status);
     app.now_ms = engine.now_ms();
+    let remote = std::env::var_os("SSH_CONNECTION").is_some_and(|v| !v.is_empty());
+    // Over SSH the terminal's own selection is the only one that reaches the clipboard.
+    app.mouse = settings.get("mouse") == "on" || (settings.get("mouse") == "auto" && !remote);
+    app.panes.scroll_lines(settings.get("scroll") == "line");
     if !app.me.clock.is_empty() {
         app.warn(app.me.clock.clone());
+    } else if let Some(warning) = warning {
+        app.warn(warning);
     } else if !utf8 {
         app.warn("The locale is not UTF-8: borders are ASCII (set LANG to one such as C.UTF-8)".into());
     }
-    for (name, text) in engine.ask(&GetState { prefix: "ui/".into() })? {
-        if name == activities::CHOICE {
-            app.panes.activities.restore(&text);
-        }
+    for (_, text) in engine.ask(&GetState { prefix: SESSION.into() })? {
+        app.restore(&text);
     }
     keep_autosaved(engine);
     Ok(app)
@@ -119,80 +135,120 @@ fn workers(engine: &Arc<Engine>, to: &SyncSender<Msg>) -> Work {
     tx
 }
 
-fn turn(
-    app: &mut App,
-    screen: &mut terminal::Screen,
-    engine: &Arc<Engine>,
-    rx: &Receiver<Msg>,
-    work: &Work,
-) -> std::io::Result<i32> {
-    let mut deadlines: HashMap<Deadline, Instant> = HashMap::new();
-    let mut effects = app.start();
-    loop {
-        if let Some(code) = perform(effects, app, screen, engine, work, &mut deadlines)? {
-            return Ok(code);
-        }
-        let size = screen.size()?;
-        let wanted = app.layout(size.width, size.height);
-        perform(wanted, app, screen, engine, work, &mut deadlines)?;
-        screen.draw(|frame| app.draw(frame.area(), frame.buffer_mut()))?;
-        effects = Vec::new();
-        let next = deadlines.iter().min_by_key(|(_, at)| **at).map(|(d, at)| (*d, *at));
-        let first = match next {
-            None => rx.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some((_, at)) => rx.recv_timeout(at.saturating_duration_since(Instant::now())),
-        };
-        app.now_ms = engine.now_ms();
-        match (first, next) {
-            (Ok(msg), _) => {
-                effects.extend(app.update(msg));
-                for msg in rx.try_iter().take(DRAIN) {
-                    effects.extend(app.update(msg));
-                }
-            }
-            (Err(RecvTimeoutError::Timeout), Some((deadline, _))) => {
-                deadlines.remove(&deadline);
-                effects.extend(app.update(Msg::Deadline(deadline)));
-            }
-            _ => return Ok(0),
-        }
-    }
+/// Shortest time between frames that only show what came from the background.
+const GAP: Duration = Duration::from_millis(33);
+const GAP_SSH: Duration = Duration::from_millis(66);
+const LONGEST_GAP: Duration = Duration::from_millis(250);
+/// A frame that took longer to write went over a slow line.
+const SLOW: Duration = Duration::from_millis(30);
+
+struct Turns<'a> {
+    app: &'a mut App,
+    screen: &'a mut terminal::Screen,
+    engine: &'a Arc<Engine>,
+    rx: Receiver<Msg>,
+    work: Work,
+    keyboard: terminal::Keyboard,
+    deadlines: HashMap<Deadline, Instant>,
+    folders: &'a Folders,
 }
 
-/// Carries effects out; an exit code ends the program. Work asked for together with
-/// the end is done first.
-fn perform(
-    effects: Vec<Effect>,
-    app: &mut App,
-    screen: &mut terminal::Screen,
-    engine: &Arc<Engine>,
-    work: &Work,
-    deadlines: &mut HashMap<Deadline, Instant>,
-) -> std::io::Result<Option<i32>> {
-    let quit = effects.iter().find_map(|e| match e {
-        Effect::Quit(code) => Some(*code),
-        _ => None,
-    });
-    for effect in effects {
-        match effect {
-            Effect::Work(_, _, job) if quit.is_some() => drop(job(engine)),
-            Effect::Work(slot, generation, job) => drop(work.send((slot, generation, job))),
-            Effect::After(ms, deadline) => {
-                deadlines.insert(deadline, Instant::now() + Duration::from_millis(ms));
+impl Turns<'_> {
+    fn turn(mut self) -> std::io::Result<i32> {
+        let remote = std::env::var_os("SSH_CONNECTION").is_some_and(|v| !v.is_empty());
+        let shortest = if remote { GAP_SSH } else { GAP };
+        let (mut gap, mut drawn) = (shortest, Instant::now());
+        let mut effects = self.app.start();
+        let mut draw = true;
+        loop {
+            if let Some(code) = self.perform(std::mem::take(&mut effects))? {
+                return Ok(code);
             }
-            Effect::Suspend => {
-                // Others may work while we stand still: the store is handed over.
-                engine.leave();
-                terminal::suspend();
-                engine.resume().map_err(|f| std::io::Error::other(f.message))?;
-                app.set_host(engine.is_host());
-                terminal::clear(screen)?;
+            if draw {
+                self.deadlines.remove(&Deadline::Draw);
+                let size = self.screen.size()?;
+                let wanted = self.app.layout(size.width, size.height);
+                if let Some(code) = self.perform(wanted)? {
+                    return Ok(code);
+                }
+                let start = Instant::now();
+                let app = &*self.app;
+                self.screen.draw(|frame| app.draw(frame.area(), frame.buffer_mut()))?;
+                drawn = Instant::now();
+                // A line that holds a write up is given fewer frames.
+                gap = if drawn - start > SLOW { (gap * 2).min(LONGEST_GAP) } else { shortest };
             }
-            Effect::Redraw => {
-                terminal::clear(screen)?;
+            let next = self.deadlines.iter().min_by_key(|(_, at)| **at).map(|(d, at)| (*d, *at));
+            let first = match next {
+                None => self.rx.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some((_, at)) => self.rx.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            self.app.now_ms = self.engine.now_ms();
+            let mut by_hand = false;
+            match (first, next) {
+                (Ok(msg), _) => {
+                    let more: Vec<Msg> = self.rx.try_iter().take(DRAIN).collect();
+                    for msg in std::iter::once(msg).chain(more) {
+                        by_hand |= !matches!(msg, Msg::Data(..) | Msg::Event(_));
+                        effects.extend(self.app.update(msg));
+                    }
+                }
+                (Err(RecvTimeoutError::Timeout), Some((deadline, _))) => {
+                    self.deadlines.remove(&deadline);
+                    by_hand = true;
+                    if deadline != Deadline::Draw {
+                        effects.extend(self.app.update(Msg::Deadline(deadline)));
+                    }
+                }
+                _ => return Ok(0),
             }
-            Effect::Bell | Effect::Quit(_) => {}
+            // An answer to a key comes while nothing else was drawn for a while; what a
+            // job reports many times a second does not.
+            draw = by_hand || drawn.elapsed() >= gap || self.app.awaited();
+            if !draw {
+                self.deadlines.entry(Deadline::Draw).or_insert(drawn + gap);
+            }
         }
     }
-    Ok(quit)
+
+    /// Carries effects out; an exit code ends the program. Work asked for together with
+    /// the end is done first.
+    fn perform(&mut self, effects: Vec<Effect>) -> std::io::Result<Option<i32>> {
+        let quit = effects.iter().find_map(|e| match e {
+            Effect::Quit(code) => Some(*code),
+            _ => None,
+        });
+        let mut effects = std::collections::VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Work(_, _, job) if quit.is_some() => drop(job(self.engine)),
+                Effect::Work(slot, generation, job) => drop(self.work.send((slot, generation, job))),
+                Effect::After(ms, deadline) => {
+                    self.deadlines.insert(deadline, Instant::now() + Duration::from_millis(ms));
+                }
+                Effect::Suspend => {
+                    // Others may work while we stand still: the store is handed over.
+                    self.engine.leave();
+                    terminal::suspend();
+                    self.engine.resume().map_err(|f| std::io::Error::other(f.message))?;
+                    self.app.set_host(self.engine.is_host());
+                    terminal::clear(self.screen)?;
+                }
+                Effect::Copy(text) => terminal::copy(&text)?,
+                Effect::Mouse(on) => terminal::mouse(on)?,
+                Effect::Edit(text) => {
+                    let edited = terminal::edit(&text, &self.keyboard);
+                    terminal::clear(self.screen)?;
+                    effects.extend(self.app.update(Msg::Edited(edited)));
+                }
+                Effect::Configure => {
+                    let read = Settings::load(self.folders).and_then(|s| configuration(self.folders, &s));
+                    effects.extend(self.app.update(Msg::Configured(read)));
+                }
+                Effect::Redraw => terminal::clear(self.screen)?,
+                Effect::Bell | Effect::Quit(_) => {}
+            }
+        }
+        Ok(quit)
+    }
 }

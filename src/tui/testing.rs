@@ -6,10 +6,9 @@ use crate::engine::{Engine, Event};
 use crate::services::jobs::{JobState, ListJobs};
 use crate::services::setup::WhoAmI;
 use crate::services::state::GetState;
-use crate::tui::app::{App, Status};
+use crate::tui::app::{App, SESSION, Status};
 use crate::tui::keys::{Key, Keymap};
 use crate::tui::msg::{Deadline, Effect, Msg};
-use crate::tui::panes::activities;
 use crate::tui::theme::{Depth, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -23,6 +22,8 @@ pub struct Harness<'a> {
     changes: Receiver<Event>,
     deadlines: Vec<Deadline>,
     pub exit: Option<i32>,
+    /// What the terminal's clipboard holds.
+    pub copied: String,
 }
 
 /// Rounds of work after one key before the program counts as never at rest.
@@ -37,16 +38,15 @@ impl<'a> Harness<'a> {
         let theme = Theme::load("mono", None, Depth::None)?;
         let mut app = App::new(me, keys, theme, false, Status { host: true, ..Status::default() });
         app.now_ms = engine.now_ms();
-        for (name, text) in engine.ask(&GetState { prefix: "ui/".into() })? {
-            if name == activities::CHOICE {
-                app.panes.activities.restore(&text);
-            }
+        for (_, text) in engine.ask(&GetState { prefix: SESSION.into() })? {
+            app.restore(&text);
         }
         let (tell, changes) = channel();
         engine.subscribe(move |changed| tell.send(changed.clone()).is_ok());
         let screen =
             Terminal::new(TestBackend::new(width, height)).map_err(|e| Failure::internal(e.to_string()))?;
-        let mut harness = Harness { app, engine, screen, changes, deadlines: vec![], exit: None };
+        let mut harness =
+            Harness { app, engine, screen, changes, deadlines: vec![], exit: None, copied: String::new() };
         let effects = harness.app.start();
         harness.settle(effects)?;
         Ok(harness)
@@ -104,6 +104,7 @@ impl<'a> Harness<'a> {
                         self.deadlines.push(deadline)
                     }
                     Effect::Quit(code) => self.exit = Some(code),
+                    Effect::Copy(text) => self.copied = text,
                     _ => {}
                 }
             }

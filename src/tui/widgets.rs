@@ -20,6 +20,10 @@ impl DrawCx<'_> {
     pub fn rule(&self) -> &'static str {
         if self.ascii { "-" } else { "─" }
     }
+    /// Between two panes.
+    pub fn bar_between(&self) -> &'static str {
+        if self.ascii { "|" } else { "│" }
+    }
     pub fn bar(&self) -> &'static str {
         if self.ascii { "#" } else { "█" }
     }

@@ -246,7 +246,7 @@ fn owner_scope_and_order_are_kept() {
     Harness::new(&engine, 80, 24).unwrap().press("2 o s").unwrap();
     let mut h = Harness::new(&engine, 80, 24).unwrap();
     assert!(
-        h.press("2").unwrap().text().contains("owner: all (o)   sort: date, oldest first"),
+        h.press("2").unwrap().text().contains("owner: all (o)   dates: month (m)   oldest first"),
         "{}",
         h.text()
     );

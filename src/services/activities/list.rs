@@ -78,6 +78,8 @@ impl Query for ListActivities {
 }
 
 type Row = (Vec<u8>, Id, Head);
+/// Gets key, id and, where it was read, the stored head of a row.
+type Visit<'a> = &'a mut dyn FnMut(&[u8], Id, Option<&[u8]>) -> Outcome<ControlFlow<()>>;
 
 /// A list made ready: its stretch of an index, and what each row must be.
 struct Prepared {
@@ -158,12 +160,7 @@ impl ListActivities {
 
     /// Visits the rows that fit, as key, id and stored head, in order, until `visit`
     /// stops or the scan is used up; the key where the next one starts, if there is one.
-    fn walk(
-        &self,
-        reads: &dyn Reads,
-        mut list: Prepared,
-        visit: &mut dyn FnMut(&[u8], Id, Option<&[u8]>) -> Outcome<ControlFlow<()>>,
-    ) -> Outcome<Option<Vec<u8>>> {
+    fn walk(&self, reads: &dyn Reads, mut list: Prepared, visit: Visit) -> Outcome<Option<Vec<u8>>> {
         let mut looked = 0;
         let mut stretch = FIRST_STRETCH;
         loop {
@@ -234,7 +231,7 @@ impl ListActivities {
     }
 
     /// The first rows of the list, decoded.
-    pub(super) fn first(
+    pub fn first_rows(
         &self,
         reads: &dyn Reads,
         settings: &Settings,

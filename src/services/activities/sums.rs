@@ -1,6 +1,6 @@
 //! What activities add up to: months, steps that are due, accounts touched.
 
-use super::{BY_DUE, ListActivities};
+use super::{BY_DUE, BY_DUE_GIVEN, ListActivities};
 use crate::changes::codec;
 use crate::domain::schema::Kind;
 use crate::domain::value::Value;
@@ -13,11 +13,13 @@ use crate::services::{Query, ReadCx};
 use crate::store::{IndexKey, StoreError};
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 /// Activities looked through for the accounts touched last.
 const RECENT: usize = 500;
+/// Types or accounts of a month that are named.
+const MAX_SUMS: usize = 100;
 
 /// A month at a glance: sums by type, days, accounts, and working days without entry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub struct MonthSum {
     pub accounts: usize,
     /// (type, minutes, count), most first.
     pub by_type: Vec<(String, i64, u64)>,
+    /// The accounts with the most effort, in the same form.
+    pub by_account: Vec<(String, i64, u64)>,
     /// Working days up to today without an activity.
     pub not_logged: Vec<NaiveDate>,
     /// Minutes a day.
@@ -53,7 +57,7 @@ impl Query for SumMonth {
         let mut ids = list.ids(cx.reads, &settings)?;
         let mut sum = MonthSum { activities: ids.len() as u64, ..MonthSum::default() };
         ids.sort_unstable();
-        let mut accounts = HashSet::new();
+        let mut accounts: HashMap<Option<Id>, (i64, u64)> = HashMap::new();
         let mut types: HashMap<Option<Id>, (i64, u64)> = HashMap::new();
         let mut days: HashMap<NaiveDate, i64> = HashMap::new();
         let mut failed = None;
@@ -69,9 +73,9 @@ impl Query for SumMonth {
             let id = |value: Option<&[u8]>| value.and_then(codec::picked_id);
             let minutes = effort.and_then(codec::picked_int).unwrap_or(0);
             sum.minutes += minutes;
-            accounts.extend(id(account));
-            let of_type = types.entry(id(kind)).or_default();
-            (of_type.0, of_type.1) = (of_type.0 + minutes, of_type.1 + 1);
+            for of in [types.entry(id(kind)).or_default(), accounts.entry(id(account)).or_default()] {
+                (of.0, of.1) = (of.0 + minutes, of.1 + 1);
+            }
             if let Some(date) = date.and_then(codec::picked_date) {
                 *days.entry(date).or_default() += minutes;
             }
@@ -81,15 +85,9 @@ impl Query for SumMonth {
             return Err(StoreError::from(error).into());
         }
         sum.by_day = days.into_iter().collect();
-        sum.accounts = accounts.len();
-        for (id, (minutes, count)) in types {
-            let name = match id {
-                Some(id) => names::name(cx.reads, Kind::ActivityType, id)?,
-                None => "none".into(),
-            };
-            sum.by_type.push((name, minutes, count));
-        }
-        sum.by_type.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        sum.accounts = accounts.keys().flatten().count();
+        sum.by_type = most(cx, Kind::ActivityType, types)?;
+        sum.by_account = most(cx, Kind::Account, accounts)?;
         let end = self.month.last().min(settings.today);
         let days = self.month.first().iter_days().take_while(|d| *d <= end);
         let missing = days.filter(|d| d.weekday().number_from_monday() <= 5 && !sum.by_day.contains_key(d));
@@ -98,7 +96,20 @@ impl Query for SumMonth {
     }
 }
 
-/// My next steps that are due up to a day, oldest first.
+/// Named, the most effort first.
+fn most(cx: &ReadCx, kind: Kind, sums: HashMap<Option<Id>, (i64, u64)>) -> Outcome<Vec<(String, i64, u64)>> {
+    let mut sums: Vec<(Option<Id>, (i64, u64))> = sums.into_iter().collect();
+    sums.sort_by_key(|(id, (minutes, count))| (std::cmp::Reverse((*minutes, *count)), *id));
+    sums.truncate(MAX_SUMS);
+    let name = |id: Option<Id>| match id {
+        Some(id) => names::name(cx.reads, kind, id),
+        None => Ok("none".into()),
+    };
+    sums.into_iter().map(|(id, (minutes, count))| Ok((name(id)?, minutes, count))).collect()
+}
+
+/// The next steps that are mine up to a day, oldest first: those of my activities that
+/// I did not give away, and those given to me.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DueSteps {
     pub until: NaiveDate,
@@ -111,25 +122,32 @@ impl Query for DueSteps {
 
     fn run(&self, cx: &ReadCx) -> Outcome<Page> {
         let settings = cx.settings()?;
-        let prefix = IndexKey::new(BY_DUE).id(settings.me);
-        let to = prefix.clone().date(self.until).after();
-        let mut ids = Vec::new();
-        cx.reads.index(&prefix, &to, false, &mut |id, _| {
-            ids.push(id);
-            if ids.len() < self.limit.clamp(1, MAX_LIMIT) {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        let mut shower = Shower::new(cx.reads);
-        let mut items = Vec::new();
-        for id in ids {
-            if let Some(head) = cx.reads.head(Kind::Activity, id)? {
-                items.push(shower.item(Kind::Activity, id, &head)?);
+        let mut due: Vec<(NaiveDate, Id, crate::changes::Head)> = Vec::new();
+        for index in [BY_DUE, BY_DUE_GIVEN] {
+            let prefix = IndexKey::new(index).id(settings.me);
+            let to = prefix.clone().date(self.until).after();
+            let mut ids = Vec::new();
+            cx.reads.index(&prefix, &to, false, &mut |id, _| {
+                ids.push(id);
+                match ids.len() < MAX_LIMIT {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            })?;
+            for id in ids {
+                let Some(head) = cx.reads.head(Kind::Activity, id)? else { continue };
+                let given = head.fields.get(&17).is_some_and(|to| *to != Value::Id(settings.me));
+                if let (false, Some(Value::Date(date))) = (given, head.fields.get(&13)) {
+                    due.push((*date, id, head));
+                }
             }
         }
-        Ok(Page { items, next: None })
+        due.sort_by_key(|(date, id, _)| (*date, *id));
+        due.dedup_by_key(|(_, id, _)| *id);
+        due.truncate(self.limit.clamp(1, MAX_LIMIT));
+        let mut shower = Shower::new(cx.reads);
+        let items = due.iter().map(|(_, id, head)| shower.item(Kind::Activity, *id, head));
+        Ok(Page { items: items.collect::<Outcome<Vec<_>>>()?, next: None })
     }
 }
 
@@ -149,7 +167,7 @@ impl Query for LastTouched {
         let mut seen = BTreeSet::new();
         let mut shower = Shower::new(cx.reads);
         let mut items = Vec::new();
-        for (id, head) in list.first(cx.reads, &settings, RECENT)? {
+        for (id, head) in list.first_rows(cx.reads, &settings, RECENT)? {
             if let Some(Value::Id(account)) = head.fields.get(&5)
                 && seen.insert(*account)
                 && items.len() < self.limit

@@ -11,6 +11,7 @@ mod lines;
 pub mod records;
 mod requests;
 pub mod staging;
+pub mod unnamed;
 pub mod uploads;
 pub mod whom;
 pub mod wins;

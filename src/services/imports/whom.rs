@@ -142,7 +142,7 @@ fn scopes(options: &Options) -> [Given<'_>; 2] {
 }
 
 /// Whom an answer names; `-` is nobody of us.
-fn target(reads: &dyn Reads, kind: Kind, who: &str) -> Outcome<Option<Id>> {
+pub(super) fn target(reads: &dyn Reads, kind: Kind, who: &str) -> Outcome<Option<Id>> {
     match who {
         "-" => Ok(None),
         who => names::resolve(reads, kind, who, None).map(Some),
@@ -156,7 +156,7 @@ fn has_other_email(reads: &dyn Reads, user: Id, email: &str) -> Outcome<bool> {
 }
 
 /// What was said of a text in an earlier import.
-fn alias(reads: &dyn Reads, scope: &str, raw: &str) -> Outcome<Option<(Id, Alias)>> {
+pub(super) fn alias(reads: &dyn Reads, scope: &str, raw: &str) -> Outcome<Option<(Id, Alias)>> {
     for id in reads.index_ids(IndexKey::new(BY_TEXT).text(raw), MAX_SCOPES)? {
         let alias = Alias::from_fields(&reads.fields(Kind::Alias, id)?.unwrap_or_default());
         if alias.scope == scope {

@@ -1,9 +1,11 @@
 //! Records of any kind: one set of requests for all, driven by the schema. Saving,
 //! archiving and deleting are here; looking and merging beside it.
 
+mod browse;
 mod look;
 mod merge;
 
+pub use browse::*;
 pub use look::*;
 pub use merge::{Merge, Merged};
 
@@ -74,6 +76,9 @@ impl Command for Save {
             }
         }
         let head = cx.reads().head(self.kind, id)?.unwrap_or_default();
+        if self.kind == Kind::Activity {
+            notes.extend(activities::long_day(cx.reads(), &settings, &head.fields)?);
+        }
         let item = Shower::new(cx.reads()).item(self.kind, id, &head)?;
         let draft =
             matches!(record.verdict, Verdict::Drafted | Verdict::Refused).then_some(record.change.change_id);

@@ -1,22 +1,34 @@
-//! Drafts: what waits for a person, settled side by side.
+//! Drafts: what waits for a person, settled side by side, alone or many at once.
 
 use crate::domain::schema::Kind;
-use crate::services::drafts::{DiscardDrafts, ListDrafts, ResolveDraft, ShowDraft};
+use crate::domain::text;
+use crate::engine::Engine;
+use crate::services::drafts::{DiscardDrafts, DraftShown, ListDrafts, ResolveDraft, ResolveMany, ShowDraft};
 use crate::services::records::Page;
 use crate::services::show::Item;
 use crate::tui::app::Cx;
-use crate::tui::command;
+use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, FormStart, Slot};
-use crate::tui::panes::{Ask, new_activity};
+use crate::tui::panes::{Ask, Pane, act, new_activity, touches};
 use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub struct Drafts {
     items: Vec<Item>,
     list: ListState,
+    open: Option<Conflict>,
+}
+
+/// A conflict looked at field by field.
+struct Conflict {
+    draft: DraftShown,
+    list: ListState,
+    /// Field → mine, theirs or base; theirs where nothing was said.
+    chosen: BTreeMap<String, &'static str>,
 }
 
 impl Drafts {
@@ -24,71 +36,214 @@ impl Drafts {
         self.items.len()
     }
 
-    pub fn load(&mut self, cx: &mut Cx) {
-        cx.work(Slot::Drafts, |engine| Data::Drafts(engine.ask(&ListDrafts {})));
-    }
-
-    pub fn take(&mut self, page: Page) {
+    fn take(&mut self, page: Page) {
         self.items = page.items;
         self.list.set_len(self.items.len());
+        let shown: std::collections::BTreeSet<_> = self.items.iter().map(|i| i.id).collect();
+        self.list.marks.retain(|id| shown.contains(id));
+        if self.open.as_ref().is_some_and(|open| !shown.contains(&open.draft.item.id)) {
+            self.open = None;
+        }
+    }
+
+    fn here(&self) -> Option<&Item> {
+        self.items.get(self.list.cursor)
+    }
+
+    /// The marked conflicts, or the one under the cursor.
+    fn chosen(&self) -> Vec<&Item> {
+        match self.list.marks.is_empty() {
+            true => self.here().into_iter().collect(),
+            false => self.items.iter().filter(|i| self.list.marks.contains(&i.id)).collect(),
+        }
+    }
+
+    fn settle(&self, side: &'static str) -> Ask {
+        let conflicts = self.chosen().into_iter().filter(|item| !is_unsaved(item));
+        let (which, titles): (Vec<String>, Vec<String>) =
+            conflicts.map(|item| (item.id.to_string(), item.text("title"))).unzip();
+        Ask::Act(act(move |engine| {
+            let done = engine.run(&ResolveMany { which, choose: side.to_owned() })?;
+            let what = match titles.as_slice() {
+                [title] => title.clone(),
+                many => text::count(many.len(), "conflict"),
+            };
+            Ok((format!("Settled with {side}: {what}"), Some(done.txn)))
+        }))
+    }
+
+    fn discard(&self) -> Ask {
+        let items = self.chosen();
+        let titles = match items.as_slice() {
+            [one] => one.text("title"),
+            many => text::count(many.len(), "draft"),
+        };
+        let which = items.iter().map(|item| item.id.to_string()).collect();
+        Ask::Act(act(move |engine| {
+            let done = engine.run(&DiscardDrafts { which })?;
+            Ok((format!("Discarded: {titles}"), Some(done.txn)))
+        }))
+    }
+
+    fn draw_conflict(&self, open: &Conflict, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let draft = &open.draft;
+        let by = format!("theirs: {}, {}", draft.theirs_by, draft.theirs_at);
+        rule(buf, area, 0, &draft.target_name, &by, cx);
+        let wide = usize::from(area.width);
+        let (name, sign) = (16.min(wide / 5), 2);
+        let column = wide.saturating_sub(name + sign + 8) / 3;
+        let row = |name_of: &str, sides: [&str; 3], pick: &str| {
+            let [base, mine, theirs] = sides.map(|side| cx.fit(side, column));
+            format!("{} {base} {mine} {theirs} {pick}", cx.fit(name_of, name))
+        };
+        let head = row("field", ["before", "mine", "theirs"], "takes");
+        put(buf, area, 0, 1, &cx.fit(&format!("  {head}"), wide), cx.style("text.muted"));
+        for (y, place) in open.list.visible().enumerate() {
+            let Some((field, [base, mine, theirs])) = draft.fields.iter().nth(place) else { continue };
+            let pick = open.chosen.get(field).copied().unwrap_or("theirs");
+            let cursor = place == open.list.cursor;
+            let line = row(&field.replace('_', " "), [base, mine, theirs], pick);
+            let style = if cursor { cx.style("selection") } else { cx.style("text") };
+            let sign = if cursor { ">" } else { " " };
+            put(buf, area, 0, 2 + y as u16, &cx.fit(&format!("{sign} {line}"), wide), style);
+        }
+        let note = "m t b say which side a field takes; Enter settles; Esc leaves it as it is";
+        rule(buf, area, area.height.saturating_sub(1), "", "", cx);
+        put(buf, area, 2, area.height.saturating_sub(1), &cx.cut(note, wide - 4), cx.style("text.muted"));
+    }
+}
+
+impl Pane for Drafts {
+    fn scopes(&self) -> Vec<&'static str> {
+        vec!["drafts", "list", "global"]
+    }
+
+    fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        let open = if self.open.is_some() { "settle" } else { "open" };
+        vec![
+            ("record.open", open),
+            ("drafts.mine", "mine"),
+            ("drafts.theirs", "theirs"),
+            ("drafts.base", "as before"),
+            ("list.mark", "mark"),
+            ("record.delete", "discard"),
+            ("app.undo", "undo"),
+        ]
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
+        cx.ask(Slot::Drafts, |engine| engine.ask(&ListDrafts {}), |panes, page, _| panes.drafts.take(page));
+    }
+
+    fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
+        if touches(kinds, &[Kind::Draft]) {
+            self.load(cx);
+        }
     }
 
     /// Only a conflict has two sides.
-    pub fn refuses(&self, id: &str) -> command::Refused {
+    fn refuses(&self, id: &str) -> Refused {
         let sides = matches!(id, "drafts.mine" | "drafts.theirs" | "drafts.base");
-        match self.items.get(self.list.cursor) {
-            None if sides => Some(command::NO_ROW),
-            Some(item) if sides && item.text("reason") == "unsaved" => {
+        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "list.mark");
+        match self.here() {
+            None if sides || of_row => Some(command::NO_ROW),
+            Some(_) if sides && self.chosen().iter().all(|item| is_unsaved(item)) => {
                 Some("A form that was not saved has one side: Enter opens it, saving it settles it")
             }
             _ => None,
         }
     }
 
-    pub fn command(&mut self, id: &str) -> Ask {
+    fn back(&mut self, _cx: &mut Cx) -> bool {
+        let marked = !self.list.marks.is_empty();
+        self.list.marks.clear();
+        self.open.take().is_some() || marked
+    }
+
+    fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+        let side = match id {
+            "drafts.mine" => Some("mine"),
+            "drafts.theirs" => Some("theirs"),
+            "drafts.base" => Some("base"),
+            _ => None,
+        };
+        if let Some(open) = &mut self.open {
+            if open.list.command(id) {
+                return Ask::Nothing;
+            }
+            let field = open.draft.fields.keys().nth(open.list.cursor).cloned();
+            if let (Some(side), Some(field)) = (side, field) {
+                open.chosen.insert(field, side);
+                open.list.command("list.down");
+                return Ask::Nothing;
+            }
+            if matches!(id, "record.open" | "record.edit") {
+                let chosen = open.chosen.iter().map(|(f, s)| (f.clone(), (*s).to_owned())).collect();
+                let (which, name) = (open.draft.item.id.to_string(), open.draft.target_name.clone());
+                return Ask::Act(act(move |engine| {
+                    let resolve = ResolveDraft {
+                        which,
+                        choose: "theirs".into(),
+                        choices: chosen,
+                        input: Default::default(),
+                        ack: vec![],
+                    };
+                    let done = engine.run(&resolve)?;
+                    Ok((format!("Settled: {name}"), Some(done.txn)))
+                }));
+            }
+        }
         if self.list.command(id) {
             return Ask::Nothing;
         }
-        if id == "record.add" {
-            return new_activity(Default::default());
+        if let Some(side) = side {
+            return self.settle(side);
         }
-        let Some(item) = self.items.get(self.list.cursor) else { return Ask::Nothing };
-        let which = item.id.to_string();
-        let title = item.text("title");
-        let unsaved = item.text("reason") == "unsaved";
         match id {
-            "record.open" | "record.edit" if unsaved => open_form(which),
-            "record.open" | "record.edit" => Ask::Act(Box::new(move |engine| {
-                let shown = engine.ask(&ShowDraft { which });
-                Data::Done(shown.map(|d| (sides(&d), None)))
-            })),
-            "drafts.mine" | "drafts.theirs" | "drafts.base" => {
-                let choose = id.trim_start_matches("drafts.").to_owned();
-                let text = format!("Settled with {choose}: {title}");
-                let resolve = ResolveDraft {
-                    which,
-                    choose,
-                    choices: Default::default(),
-                    input: Default::default(),
-                    ack: vec![],
-                };
-                Ask::Act(Box::new(move |engine| {
-                    Data::Done(engine.run(&resolve).map(|r| (text, Some(r.txn))))
-                }))
+            "record.add" => return new_activity(Default::default()),
+            "list.mark" => {
+                if let Some(id) = self.here().map(|item| item.id) {
+                    self.list.toggle(id);
+                    self.list.command("list.down");
+                }
             }
-            "record.delete" => Ask::Act(Box::new(move |engine| {
-                let done = engine.run(&DiscardDrafts { which: vec![which] });
-                Data::Done(done.map(|r| (format!("Discarded: {title}"), Some(r.txn))))
-            })),
-            _ => Ask::Nothing,
+            "list.mark_all" => {
+                let all: Vec<_> = self.items.iter().map(|item| item.id).collect();
+                match self.list.marks.len() == all.len() {
+                    true => self.list.marks.clear(),
+                    false => self.list.marks.extend(all),
+                }
+            }
+            "record.open" | "record.edit" => {
+                let Some(item) = self.here() else { return Ask::Nothing };
+                let which = item.id.to_string();
+                if is_unsaved(item) {
+                    return open_form(which);
+                }
+                let question = move |engine: &Engine| engine.ask(&ShowDraft { which });
+                cx.ask(Slot::Side, question, |panes, draft, _| {
+                    let mut list = ListState::default();
+                    list.set_len(draft.fields.len());
+                    panes.drafts.open = Some(Conflict { draft, list, chosen: BTreeMap::new() });
+                });
+            }
+            "record.delete" => return self.discard(),
+            _ => {}
+        }
+        Ask::Nothing
+    }
+
+    fn layout(&mut self, area: Rect, _cx: &mut Cx) {
+        self.list.set_height(usize::from(area.height.saturating_sub(2)));
+        if let Some(open) = &mut self.open {
+            open.list.set_height(usize::from(area.height.saturating_sub(3)));
         }
     }
 
-    pub fn layout(&mut self, area: Rect) {
-        self.list.set_height(usize::from(area.height.saturating_sub(2)));
-    }
-
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+    fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        if let Some(open) = &self.open {
+            return self.draw_conflict(open, area, buf, cx);
+        }
         rule(buf, area, 0, "Drafts: changes that wait for you", "", cx);
         if self.items.is_empty() {
             let text = "Nothing waits for you. Conflicts, refused saves and unfinished forms come here.";
@@ -97,31 +252,37 @@ impl Drafts {
         let title = usize::from(area.width / 3).max(16);
         for (y, place) in self.list.visible().enumerate() {
             let item = &self.items[place];
-            let cursor = place == self.list.cursor;
+            let (cursor, mark) = (place == self.list.cursor, self.list.marks.contains(&item.id));
             let row = format!(
-                "{} {} {} {} {}",
+                "{}{} {} {} {} {}",
                 if cursor { ">" } else { " " },
+                if mark { "*" } else { " " },
                 cx.fit(&item.text("reason"), 9),
                 cx.fit(&item.text("title"), title),
                 cx.fit(&item.text("at"), 16),
                 item.text("message"),
             );
-            let style = if cursor { cx.style("selection") } else { cx.style("text") };
-            put(buf, area, 0, 1 + y as u16, &cx.fit(&row, usize::from(area.width)), style);
+            let style = match (cursor, mark) {
+                (true, _) => "selection",
+                (false, true) => "mark",
+                _ => "text",
+            };
+            put(buf, area, 0, 1 + y as u16, &cx.fit(&row, usize::from(area.width)), cx.style(style));
         }
-        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
+        let marks = match self.list.marks.len() {
+            0 => String::new(),
+            n => format!("{n} marked"),
+        };
+        rule(buf, area, area.height.saturating_sub(1), &marks, &self.list.position(false), cx);
     }
 }
 
-/// Each field's two sides in a line.
-fn sides(draft: &crate::services::drafts::DraftShown) -> String {
-    let fields =
-        draft.fields.iter().map(|(name, [_, mine, theirs])| format!("{name}: mine {mine}, theirs {theirs}"));
-    format!("{} ({}, {})", fields.collect::<Vec<_>>().join("; "), draft.theirs_by, draft.theirs_at)
+fn is_unsaved(item: &Item) -> bool {
+    item.text("reason") == "unsaved"
 }
 
 fn open_form(which: String) -> Ask {
-    Ask::Form(Box::new(move |engine| {
+    Ask::Load(Box::new(move |engine| {
         let shown = engine.ask(&ShowDraft { which });
         Data::Form(shown.map(|draft| {
             let kind =

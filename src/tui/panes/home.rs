@@ -1,23 +1,43 @@
 //! Home: the month's wins, my month, what needs me, my week, my accounts.
 
 use crate::domain::effort::{show_days, show_effort};
-use crate::domain::text;
+use crate::domain::schema::Kind;
 use crate::domain::when::{Month, show_day};
-use crate::services::activities::{DueSteps, LastTouched, ListActivities, SumMonth};
+use crate::domain::{Outcome, text};
+use crate::engine::Engine;
+use crate::services::activities::{DueSteps, LastTouched, ListActivities, MonthSum, SumMonth};
 use crate::services::drafts::ListDrafts;
-use crate::services::imports::ListReviews;
+use crate::services::imports::{ListReviews, Open};
 use crate::services::notices::{ListNotices, ReadNotices};
+use crate::services::records::Page;
 use crate::services::setup::Me;
 use crate::services::show::Item;
 use crate::services::state::GetState;
-use crate::services::wins::{ListWins, ShowCallout};
+use crate::services::wins::{Callout, ListWins, ShowCallout};
 use crate::tui::app::Cx;
-use crate::tui::msg::{Data, HomeData, Slot};
-use crate::tui::panes::{Ask, PaneId, new_activity};
+use crate::tui::msg::{Data, Slot};
+use crate::tui::panes::{Ask, Pane, PaneId, new_activity};
 use crate::tui::widgets::{DrawCx, part, put, put_line, rule};
 use chrono::{Datelike, Days, NaiveDate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// What Home shows, fetched at once.
+pub struct HomeData {
+    pub callout: Callout,
+    pub wins: Page,
+    pub hidden: bool,
+    pub sum: MonthSum,
+    pub last_sum: MonthSum,
+    pub week: Page,
+    pub due: Page,
+    pub drafts: Page,
+    /// Imports that wait for somebody.
+    pub imports: Vec<Open>,
+    /// What I have not read yet, the newest first.
+    pub notices: Vec<Item>,
+    pub touched: Page,
+}
 
 #[derive(Default)]
 pub struct Home {
@@ -41,11 +61,32 @@ const NOTICES: usize = 100;
 /// Activities of a week that are looked at.
 const WEEK: usize = 200;
 
-impl Home {
-    pub fn load(&mut self, cx: &mut Cx) {
+impl Pane for Home {
+    fn scopes(&self) -> Vec<&'static str> {
+        vec!["home", "list", "global"]
+    }
+
+    fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("log.open", "log"),
+            ("record.add", "new"),
+            ("record.open", "open"),
+            ("home.next_box", "next box"),
+            ("find.open", "find"),
+            ("home.hide_callout", "hide callout"),
+            ("app.undo", "undo"),
+            ("palette.open", "any action"),
+        ]
+    }
+
+    fn refresh(&mut self, _kinds: &[Kind], cx: &mut Cx) {
+        self.load(cx);
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
         self.me = Some(cx.me.clone());
         let today = cx.me.today;
-        cx.work(Slot::Home, move |engine| {
+        let question = move |engine: &Engine| -> Outcome<Box<HomeData>> {
             let month = Month::of(today);
             let monday = today - Days::new(u64::from(today.weekday().num_days_from_monday()));
             let mine = |owner: &str| ListActivities {
@@ -75,19 +116,17 @@ impl Home {
                     touched: engine.ask(&LastTouched { limit: 8 })?,
                 }))
             };
-            Data::Home(all())
-        });
+            all()
+        };
+        cx.ask(Slot::Home, question, |panes, data, _| panes.home.data = Some(*data));
     }
 
-    /// Where Enter leads from the box in focus.
-    pub fn target(&self) -> (PaneId, Option<Month>) {
-        let month = self.data.as_ref().and_then(|d| d.callout.month);
-        let pane = BOXES[self.focus];
-        (pane, month.filter(|_| pane == PaneId::Wins))
-    }
-
-    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+    fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
         match id {
+            "record.open" => {
+                let (pane, month) = self.target();
+                return Ask::Go(pane, month);
+            }
             "record.add" => return new_activity(Default::default()),
             "home.next_box" | "list.down" => self.focus = (self.focus + 1) % BOXES.len(),
             "home.last_box" | "list.up" => self.focus = (self.focus + BOXES.len() - 1) % BOXES.len(),
@@ -120,9 +159,9 @@ impl Home {
         Ask::Nothing
     }
 
-    pub fn layout(&mut self, _area: Rect) {}
+    fn layout(&mut self, _area: Rect, _cx: &mut Cx) {}
 
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+    fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let (Some(data), Some(me)) = (&self.data, &self.me) else {
             put(buf, area, 1, 1, "loading", cx.style("text.muted"));
             return;
@@ -173,6 +212,15 @@ impl Home {
                 cx,
             );
         }
+    }
+}
+
+impl Home {
+    /// Where Enter leads from the box in focus.
+    fn target(&self) -> (PaneId, Option<Month>) {
+        let month = self.data.as_ref().and_then(|d| d.callout.month);
+        let pane = BOXES[self.focus];
+        (pane, month.filter(|_| pane == PaneId::Wins))
     }
 
     /// A box's title; the one in focus has a sign.

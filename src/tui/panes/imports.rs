@@ -1,14 +1,18 @@
 //! Imports: those under review, to be gone on with by anybody, and those committed.
 
+use crate::domain::schema::Kind;
+use crate::engine::{Engine, Progress};
 use crate::services::imports::batches::ListBatches;
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{DropReview, ListReviews, Open, Options, StartReview, Target};
 use crate::services::show::Item;
 use crate::tui::app::Cx;
+use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Slot};
 use crate::tui::overlay::Question;
-use crate::tui::panes::Ask;
+use crate::tui::panes::{Ask, Pane, touches};
+use crate::tui::quick::Prompt;
 use crate::tui::review;
 use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
@@ -23,14 +27,7 @@ pub struct Imports {
 }
 
 impl Imports {
-    pub fn load(&mut self, cx: &mut Cx) {
-        cx.work(Slot::Imports, |engine| {
-            let open = engine.ask(&ListReviews {});
-            Data::Imports(open.and_then(|open| Ok((open, engine.ask(&ListBatches { month: None })?))))
-        });
-    }
-
-    pub fn take(&mut self, (open, done): (Vec<Open>, Vec<Item>)) {
+    fn take(&mut self, (open, done): (Vec<Open>, Vec<Item>)) {
         self.loaded = true;
         (self.open, self.done) = (open, done);
         self.list.set_len(self.open.len() + self.done.len());
@@ -40,20 +37,60 @@ impl Imports {
     pub fn open(&self) -> &[Open] {
         &self.open
     }
+}
 
-    pub fn command(&mut self, id: &str) -> Ask {
+impl Pane for Imports {
+    fn scopes(&self) -> Vec<&'static str> {
+        vec!["imports", "list", "global"]
+    }
+
+    fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("record.open", "review"),
+            ("imports.wins", "import wins"),
+            ("imports.accounts", "accounts"),
+            ("imports.projects", "projects"),
+            ("record.delete", "give up"),
+            ("app.undo", "undo"),
+        ]
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
+        let question =
+            |engine: &Engine| Ok((engine.ask(&ListReviews {})?, engine.ask(&ListBatches { month: None })?));
+        cx.ask(Slot::Imports, question, |panes, found, _| panes.imports.take(found));
+    }
+
+    fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
+        if touches(kinds, &[Kind::Batch]) {
+            self.load(cx);
+        }
+    }
+
+    fn job(&mut self, progress: Progress, cx: &mut Cx) {
+        if progress.ended {
+            self.load(cx);
+        }
+    }
+
+    fn refuses(&self, id: &str) -> Refused {
+        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete");
+        if of_row && self.list.len == 0 { Some(command::NO_ROW) } else { None }
+    }
+
+    fn command(&mut self, id: &str, _cx: &mut Cx) -> Ask {
         if self.list.command(id) {
             return Ask::Nothing;
         }
         let open = self.open.get(self.list.cursor);
         let done = self.list.cursor.checked_sub(self.open.len()).and_then(|n| self.done.get(n));
         match (id, open, done) {
-            ("record.add" | "imports.wins", ..) => Ask::Import(Target::Wins),
-            ("imports.accounts", ..) => Ask::Import(Target::Accounts),
-            ("imports.projects", ..) => Ask::Import(Target::Projects),
+            ("record.add" | "imports.wins", ..) => Ask::Prompt(Prompt::import(Target::Wins)),
+            ("imports.accounts", ..) => Ask::Prompt(Prompt::import(Target::Accounts)),
+            ("imports.projects", ..) => Ask::Prompt(Prompt::import(Target::Projects)),
             ("record.open" | "record.edit", Some(open), _) => {
                 let id = open.id;
-                Ask::Review(Box::new(move |engine| review::open(engine, id)))
+                Ask::Load(Box::new(move |engine| review::open(engine, id)))
             }
             ("record.open" | "record.edit", _, Some(batch)) => {
                 let source = Source::Batch { which: batch.id.to_string() };
@@ -63,7 +100,7 @@ impl Imports {
                     _ => Target::Wins,
                 };
                 let start = StartReview { target, source, options: Options::default() };
-                Ask::Review(Box::new(move |engine| match engine.run(&start) {
+                Ask::Load(Box::new(move |engine| match engine.run(&start) {
                     Ok(started) => review::open(engine, started.reply.review),
                     Err(failure) => Data::Review(Err(failure)),
                 }))
@@ -83,15 +120,11 @@ impl Imports {
         }
     }
 
-    pub fn has_row(&self) -> bool {
-        self.list.len > 0
-    }
-
-    pub fn layout(&mut self, area: Rect) {
+    fn layout(&mut self, area: Rect, _cx: &mut Cx) {
         self.list.set_height(usize::from(area.height.saturating_sub(3)));
     }
 
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+    fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let wide = usize::from(area.width);
         let note = match self.open.len() {
             0 => String::new(),

@@ -1,21 +1,29 @@
 //! The panes. They never name each other: what leads elsewhere goes through the shell.
 
+pub mod accounts;
 pub mod activities;
+pub mod admin;
 pub mod drafts;
+pub mod history;
 pub mod home;
 pub mod imports;
+pub mod jobs;
+pub mod views;
 pub mod wins;
 
-use crate::domain::Failure;
 use crate::domain::schema::Kind;
-use crate::engine::Engine;
-use crate::services::imports::Target;
+use crate::domain::when::Month;
+use crate::domain::{Id, Outcome};
+use crate::engine::{Engine, Progress};
+use crate::services::records::{Archive, Merge};
 use crate::services::setup::Me;
 use crate::tui::app::Cx;
-use crate::tui::command;
+use crate::tui::command::Refused;
 use crate::tui::msg::Data;
 use crate::tui::overlay::Question;
-use crate::tui::widgets::DrawCx;
+use crate::tui::picker::{Choice, Picker, Purpose};
+use crate::tui::quick::Prompt;
+use crate::tui::widgets::{DrawCx, part};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -24,32 +32,52 @@ pub enum PaneId {
     Home,
     Activities,
     Wins,
+    Accounts,
     Imports,
     Drafts,
+    History,
+    Jobs,
+    Admin,
 }
 
 impl PaneId {
-    pub const ALL: [PaneId; 5] =
-        [PaneId::Home, PaneId::Activities, PaneId::Wins, PaneId::Imports, PaneId::Drafts];
+    pub const ALL: [PaneId; 9] = [
+        PaneId::Home,
+        PaneId::Activities,
+        PaneId::Wins,
+        PaneId::Accounts,
+        PaneId::Imports,
+        PaneId::Drafts,
+        PaneId::History,
+        PaneId::Jobs,
+        PaneId::Admin,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
             PaneId::Home => "Home",
             PaneId::Activities => "Activities",
             PaneId::Wins => "Wins",
+            PaneId::Accounts => "Accounts",
             PaneId::Imports => "Imports",
             PaneId::Drafts => "Drafts",
+            PaneId::History => "History",
+            PaneId::Jobs => "Jobs",
+            PaneId::Admin => "Admin",
         }
     }
 
-    /// The digit that goes there: places keep their number as more of them come.
-    pub fn digit(self) -> char {
+    /// The digit that goes there: places keep their number as more of them come. Those
+    /// without one stand behind 0.
+    pub fn digit(self) -> Option<char> {
         match self {
-            PaneId::Home => '1',
-            PaneId::Activities => '2',
-            PaneId::Wins => '3',
-            PaneId::Imports => '8',
-            PaneId::Drafts => '9',
+            PaneId::Home => Some('1'),
+            PaneId::Activities => Some('2'),
+            PaneId::Wins => Some('3'),
+            PaneId::Accounts => Some('6'),
+            PaneId::Imports => Some('8'),
+            PaneId::Drafts => Some('9'),
+            PaneId::History | PaneId::Jobs | PaneId::Admin => None,
         }
     }
 
@@ -64,29 +92,90 @@ type Job = Box<dyn FnOnce(&Engine) -> Data + Send>;
 pub enum Ask {
     Nothing,
     Say(String),
-    /// A filter prompt, with what it holds now.
-    Filter(String),
-    /// A file's path, for an import.
-    Import(Target),
-    /// A review to go on with.
-    Review(Job),
-    /// A form; the job finds what it starts with.
-    Form(Job),
+    /// A text at the foot of the pane.
+    Prompt(Prompt),
+    Pick(Box<Picker>),
+    /// A form, a review or a picker; the job finds what it starts with.
+    Load(Job),
+    /// Another place, at a month if it has months.
+    Go(PaneId, Option<Month>),
+    /// A record, in the pane where it lives.
+    Open(Kind, String),
+    /// To the terminal's clipboard, and what it is.
+    Copy(String, String),
     Confirm(Question, String),
     Act(Job),
+}
+
+/// One place of the program. Panes get commands, never keys.
+pub trait Pane {
+    /// Where commands are looked for, innermost first.
+    fn scopes(&self) -> Vec<&'static str>;
+    /// What the footer shows, the most useful first.
+    fn hints(&self) -> Vec<(&'static str, &'static str)>;
+    /// Asks for what it shows: it was gone to.
+    fn load(&mut self, cx: &mut Cx);
+    /// Somebody changed records of these kinds.
+    fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx);
+    fn command(&mut self, id: &str, cx: &mut Cx) -> Ask;
+    /// Why it cannot run a command now.
+    fn refuses(&self, _id: &str) -> Refused {
+        None
+    }
+    /// One step back inside the pane; false when there is nowhere to go back to.
+    fn back(&mut self, _cx: &mut Cx) -> bool {
+        false
+    }
+    /// What was typed for something the pane asked.
+    fn prompted(&mut self, _what: &str, _typed: &str, _cx: &mut Cx) -> Ask {
+        Ask::Nothing
+    }
+    /// What was chosen of something the pane showed.
+    fn picked(&mut self, _what: &str, _value: &str, _cx: &mut Cx) -> Ask {
+        Ask::Nothing
+    }
+    /// The filter as it is being typed.
+    fn set_filter(&mut self, _text: &str, _cx: &mut Cx) {}
+    /// A job went on or ended.
+    fn job(&mut self, _progress: Progress, _cx: &mut Cx) {}
+    /// What is kept between sessions.
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+    /// What was kept. `resume`: the last session was cut off, so it goes on where it was.
+    fn restore(&mut self, _state: &serde_json::Value, _resume: bool) {}
+    /// The row under the cursor.
+    fn row(&self) -> Option<Id> {
+        None
+    }
+    /// The cursor goes to that row once it is there.
+    fn go_to_row(&mut self, _row: Id) {}
+    /// Computes what depends on the size; rows that it needs are asked for.
+    fn layout(&mut self, area: Rect, cx: &mut Cx);
+    fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx);
+    /// The row at a line of the area last drawn, for the mouse.
+    fn click(&mut self, _line: u16) {}
 }
 
 pub struct Panes {
     pub current: PaneId,
     /// Where back leads.
     trail: Vec<PaneId>,
+    /// Shown beside the current one where the screen is wide.
+    pub side: Option<PaneId>,
     pub home: home::Home,
     pub activities: activities::Activities,
     pub wins: wins::Wins,
+    pub accounts: accounts::Accounts,
     pub imports: imports::Imports,
     pub drafts: drafts::Drafts,
+    pub history: history::History,
+    pub jobs: jobs::Jobs,
+    pub admin: admin::Admin,
 }
 
+/// From this width on two panes can stand beside each other.
+const SPLIT: u16 = 140;
 /// Panes remembered for going back.
 const MAX_TRAIL: usize = 20;
 
@@ -95,12 +184,53 @@ impl Panes {
         Panes {
             current: PaneId::Home,
             trail: vec![],
+            side: None,
             home: home::Home::default(),
             activities: activities::Activities::new(me),
             wins: wins::Wins::default(),
+            accounts: accounts::Accounts::default(),
             imports: imports::Imports::default(),
             drafts: drafts::Drafts::default(),
+            history: history::History::default(),
+            jobs: jobs::Jobs::default(),
+            admin: admin::Admin::default(),
         }
+    }
+
+    pub fn at(&self, pane: PaneId) -> &dyn Pane {
+        match pane {
+            PaneId::Home => &self.home,
+            PaneId::Activities => &self.activities,
+            PaneId::Wins => &self.wins,
+            PaneId::Accounts => &self.accounts,
+            PaneId::Imports => &self.imports,
+            PaneId::Drafts => &self.drafts,
+            PaneId::History => &self.history,
+            PaneId::Jobs => &self.jobs,
+            PaneId::Admin => &self.admin,
+        }
+    }
+
+    pub fn at_mut(&mut self, pane: PaneId) -> &mut dyn Pane {
+        match pane {
+            PaneId::Home => &mut self.home,
+            PaneId::Activities => &mut self.activities,
+            PaneId::Wins => &mut self.wins,
+            PaneId::Accounts => &mut self.accounts,
+            PaneId::Imports => &mut self.imports,
+            PaneId::Drafts => &mut self.drafts,
+            PaneId::History => &mut self.history,
+            PaneId::Jobs => &mut self.jobs,
+            PaneId::Admin => &mut self.admin,
+        }
+    }
+
+    pub fn here(&self) -> &dyn Pane {
+        self.at(self.current)
+    }
+
+    pub fn here_mut(&mut self) -> &mut dyn Pane {
+        self.at_mut(self.current)
     }
 
     pub fn open(&mut self, pane: PaneId, cx: &mut Cx) {
@@ -115,25 +245,72 @@ impl Panes {
     }
 
     fn load(&mut self, cx: &mut Cx) {
-        match self.current {
-            PaneId::Home => self.home.load(cx),
-            PaneId::Activities => self.activities.load(cx),
-            PaneId::Wins => self.wins.load(cx),
-            PaneId::Imports | PaneId::Drafts => {}
-        }
+        self.here_mut().load(cx);
         // What waits for the person is in sight everywhere.
-        self.drafts.load(cx);
-        self.imports.load(cx);
+        for always in [PaneId::Drafts, PaneId::Imports] {
+            if self.current != always {
+                self.at_mut(always).load(cx);
+            }
+        }
+    }
+
+    /// The pane that was open before stands beside the current one, or no longer.
+    pub fn split(&mut self, cx: &mut Cx) {
+        let before = self.trail.iter().rev().find(|p| **p != self.current).copied();
+        self.side = match self.side {
+            Some(_) => None,
+            None => Some(before.unwrap_or(match self.current {
+                PaneId::Home => PaneId::Activities,
+                _ => PaneId::Home,
+            })),
+        };
+        if let Some(side) = self.side {
+            self.at_mut(side).load(cx);
+        }
+    }
+
+    /// The keys go to the pane beside.
+    pub fn swap(&mut self, cx: &mut Cx) {
+        if let Some(side) = self.side.replace(self.current) {
+            self.current = side;
+            self.here_mut().load(cx);
+        }
+    }
+
+    /// Where the current pane is, and the one beside it.
+    fn areas(&self, area: Rect) -> (Rect, Option<(PaneId, Rect)>) {
+        match self.side.filter(|side| area.width >= SPLIT && *side != self.current) {
+            Some(side) => {
+                let half = area.width / 2;
+                let right = part(area, half + 1, 0, area.width - half - 1, area.height);
+                (part(area, 0, 0, half, area.height), Some((side, right)))
+            }
+            None => (area, None),
+        }
+    }
+
+    pub fn layout(&mut self, area: Rect, cx: &mut Cx) {
+        let (left, right) = self.areas(area);
+        self.here_mut().layout(left, cx);
+        if let Some((side, area)) = right {
+            self.at_mut(side).layout(area, cx);
+        }
+    }
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let (left, right) = self.areas(area);
+        self.here().draw(left, buf, cx);
+        if let Some((side, area)) = right {
+            for y in 0..area.height {
+                buf.set_string(area.x - 1, area.y + y, cx.bar_between(), cx.style("rule"));
+            }
+            self.at(side).draw(area, buf, cx);
+        }
     }
 
     /// One step back: what the pane has open first, then the pane before.
     pub fn back(&mut self, cx: &mut Cx) -> bool {
-        let stepped = match self.current {
-            PaneId::Activities => self.activities.back(cx),
-            PaneId::Wins => self.wins.back(),
-            _ => false,
-        };
-        if stepped {
+        if self.here_mut().back(cx) {
             return true;
         }
         match self.trail.pop() {
@@ -146,89 +323,32 @@ impl Panes {
         }
     }
 
-    pub fn scopes(&self) -> Vec<&'static str> {
-        match self.current {
-            PaneId::Home => vec!["home", "list", "global"],
-            PaneId::Activities => vec!["activities", "month", "list", "global"],
-            PaneId::Wins => vec!["wins", "month", "list", "global"],
-            PaneId::Imports => vec!["imports", "list", "global"],
-            PaneId::Drafts => vec!["drafts", "list", "global"],
+    /// Opens a record where it lives.
+    pub fn open_record(&mut self, kind: Kind, which: String, cx: &mut Cx) -> Ask {
+        match (kind, which.parse::<Id>()) {
+            (Kind::Account, Ok(id)) => {
+                self.accounts.show(id);
+                self.open(PaneId::Accounts, cx);
+                Ask::Nothing
+            }
+            _ => edit_form(kind, which),
         }
     }
 
-    /// What is shown in the footer, the most useful first.
-    pub fn hints(&self) -> Vec<(&'static str, &'static str)> {
-        match self.current {
-            PaneId::Home => vec![
-                ("log.open", "log"),
-                ("record.add", "new"),
-                ("record.open", "open"),
-                ("home.next_box", "next box"),
-                ("home.hide_callout", "hide callout"),
-                ("app.undo", "undo"),
-                ("palette.open", "any action"),
-            ],
-            PaneId::Activities => vec![
-                ("log.open", "log"),
-                ("record.add", "new"),
-                ("record.open", "edit"),
-                ("activities.owner", "owner"),
-                ("activities.sort", "sort"),
-                ("activities.filter", "filter"),
-                ("month.back", "month"),
-                ("list.mark", "mark"),
-                ("record.delete", "delete"),
-                ("app.undo", "undo"),
-            ],
-            PaneId::Wins => vec![
-                ("record.add", "new"),
-                ("record.open", "edit"),
-                ("month.back", "month"),
-                ("wins.owner", "owner"),
-                ("wins.source", "source"),
-                ("wins.outcome", "won/lost"),
-                ("wins.feature", "feature"),
-                ("wins.import", "import"),
-                ("app.undo", "undo"),
-            ],
-            PaneId::Imports => vec![
-                ("record.open", "review"),
-                ("imports.wins", "import wins"),
-                ("imports.accounts", "accounts"),
-                ("imports.projects", "projects"),
-                ("record.delete", "give up"),
-                ("app.undo", "undo"),
-            ],
-            PaneId::Drafts => vec![
-                ("record.open", "open"),
-                ("drafts.mine", "mine"),
-                ("drafts.theirs", "theirs"),
-                ("drafts.base", "as before"),
-                ("record.delete", "discard"),
-                ("app.undo", "undo"),
-            ],
+    /// Goes to another pane, at a month if it has months.
+    pub fn go(&mut self, pane: PaneId, month: Option<Month>, cx: &mut Cx) {
+        if let (PaneId::Wins, Some(month)) = (pane, month) {
+            self.wins.show_month(month);
         }
+        self.open(pane, cx);
     }
 
-    /// Why the pane cannot run a command now.
-    pub fn refuses(&self, id: &str) -> command::Refused {
-        let row =
-            matches!(id, "record.open" | "record.edit" | "record.delete" | "list.mark" | "list.mark_all")
-                || matches!(id, "activities.repeat" | "wins.feature");
-        let has_row = match self.current {
-            PaneId::Home => true,
-            PaneId::Activities => self.activities.has_row(),
-            PaneId::Wins => self.wins.has_row(),
-            PaneId::Imports => self.imports.has_row(),
-            PaneId::Drafts => self.drafts.count() > 0,
-        };
-        if row && !has_row {
-            return Some(command::NO_ROW);
-        }
-        match self.current {
-            PaneId::Drafts => self.drafts.refuses(id),
-            _ => None,
-        }
+    /// Long lists scroll by the line instead of flipping pages.
+    pub fn scroll_lines(&mut self, by_line: bool) {
+        self.activities.list_mut().by_line = by_line;
+        self.accounts.list_mut().by_line = by_line;
+        self.history.list_mut().by_line = by_line;
+        self.admin.list_mut().by_line = by_line;
     }
 
     /// What stands behind a tab's name.
@@ -241,94 +361,84 @@ impl Panes {
         if waits > 0 { format!(":{waits}") } else { String::new() }
     }
 
-    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
-        if id == "record.open" && self.current == PaneId::Home {
-            let (pane, month) = self.home.target();
-            if let Some(month) = month {
-                self.wins.show_month(month);
-            }
-            self.open(pane, cx);
-            return Ask::Nothing;
-        }
-        match self.current {
-            PaneId::Home => self.home.command(id, cx),
-            PaneId::Activities => self.activities.command(id, cx),
-            PaneId::Wins => self.wins.command(id, cx),
-            PaneId::Imports => self.imports.command(id),
-            PaneId::Drafts => self.drafts.command(id),
-        }
-    }
-
-    pub fn set_filter(&mut self, text: &str, cx: &mut Cx) {
-        if self.current == PaneId::Activities {
-            self.activities.set_filter(text, cx);
-        }
-    }
-
-    /// An answer; the failure in it, if any, is for the footer.
-    pub fn data(&mut self, data: Data) -> Option<Failure> {
-        match data {
-            Data::Home(Ok(data)) => self.home.data = Some(*data),
-            Data::Activities(Ok(page), more) => self.activities.take_page(page, more),
-            Data::Strip(Ok(strip)) => self.activities.strip = Some(strip),
-            Data::Wins(Ok(data)) => self.wins.take(data),
-            Data::Imports(Ok(data)) => self.imports.take(data),
-            Data::Drafts(Ok(page)) => self.drafts.take(page),
-            Data::Home(Err(f))
-            | Data::Activities(Err(f), _)
-            | Data::Strip(Err(f))
-            | Data::Wins(Err(f))
-            | Data::Imports(Err(f))
-            | Data::Drafts(Err(f)) => {
-                return Some(f);
-            }
-            _ => {}
-        }
-        None
-    }
-
     /// Somebody changed records of these kinds.
     pub fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
-        let touches = |of: &[Kind]| kinds.iter().any(|k| of.contains(k));
-        let names = [Kind::Account, Kind::Project, Kind::ActivityType, Kind::User, Kind::UseCase];
-        match self.current {
-            PaneId::Home => self.home.load(cx),
-            PaneId::Activities if touches(&[Kind::Activity]) || touches(&names) => self.activities.reload(cx),
-            PaneId::Wins if touches(&[Kind::Win, Kind::MonthState]) || touches(&names) => self.wins.load(cx),
-            _ => {}
-        }
-        if touches(&[Kind::Batch]) {
-            self.imports.load(cx);
-        }
-        if touches(&[Kind::Draft]) {
-            self.drafts.load(cx);
+        self.here_mut().refresh(kinds, cx);
+        for other in [Some(PaneId::Drafts), Some(PaneId::Imports), self.side].into_iter().flatten() {
+            if other != self.current {
+                self.at_mut(other).refresh(kinds, cx);
+            }
         }
     }
 
-    pub fn layout(&mut self, area: Rect, cx: &mut Cx) {
-        match self.current {
-            PaneId::Home => self.home.layout(area),
-            PaneId::Activities => self.activities.layout(area, cx),
-            PaneId::Wins => self.wins.layout(area),
-            PaneId::Imports => self.imports.layout(area),
-            PaneId::Drafts => self.drafts.layout(area),
+    pub fn job(&mut self, progress: Progress, cx: &mut Cx) {
+        self.here_mut().job(progress, cx);
+        if self.current != PaneId::Imports {
+            self.imports.job(progress, cx);
         }
     }
 
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-        match self.current {
-            PaneId::Home => self.home.draw(area, buf, cx),
-            PaneId::Activities => self.activities.draw(area, buf, cx),
-            PaneId::Wins => self.wins.draw(area, buf, cx),
-            PaneId::Imports => self.imports.draw(area, buf, cx),
-            PaneId::Drafts => self.drafts.draw(area, buf, cx),
+    pub fn state(&self) -> serde_json::Value {
+        let panes = PaneId::ALL.map(|p| (p.title().to_lowercase(), self.at(p).state()));
+        let mut all: serde_json::Map<String, serde_json::Value> =
+            panes.into_iter().filter(|(_, state)| !state.is_null()).collect();
+        all.insert("pane".into(), self.current.title().into());
+        all.into()
+    }
+
+    pub fn restore(&mut self, state: &serde_json::Value, row: Option<Id>, resume: bool) {
+        for pane in PaneId::ALL {
+            self.at_mut(pane).restore(&state[pane.title().to_lowercase()], resume);
+        }
+        let pane = PaneId::ALL.into_iter().find(|p| state["pane"] == p.title());
+        if let (true, Some(pane)) = (resume, pane) {
+            self.current = pane;
+            row.into_iter().for_each(|row| self.here_mut().go_to_row(row));
         }
     }
 }
 
+/// Whether any of the kinds is among those that changed.
+pub fn touches(changed: &[Kind], of: &[Kind]) -> bool {
+    changed.iter().any(|kind| of.contains(kind))
+}
+
+/// Kinds whose names stand in other records.
+pub const NAMES: [Kind; 6] =
+    [Kind::Account, Kind::Project, Kind::ActivityType, Kind::User, Kind::UseCase, Kind::Industry];
+
+/// Something done in one step: what to say of it, and what undo takes back.
+pub fn act(
+    work: impl FnOnce(&Engine) -> Outcome<(String, Option<Id>)> + Send + 'static,
+) -> Box<dyn FnOnce(&Engine) -> Data + Send> {
+    Box::new(|engine| Data::Done(work(engine)))
+}
+
+/// Any place by name.
+pub fn places() -> Picker {
+    let note = |pane: PaneId| pane.digit().map(String::from).unwrap_or_default();
+    let choice =
+        |pane: PaneId| Choice::new(pane.title(), note(pane), format!("go.{}", pane.title().to_lowercase()));
+    Picker::new("Go to", Purpose::Command, PaneId::ALL.map(choice).into())
+}
+
+/// Any account, project or person by a part of its name.
+pub fn anything() -> Picker {
+    let ask = |engine: &Engine, typed: &str| {
+        let find = crate::services::records::Find { text: typed.to_owned(), limit: 40 };
+        let found = engine.ask(&find).unwrap_or_default();
+        let choice = |f: crate::services::records::Found| {
+            Choice::new(f.name, f.what, format!("{} {}", f.kind.name(), f.id))
+        };
+        found.into_iter().map(choice).collect()
+    };
+    let empty = "No account, project or person is called that";
+    Picker::asking("Find an account, project or person", Purpose::Record, empty, std::sync::Arc::new(ask))
+}
+
 /// The form of an existing record: its fields as a person would type them.
 pub fn edit_form(kind: Kind, which: String) -> Ask {
-    Ask::Form(Box::new(move |engine| {
+    Ask::Load(Box::new(move |engine| {
         let shown = engine.ask(&crate::services::records::Show { kind, which });
         Data::Form(shown.map(|shown| crate::tui::msg::FormStart {
             kind,
@@ -344,7 +454,7 @@ pub fn edit_form(kind: Kind, which: String) -> Ask {
 
 /// The form of a new activity: the date is filled in already (P-001).
 pub fn new_activity(over: crate::services::input::Input) -> Ask {
-    Ask::Form(Box::new(move |engine| {
+    Ask::Load(Box::new(move |engine| {
         let read = engine.ask(&crate::services::activities::ReadLine { line: String::new() });
         Data::Form(read.map(|read| {
             let mut input = over;
@@ -358,6 +468,53 @@ pub fn new_activity(over: crate::services::input::Input) -> Ask {
                 notes: vec![("date".into(), read.default_source)],
                 draft: None,
             }
+        }))
+    }))
+}
+
+/// The form of a new record of any kind.
+pub fn new_record(kind: Kind, input: crate::services::input::Input) -> Ask {
+    Ask::Load(Box::new(move |_| {
+        Data::Form(Ok(crate::tui::msg::FormStart {
+            kind,
+            id: None,
+            rev: 0,
+            title: format!("New {}", kind.name()),
+            input,
+            notes: vec![],
+            draft: None,
+        }))
+    }))
+}
+
+/// Puts a record away or brings it back.
+pub fn archive(kind: Kind, which: String, name: String, archived: bool) -> Ask {
+    Ask::Act(act(move |engine| {
+        let done = engine.run(&Archive { kind, which, archived })?;
+        let word = if archived { "Archived" } else { "Brought back" };
+        Ok((format!("{word}: {name}"), Some(done.txn)))
+    }))
+}
+
+/// One record becomes part of another of its kind, once the person saw what moves.
+pub fn merge(kind: Kind, from: String, into: String) -> Ask {
+    let of = move |dry_run| Merge {
+        kind,
+        which: vec![into.clone(), from.clone()],
+        into: String::new(),
+        base: into.clone(),
+        dry_run,
+    };
+    Ask::Load(Box::new(move |engine| {
+        Data::Confirm(engine.run(&of(true)).map(|seen| seen.reply).map(|seen| {
+            let name = seen.item.text("name");
+            let moved: Vec<String> = seen.moved.iter().map(|(of, n)| format!("{n} {of}")).collect();
+            let moves = if moved.is_empty() { "nothing".into() } else { moved.join(", ") };
+            let job = act(move |engine| {
+                let done = engine.run(&of(false))?;
+                Ok((format!("Merged into {name}"), Some(done.txn)))
+            });
+            (format!("Merge into {}: {moves} will name it. u takes it back.", seen.item.text("name")), job)
         }))
     }))
 }

@@ -1,22 +1,94 @@
-//! The keyboard thread: crossterm's events as our messages.
+//! The keyboard thread: crossterm's events as our messages. It waits for the terminal
+//! itself, so that it can be stopped while an editor has the keys.
 
 use crate::tui::keys::{Code, Key};
 use crate::tui::msg::Msg;
-use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Reading,
+    /// Asked to stop; it may be inside a read.
+    Stopping,
+    Stopped,
+}
+
+/// Stops the keyboard thread and lets it go on.
+pub struct Keyboard {
+    state: Arc<(Mutex<State>, Condvar)>,
+    wake: UnixStream,
+}
+
+impl Keyboard {
+    /// Returns once no key is read any more.
+    pub fn pause(&self) {
+        self.set(State::Stopping);
+        let _ = (&self.wake).write_all(&[0]);
+        self.wait_until(|state| state != State::Stopping);
+    }
+
+    pub fn resume(&self) {
+        self.set(State::Reading);
+    }
+
+    fn set(&self, to: State) {
+        let (state, changed) = &*self.state;
+        *state.lock().unwrap_or_else(|e| e.into_inner()) = to;
+        changed.notify_all();
+    }
+
+    fn wait_until(&self, good: impl Fn(State) -> bool) {
+        let (state, changed) = &*self.state;
+        let mut now = state.lock().unwrap_or_else(|e| e.into_inner());
+        while !good(*now) {
+            now = changed.wait(now).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    fn is(&self, wanted: State) -> bool {
+        *self.state.0.lock().unwrap_or_else(|e| e.into_inner()) == wanted
+    }
+}
 
 /// Reads the keyboard on a thread of its own until the program ends.
-pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<()> {
+pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
+    let (wake, woken) = UnixStream::pair()?;
+    let state = Arc::new((Mutex::new(State::Reading), Condvar::new()));
+    let theirs = Keyboard { state: state.clone(), wake: wake.try_clone()? };
     std::thread::Builder::new().name("pams-keys".into()).spawn(move || {
-        while let Ok(event) = event::read() {
-            if let Some(msg) = translate(event)
-                && to.send(msg).is_err()
-            {
-                break;
+        loop {
+            if theirs.is(State::Stopping) {
+                let _ = (&woken).read(&mut [0; 8]);
+                theirs.set(State::Stopped);
+                theirs.wait_until(|state| state == State::Reading);
+            }
+            // What was read with the last key comes first: nothing more may follow.
+            while matches!(event::poll(Duration::ZERO), Ok(true)) {
+                let Ok(event) = event::read() else { return };
+                if let Some(msg) = translate(event)
+                    && to.send(msg).is_err()
+                {
+                    return;
+                }
+            }
+            let tty = rustix::stdio::stdin();
+            let mut fds = [PollFd::new(&tty, PollFlags::IN), PollFd::new(&woken, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
+                    return;
+                }
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
             }
         }
     })?;
-    Ok(())
+    Ok(Keyboard { state, wake })
 }
 
 fn translate(event: Event) -> Option<Msg> {
@@ -55,6 +127,12 @@ fn translate(event: Event) -> Option<Msg> {
             };
             Some(Msg::Key(Key { code, ctrl, alt, shift }))
         }
+        Event::Mouse(mouse) => match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => Some(Msg::Click(mouse.column, mouse.row)),
+            MouseEventKind::ScrollDown => Some(Msg::Wheel(true)),
+            MouseEventKind::ScrollUp => Some(Msg::Wheel(false)),
+            _ => None,
+        },
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(..) => Some(Msg::Resize),
         _ => None,

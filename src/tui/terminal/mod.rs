@@ -1,11 +1,13 @@
 //! The real terminal: entered and left in one place, left on every way out. Only this
 //! folder knows crossterm.
 
+mod editor;
 mod frugal;
 mod input;
 mod watch;
 
-pub use input::keyboard;
+pub use editor::edit;
+pub use input::{Keyboard, keyboard};
 pub use watch::{signals, watch_hangup};
 
 use frugal::Frugal;
@@ -20,6 +22,8 @@ pub type Screen = Terminal<Frugal<BufWriter<Stdout>>>;
 
 /// Whether the terminal is ours right now: leaving twice does nothing.
 static ENTERED: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse is, while the terminal is.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 
 pub fn open() -> std::io::Result<Screen> {
     // NO_COLOR is the theme's business; crossterm would drop reverse video with it.
@@ -34,7 +38,8 @@ pub fn enter() -> std::io::Result<()> {
     use crossterm::{cursor, event, terminal};
     terminal::enable_raw_mode()?;
     ENTERED.store(true, Ordering::SeqCst);
-    crossterm::execute!(stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)
+    crossterm::execute!(stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste, cursor::Hide)?;
+    if MOUSE.load(Ordering::SeqCst) { mouse(true) } else { Ok(()) }
 }
 
 /// Everything as it was found. Safe to call from anywhere, any number of times.
@@ -42,6 +47,9 @@ pub fn leave() {
     use crossterm::{cursor, event, terminal};
     if ENTERED.swap(false, Ordering::SeqCst) {
         let mut out = stdout();
+        if MOUSE.load(Ordering::SeqCst) {
+            let _ = crossterm::execute!(out, event::DisableMouseCapture);
+        }
         let _ = crossterm::execute!(
             out,
             event::DisableBracketedPaste,
@@ -79,6 +87,25 @@ pub fn clear(screen: &mut Screen) -> std::io::Result<()> {
     // At rest the current buffer is blank and the other is what was shown: blank both.
     screen.swap_buffers();
     Ok(())
+}
+
+/// Puts a text on the clipboard of whoever sits at the terminal, over SSH too (OSC 52).
+pub fn copy(text: &str) -> std::io::Result<()> {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = stdout();
+    write!(out, "\x1b]52;c;{encoded}\x07")?;
+    out.flush()
+}
+
+/// Clicks and the wheel come to us, or stay with the terminal's own selection.
+pub fn mouse(on: bool) -> std::io::Result<()> {
+    use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+    MOUSE.store(on, Ordering::SeqCst);
+    match on {
+        true => crossterm::execute!(stdout(), EnableMouseCapture),
+        false => crossterm::execute!(stdout(), DisableMouseCapture),
+    }
 }
 
 /// Stops the process as Ctrl-Z does, the terminal restored meanwhile.

@@ -10,12 +10,17 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Ends the program on SIGTERM, SIGHUP and SIGINT; stops it on SIGTSTP.
 pub fn signals(to: SyncSender<Msg>) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGTSTP])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+    let all = [SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH];
+    let mut signals = signal_hook::iterator::Signals::new(all)?;
     std::thread::Builder::new().name("pams-signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let _ = to.send(if signal == SIGTSTP { Msg::Stop } else { Msg::Signal(signal) });
-            if signal != SIGTSTP {
+            let _ = to.send(match signal {
+                SIGTSTP => Msg::Stop,
+                SIGWINCH => Msg::Resize,
+                _ => Msg::Signal(signal),
+            });
+            if !matches!(signal, SIGTSTP | SIGWINCH) {
                 // Whatever the program is doing, the terminal is given back in time.
                 std::thread::sleep(LAST_WORDS);
                 super::leave();

@@ -1,24 +1,36 @@
 //! Wins and losses by the month: own entries and imported rows.
 
+mod sides;
+
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
+use crate::engine::Engine;
 use crate::services::imports::Target;
 use crate::services::records::{Delete, Page};
 use crate::services::show::Item;
 use crate::services::wins::{Callout, Feature, ListMonths, ListWins, ShowCallout};
 use crate::tui::app::Cx;
+use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
-use crate::tui::msg::{Data, FormStart, Slot, WinsData};
-use crate::tui::panes::{Ask, edit_form};
+use crate::tui::msg::{Data, FormStart, Slot};
+use crate::tui::panes::{Ask, NAMES, Pane, edit_form, touches};
+use crate::tui::quick::Prompt;
 use crate::tui::widgets::{DrawCx, part, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use sides::Side;
 
 /// Rows asked for: a month has hundreds, not thousands.
 const PAGE: usize = 1_000;
 /// Months in the strip.
 const MONTHS: usize = 6;
 const HEADER: u16 = 5;
+
+struct WinsData {
+    months: Vec<Callout>,
+    page: Page,
+    callout: Callout,
+}
 
 #[derive(Default)]
 pub struct Wins {
@@ -34,61 +46,99 @@ pub struct Wins {
     more: bool,
     list: ListState,
     loaded: bool,
+    side: Option<Side>,
 }
 
-impl Wins {
-    pub fn load(&mut self, cx: &mut Cx) {
+impl Pane for Wins {
+    fn scopes(&self) -> Vec<&'static str> {
+        vec!["wins", "month", "list", "global"]
+    }
+
+    fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("record.add", "new"),
+            ("record.open", "edit"),
+            ("month.back", "month"),
+            ("wins.owner", "owner"),
+            ("wins.source", "source"),
+            ("wins.outcome", "won/lost"),
+            ("wins.feature", "feature"),
+            ("wins.compare", "compare"),
+            ("wins.import", "import"),
+            ("app.undo", "undo"),
+        ]
+    }
+
+    fn refuses(&self, id: &str) -> Refused {
+        if self.side.is_some() {
+            return None;
+        }
+        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "wins.feature");
+        if of_row && self.here().is_none() { Some(command::NO_ROW) } else { None }
+    }
+
+    fn prompted(&mut self, what: &str, typed: &str, _cx: &mut Cx) -> Ask {
+        match (what, &self.side) {
+            ("name", Some(side)) => side.named(typed),
+            _ => Ask::Nothing,
+        }
+    }
+
+    fn click(&mut self, line: u16) {
+        if let (None, Some(row)) = (&self.side, line.checked_sub(HEADER)) {
+            self.list.point(usize::from(row));
+        }
+    }
+
+    fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
+        if touches(kinds, &[Kind::Win, Kind::MonthState]) || touches(kinds, &NAMES) {
+            self.load(cx);
+        }
+    }
+
+    fn load(&mut self, cx: &mut Cx) {
         let month = self.month;
         let owner = if self.mine { "me" } else { "all" }.to_owned();
         let (source, outcome) = (self.source.to_owned(), self.outcome.to_owned());
-        cx.work(Slot::Wins, move |engine| {
-            let all = || {
-                let callout = engine.ask(&ShowCallout { month })?;
-                let list =
-                    ListWins { month: callout.month, owner, outcome, source, limit: PAGE, cursor: None };
-                let page = match callout.month {
-                    Some(_) => engine.ask(&list)?,
-                    None => Page { items: vec![], next: None },
-                };
-                Ok(WinsData { months: engine.ask(&ListMonths {})?, page, callout })
+        let question = move |engine: &Engine| {
+            let callout = engine.ask(&ShowCallout { month })?;
+            let list = ListWins { month: callout.month, owner, outcome, source, limit: PAGE, cursor: None };
+            let page = match callout.month {
+                Some(_) => engine.ask(&list)?,
+                None => Page { items: vec![], next: None },
             };
-            Data::Wins(all())
-        });
+            Ok(WinsData { months: engine.ask(&ListMonths {})?, page, callout })
+        };
+        cx.ask(Slot::Wins, question, |panes, data, _| panes.wins.take(data));
     }
 
-    pub fn take(&mut self, data: WinsData) {
-        self.loaded = true;
-        self.months = data.months;
-        self.month = data.callout.month;
-        self.callout = data.callout;
-        let under = self.here().map(|i| i.id);
-        self.items = data.page.items;
-        if let Some(place) = under.and_then(|id| self.items.iter().position(|i| i.id == id)) {
-            self.list.cursor = place;
-        }
-        self.more = data.page.next.is_some();
-        self.list.set_len(self.items.len());
+    fn back(&mut self, _cx: &mut Cx) -> bool {
+        self.side.take().is_some()
     }
 
-    pub fn show_month(&mut self, month: Month) {
-        self.month = Some(month);
-    }
-
-    pub fn back(&mut self) -> bool {
-        let marked = !self.list.marks.is_empty();
-        self.list.marks.clear();
-        marked
-    }
-
-    fn here(&self) -> Option<&Item> {
-        self.items.get(self.list.cursor)
-    }
-
-    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
-        if self.list.command(id) {
+    fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+        if let Some(side) = &mut self.side {
+            match id {
+                _ if side.list.command(id) => return Ask::Nothing,
+                "record.open" | "record.edit" => return side.enter(),
+                _ => {}
+            }
+        } else if self.list.command(id) {
             return Ask::Nothing;
         }
         match id {
+            "wins.compare" | "wins.versions" | "wins.names" => {
+                let Some(month) = self.month.filter(|_| self.side.take().is_none()) else {
+                    return Ask::Nothing;
+                };
+                let which = id.to_owned();
+                let question = move |engine: &Engine| match which.as_str() {
+                    "wins.compare" => Side::compare(engine, month),
+                    "wins.versions" => Side::versions(engine, month),
+                    _ => Side::names(engine),
+                };
+                cx.ask(Slot::Side, question, |panes, side, _| panes.wins.side = Some(side));
+            }
             "month.back" | "month.forward" => {
                 // From month to month that has data; the list is newest first.
                 let at = self.months.iter().position(|m| m.month == self.month).unwrap_or(0);
@@ -119,7 +169,7 @@ impl Wins {
                 };
                 self.load(cx);
             }
-            "wins.import" => return Ask::Import(Target::Wins),
+            "wins.import" => return Ask::Prompt(Prompt::import(Target::Wins)),
             "record.add" => return new_win(),
             "record.open" | "record.edit" => {
                 if let Some(item) = self.here() {
@@ -152,15 +202,17 @@ impl Wins {
         Ask::Nothing
     }
 
-    pub fn has_row(&self) -> bool {
-        !self.items.is_empty()
-    }
-
-    pub fn layout(&mut self, area: Rect) {
+    fn layout(&mut self, area: Rect, _cx: &mut Cx) {
         self.list.set_height(usize::from(area.height.saturating_sub(HEADER + 1)));
+        if let Some(side) = &mut self.side {
+            side.list.set_height(usize::from(area.height.saturating_sub(2)));
+        }
     }
 
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+    fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        if let Some(side) = &self.side {
+            return side.draw(area, buf, cx);
+        }
         let owner = if self.mine { "me" } else { "all" };
         let source = if self.source.is_empty() { "both" } else { self.source };
         let outcome = match self.outcome {
@@ -245,6 +297,30 @@ impl Wins {
         }
         rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(self.more), cx);
     }
+}
+
+impl Wins {
+    fn take(&mut self, data: WinsData) {
+        self.loaded = true;
+        self.months = data.months;
+        self.month = data.callout.month;
+        self.callout = data.callout;
+        let under = self.here().map(|i| i.id);
+        self.items = data.page.items;
+        if let Some(place) = under.and_then(|id| self.items.iter().position(|i| i.id == id)) {
+            self.list.cursor = place;
+        }
+        self.more = data.page.next.is_some();
+        self.list.set_len(self.items.len());
+    }
+
+    pub fn show_month(&mut self, month: Month) {
+        self.month = Some(month);
+    }
+
+    fn here(&self) -> Option<&Item> {
+        self.items.get(self.list.cursor)
+    }
 
     fn draw_strip(&self, area: Rect, buf: &mut Buffer, month: Month, cx: &DrawCx) {
         let at = self.months.iter().position(|m| m.month == Some(month)).unwrap_or(0);
@@ -296,7 +372,7 @@ impl Columns {
 
 /// The form of an own win or loss, dated today.
 fn new_win() -> Ask {
-    Ask::Form(Box::new(|engine| {
+    Ask::Load(Box::new(|engine| {
         let me = engine.ask(&crate::services::setup::WhoAmI {});
         Data::Form(me.map(|me| {
             FormStart {

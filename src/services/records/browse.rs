@@ -1,0 +1,134 @@
+//! Records in the order of their names, and any record by a part of its name.
+
+use super::{MAX_LIMIT, Page, Suggest};
+use crate::domain::schema::Kind;
+use crate::domain::value::Value;
+use crate::domain::{Failure, Id, Outcome, text};
+use crate::services::show::Shower;
+use crate::services::{Query, ReadCx, names};
+use crate::store::IndexKey;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// Records of a kind by name; the kind has an index over its names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Browse {
+    pub kind: Kind,
+    /// Only those with this in name or aliases.
+    pub text: String,
+    /// Those put away, too.
+    pub archived: bool,
+    /// From the last name backwards.
+    pub backwards: bool,
+    pub limit: usize,
+    /// A row's id: the page starts with it.
+    pub cursor: Option<String>,
+}
+
+impl Query for Browse {
+    const NAME: &'static str = "record.browse";
+    type Reply = Page;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Page> {
+        let schema = self.kind.schema();
+        let index = schema.indexes.iter().find(|i| i.fields == [1]);
+        let index =
+            index.ok_or_else(|| Failure::usage(format!("{} have no order by name", schema.plural)))?;
+        let wanted = text::fold(&self.text);
+        let prefix = IndexKey::new(index.number);
+        let (mut from, mut to) = (prefix.clone(), prefix.clone().after());
+        if let Some(cursor) = &self.cursor {
+            let id: Id = cursor.parse().map_err(Failure::usage)?;
+            let fields = cx.reads.head(self.kind, id)?.unwrap_or_default().fields;
+            let name = crate::domain::schema::name_of(self.kind, &fields).unwrap_or_default().to_owned();
+            let key = prefix.text(&name).id(id);
+            match self.backwards {
+                true => to = IndexKey([key.0, vec![0]].concat()),
+                false => from = key,
+            }
+        }
+        let limit = self.limit.clamp(1, MAX_LIMIT);
+        let mut shower = Shower::new(cx.reads);
+        let (mut items, mut next, mut failed) = (Vec::new(), None, None);
+        cx.reads.index(&from, &to, self.backwards, &mut |id, key| {
+            // Most names can be told from the index alone; the others have an alias.
+            let name = key.get(1..key.len().saturating_sub(17)).unwrap_or_default();
+            let mut read = || -> Outcome<()> {
+                let Some(head) = cx.reads.head(self.kind, id)? else { return Ok(()) };
+                let aliases = head.fields.values().any(|value| match value {
+                    Value::Texts(all) => all.iter().any(|a| text::fold(a).contains(&wanted)),
+                    _ => false,
+                });
+                let named = String::from_utf8_lossy(name).contains(&wanted) || aliases;
+                let away = names::is_archived(self.kind, &head.fields);
+                if !named || (away && !self.archived) {
+                    return Ok(());
+                }
+                if items.len() == limit {
+                    next = Some(id.to_string());
+                } else {
+                    items.push(shower.item(self.kind, id, &head)?);
+                }
+                Ok(())
+            };
+            if let Err(failure) = read() {
+                failed = Some(failure);
+            }
+            if failed.is_none() && next.is_none() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        match failed {
+            Some(failure) => Err(failure),
+            None => Ok(Page { items, next }),
+        }
+    }
+}
+
+/// Accounts, projects and people with a text in their names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Find {
+    pub text: String,
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Found {
+    pub kind: Kind,
+    pub id: Id,
+    pub name: String,
+    /// What it is, such as "project of Acme Corp".
+    pub what: String,
+}
+
+impl Query for Find {
+    const NAME: &'static str = "record.find";
+    type Reply = Vec<Found>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Found>> {
+        let mut all = Vec::new();
+        if text::fold(&self.text).is_empty() {
+            return Ok(all);
+        }
+        for kind in [Kind::Account, Kind::Project, Kind::User] {
+            let suggest = Suggest { kind, text: self.text.clone(), account: None, limit: self.limit };
+            for (id, name) in suggest.run(cx)? {
+                let fields = cx.reads.fields(kind, id)?.unwrap_or_default();
+                let what = match (kind, fields.get(&2)) {
+                    (Kind::Project, Some(Value::Id(of))) => {
+                        format!("project of {}", names::name(cx.reads, Kind::Account, *of)?)
+                    }
+                    _ => kind.name().to_owned(),
+                };
+                all.push(Found { kind, id, name, what });
+            }
+        }
+        let wanted = text::fold(&self.text);
+        // What begins with the text stands before what only holds it.
+        all.sort_by_key(|f| !text::fold(&f.name).starts_with(&wanted));
+        all.truncate(self.limit);
+        Ok(all)
+    }
+}

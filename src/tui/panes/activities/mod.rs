@@ -1,0 +1,646 @@
+//! Activities: a month strip over a window of the list; the week, the month's sums and
+//! the follow-ups as other views of the same.
+
+mod view;
+
+use crate::domain::effort::show_effort;
+use crate::domain::schema::Kind;
+use crate::domain::when::Month;
+use crate::domain::{Id, text};
+use crate::engine::Engine;
+use crate::services::activities::{
+    ActivityCount, CountActivities, DeleteMany, DueSteps, ListActivities, MonthSum, SaveMany, SumMonth, Which,
+};
+use crate::services::input::Input;
+use crate::services::records::Page;
+use crate::services::setup::Me;
+use crate::services::show::Item;
+use crate::tui::app::Cx;
+use crate::tui::command::{self, Refused};
+use crate::tui::list::ListState;
+use crate::tui::msg::{Data, Slot};
+use crate::tui::overlay::Question;
+use crate::tui::panes::views;
+use crate::tui::panes::{Ask, NAMES, Pane, Panes, act, edit_form, new_activity, touches};
+use crate::tui::picker::{Choice, Picker, Purpose};
+use crate::tui::quick::{Prompt, Wanted};
+use crate::tui::table::{Rows, Want};
+use crate::tui::widgets::DrawCx;
+use chrono::{Datelike, Days, NaiveDate};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use serde::{Deserialize, Serialize};
+
+/// Months shown before the chosen one in the strip, and after it.
+const BEFORE: i32 = 5;
+const AFTER: i32 = 1;
+/// Deleting more than this asks first.
+const MANY: usize = 10;
+/// Entries a filter looks at before it answers with what it has: about 40 ms.
+const SCAN: usize = 50_000;
+/// Follow-ups shown.
+const STEPS: usize = 500;
+/// Activities of a week that are looked at.
+const WEEK: usize = 500;
+/// Fields that many activities can be given at once.
+const BULK: [&str; 10] =
+    ["account", "project", "type", "date", "effort", "use_cases", "owner", "summary", "next_due", "outcome"];
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) enum View {
+    #[default]
+    List,
+    /// Seven days beside each other.
+    Week,
+    /// The month by type and by account.
+    Totals,
+    /// Next steps that are mine.
+    Due,
+}
+
+/// What is looked at: kept between sessions, and under a name as a saved view.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Looked {
+    pub everyone: bool,
+    pub oldest_first: bool,
+    /// Not one month but every date.
+    pub all_dates: bool,
+    pub filter: String,
+    pub view: View,
+}
+
+/// The months of the strip and their days, and the sums of the chosen one.
+struct Strip {
+    months: Vec<(Month, i64)>,
+    sum: MonthSum,
+}
+
+pub struct Activities {
+    me: Me,
+    looked: Looked,
+    month: Month,
+    /// The day whose week is shown.
+    day: NaiveDate,
+    rows: Rows,
+    /// How many match, and whether all were counted.
+    total: Option<(u64, bool)>,
+    /// Effort of those that were counted.
+    minutes: Option<i64>,
+    strip: Option<Strip>,
+    due: Vec<Item>,
+    due_list: ListState,
+    week: Vec<Item>,
+    totals: ListState,
+    /// The row that the cursor goes to when it comes: a session was cut off there.
+    resume_at: Option<Id>,
+}
+
+impl Activities {
+    pub fn new(me: &Me) -> Activities {
+        Activities {
+            me: me.clone(),
+            looked: Looked::default(),
+            month: Month::of(me.today),
+            day: me.today,
+            rows: Rows::default(),
+            total: None,
+            minutes: None,
+            strip: None,
+            due: vec![],
+            due_list: ListState::default(),
+            week: vec![],
+            totals: ListState::default(),
+            resume_at: None,
+        }
+    }
+
+    pub fn list_mut(&mut self) -> &mut ListState {
+        &mut self.rows.list
+    }
+
+    fn owner(&self) -> String {
+        if self.looked.everyone { "all" } else { "me" }.to_owned()
+    }
+
+    /// The list without a page of it.
+    fn list(&self) -> ListActivities {
+        let filter = self.looked.filter.trim();
+        ListActivities {
+            month: (!self.looked.all_dates).then_some(self.month),
+            owner: self.owner(),
+            filter: (!filter.is_empty()).then(|| filter.to_owned()),
+            oldest_first: self.looked.oldest_first,
+            ..ListActivities::default()
+        }
+    }
+
+    fn fetch(&self, want: Want, cx: &mut Cx) {
+        let list = self.list();
+        let query = ListActivities {
+            oldest_first: list.oldest_first == want.is_forward(),
+            limit: want.limit(),
+            cursor: want.cursor(),
+            scan: if list.filter.is_some() { SCAN } else { 0 },
+            ..list
+        };
+        let question = move |engine: &Engine| engine.ask(&query);
+        cx.ask(Slot::List, question, move |panes, page, cx| panes.activities.take_page(page, &want, cx));
+    }
+
+    /// The same again, the cursor where it was.
+    pub fn reload(&mut self, cx: &mut Cx) {
+        let want = self.rows.again();
+        self.fetch(want, cx);
+        self.rest(cx);
+    }
+
+    /// What stands around the rows.
+    fn rest(&mut self, cx: &mut Cx) {
+        let (month, owner) = (self.month, self.owner());
+        let question = move |engine: &Engine| {
+            let months = (-BEFORE..=AFTER).map(|n| month.plus(n));
+            let mut chosen = None;
+            let all: Result<Vec<(Month, i64)>, _> = months
+                .map(|m| {
+                    let sum = engine.ask(&SumMonth { month: m, owner: owner.clone() })?;
+                    let minutes = sum.minutes;
+                    if m == month {
+                        chosen = Some(sum);
+                    }
+                    Ok((m, minutes))
+                })
+                .collect();
+            all.map(|months| Strip { months, sum: chosen.unwrap_or_default() })
+        };
+        cx.ask(Slot::Strip, question, |panes, strip, _| panes.activities.strip = Some(strip));
+        (self.total, self.minutes) = (None, None);
+        self.count(None, cx);
+        match self.looked.view {
+            View::Due => {
+                let due = DueSteps { until: NaiveDate::MAX, limit: STEPS };
+                cx.ask(Slot::Side, move |e| e.ask(&due), |panes, page, _| panes.activities.take_due(page));
+            }
+            View::Week => {
+                let from = monday(self.day);
+                let week = ListActivities {
+                    from: Some(from),
+                    to: Some(from + Days::new(6)),
+                    owner: self.owner(),
+                    oldest_first: true,
+                    limit: WEEK,
+                    ..ListActivities::default()
+                };
+                let into = |panes: &mut Panes, page: Page, _: &mut Cx| panes.activities.week = page.items;
+                cx.ask(Slot::Side, move |engine| engine.ask(&week), into);
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&self, cursor: Option<String>, cx: &mut Cx) {
+        let count = CountActivities { list: ListActivities { cursor, scan: SCAN, ..self.list() } };
+        let question = move |engine: &Engine| engine.ask(&count);
+        cx.ask(Slot::Count, question, |panes, part, cx| panes.activities.take_count(part, cx));
+    }
+
+    fn take_page(&mut self, page: Page, want: &Want, cx: &mut Cx) {
+        self.rows.take(want, page);
+        if let Some(id) = self.resume_at.take() {
+            self.rows.go_to(id);
+        }
+        if let Some(want) = self.rows.near() {
+            self.fetch(want, cx);
+        }
+    }
+
+    /// A stretch was counted: the next one is asked for.
+    fn take_count(&mut self, part: ActivityCount, cx: &mut Cx) {
+        let counted = self.total.map_or(0, |(n, _)| n) + part.count;
+        self.total = Some((counted, part.next.is_none()));
+        self.minutes = part.minutes.map(|m| self.minutes.unwrap_or(0) + m);
+        if part.next.is_some() {
+            self.count(part.next, cx);
+        }
+    }
+
+    fn take_due(&mut self, page: Page) {
+        self.due = page.items;
+        self.due_list.set_len(self.due.len());
+    }
+
+    fn here(&self) -> Option<&Item> {
+        match self.looked.view {
+            View::Due => self.due.get(self.due_list.cursor),
+            View::List => self.rows.current(),
+            _ => None,
+        }
+    }
+
+    /// The first working day without an entry behind the one shown.
+    fn gap(&self) -> Option<NaiveDate> {
+        let missing = &self.strip.as_ref()?.sum.not_logged;
+        missing.first().copied()
+    }
+
+    fn turn(&mut self, view: View, cx: &mut Cx) {
+        self.looked.view = if self.looked.view == view { View::List } else { view };
+        self.rest(cx);
+    }
+
+    fn step(&mut self, id: &str, cx: &mut Cx) {
+        let forward = id == "month.forward";
+        if self.looked.view == View::Week {
+            self.day = match id {
+                "month.today" => self.me.today,
+                _ if forward => self.day + Days::new(7),
+                _ => self.day - Days::new(7),
+            };
+            let month = Month::of(self.day);
+            if month == self.month {
+                return self.rest(cx);
+            }
+            self.month = month;
+        } else {
+            self.month = match id {
+                "month.today" => Month::of(self.me.today),
+                _ => self.month.plus(if forward { 1 } else { -1 }),
+            };
+            self.day =
+                if self.month == Month::of(self.me.today) { self.me.today } else { self.month.first() };
+            self.looked.all_dates = false;
+        }
+        self.load(cx);
+    }
+
+    /// The marked rows, all that match, or the row under the cursor.
+    fn which(&self) -> (Which, Option<usize>) {
+        let marks = &self.rows.list.marks;
+        if self.rows.all_marked {
+            let except = marks.iter().copied().collect();
+            let list = Box::new(ListActivities { cursor: None, ..self.list() });
+            return (Which::Matching { list, except }, self.rows.marked(self.total));
+        }
+        let named: Vec<String> = match marks.is_empty() {
+            true => self.here().map(|i| i.id.to_string()).into_iter().collect(),
+            false => marks.iter().map(Id::to_string).collect(),
+        };
+        let count = named.len();
+        (Which::Named(named), Some(count))
+    }
+
+    fn how_many(&self) -> String {
+        match self.which().1 {
+            Some(n) => match n {
+                1 => "1 activity".into(),
+                n => format!("{n} activities"),
+            },
+            None => "all that match".into(),
+        }
+    }
+
+    fn bulk_fields(&self) -> Ask {
+        let schema = Kind::Activity.schema();
+        let fields = BULK.iter().filter_map(|name| schema.field_named(name));
+        let choices = fields.map(|f| Choice::new(f.label(), "", f.name)).collect();
+        let title = format!("Which field of {} to set", self.how_many());
+        Ask::Pick(Box::new(Picker::new(title, Purpose::Pane("bulk"), choices)))
+    }
+
+    fn delete(&self) -> Ask {
+        let (which, count) = self.which();
+        let many = self.how_many();
+        let job: crate::tui::msg::Job = Box::new(move |engine| {
+            let done = engine.run(&DeleteMany { which });
+            let told = done.map(|r| (format!("Deleted {}", activities(r.reply)), Some(r.txn)));
+            Data::DoneThen(told, Box::new(|panes, _| panes.activities.rows.unmark()))
+        });
+        match count {
+            Some(n) if n <= MANY => Ask::Act(job),
+            _ => Ask::Confirm(Question::Act(job), format!("Delete {many}?")),
+        }
+    }
+
+    fn step_of_row(&self, id: &str) -> Ask {
+        let (label, what) = match id {
+            "due.snooze" => ("put off until (fri, +3, 12.3.)", "snooze"),
+            "due.give" => ("give to", "give"),
+            _ => return self.set_step([("next_step", ""), ("next_due", ""), ("next_owner", "")], "Done"),
+        };
+        Ask::Prompt(Prompt::new(label, "", Wanted::Pane(what.into())))
+    }
+
+    fn set_step<const N: usize>(&self, fields: [(&str, &str); N], word: &str) -> Ask {
+        let Some(item) = self.here() else { return Ask::Nothing };
+        let input: Input = fields.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let (which, text) = (item.id.to_string(), format!("{word}: {}", item.text("next_step")));
+        Ask::Act(act(move |engine| {
+            let many = SaveMany { which: Which::Named(vec![which]), input, ack: vec!["ACT-02".into()] };
+            Ok((text, Some(engine.run(&many)?.txn)))
+        }))
+    }
+
+    fn set_all(&self, field: &str, typed: &str) -> Ask {
+        let (which, _) = self.which();
+        let input = Input::from([(field.to_owned(), typed.to_owned())]);
+        let label = field.replace('_', " ");
+        let to = if typed.is_empty() { "nothing".to_owned() } else { typed.to_owned() };
+        Ask::Act(act(move |engine| {
+            let ack = vec!["ACT-02".into()];
+            let done = engine.run(&SaveMany { which, input, ack })?;
+            Ok((format!("The {label} of {} is {to}", activities(done.reply)), Some(done.txn)))
+        }))
+    }
+
+    /// The rows marked among those held, or the row under the cursor, as a table.
+    fn copy(&self) -> Ask {
+        let marked: Vec<&Item> = self.rows.iter().filter(|i| self.rows.is_marked(i.id)).collect();
+        let rows = if marked.is_empty() { self.here().into_iter().collect() } else { marked };
+        let line =
+            |item: &&Item| view::CELLS.map(|name| item.text(name).replace(['\t', '\n'], " ")).join("\t");
+        let count = rows.len();
+        Ask::Copy(rows.iter().map(line).collect::<Vec<_>>().join("\n"), text::count(count, "row"))
+    }
+}
+
+impl Pane for Activities {
+    fn scopes(&self) -> Vec<&'static str> {
+        match self.looked.view {
+            View::Due => vec!["due", "activities", "list", "global"],
+            _ => vec!["activities", "month", "list", "global"],
+        }
+    }
+
+    fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        if self.looked.view == View::Due {
+            return vec![
+                ("due.done", "done"),
+                ("due.snooze", "put off"),
+                ("due.give", "give away"),
+                ("record.open", "edit"),
+                ("app.back", "list"),
+            ];
+        }
+        if self.rows.all_marked || !self.rows.list.marks.is_empty() {
+            return vec![
+                ("activities.bulk", "set a field"),
+                ("record.delete", "delete"),
+                ("list.copy", "copy"),
+                ("list.mark_all", "all"),
+                ("app.back", "unmark"),
+            ];
+        }
+        vec![
+            ("log.open", "log"),
+            ("record.add", "new"),
+            ("record.open", "edit"),
+            ("activities.filter", "filter"),
+            ("month.back", "month"),
+            ("list.mark", "mark"),
+            ("activities.repeat", "repeat"),
+            ("activities.views", "views"),
+            ("activities.week", "week"),
+            ("app.undo", "undo"),
+        ]
+    }
+
+    fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
+        if touches(kinds, &[Kind::Activity]) || touches(kinds, &NAMES) {
+            self.reload(cx);
+        }
+    }
+
+    /// The list from its beginning, and all that goes with it.
+    fn load(&mut self, cx: &mut Cx) {
+        let want = self.rows.start();
+        self.fetch(want, cx);
+        self.rest(cx);
+    }
+
+    fn set_filter(&mut self, text: &str, cx: &mut Cx) {
+        if self.looked.filter != text {
+            self.looked.filter = text.to_owned();
+            self.load(cx);
+        }
+    }
+
+    /// One step back: marks first, then the view, the filter, the dates.
+    fn back(&mut self, cx: &mut Cx) -> bool {
+        if !self.rows.list.marks.is_empty() || self.rows.all_marked {
+            self.rows.unmark();
+            return true;
+        }
+        if self.looked.view != View::List {
+            self.turn(View::List, cx);
+            return true;
+        }
+        if !self.looked.filter.is_empty() {
+            self.set_filter("", cx);
+            return true;
+        }
+        if self.looked.all_dates {
+            self.looked.all_dates = false;
+            self.load(cx);
+            return true;
+        }
+        false
+    }
+
+    fn refuses(&self, id: &str) -> Refused {
+        let marks = matches!(id, "list.mark" | "list.mark_all" | "activities.bulk");
+        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "list.copy")
+            || matches!(id, "activities.repeat" | "activities.template")
+            || id.starts_with("due.");
+        let listed = self.looked.view == View::List;
+        match () {
+            () if marks && !listed => Some("Only rows of the list are marked: Esc goes there"),
+            () if (marks || of_row) && self.here().is_none() => Some(command::NO_ROW),
+            () if id == "activities.gap" && self.gap().is_none() => {
+                Some("Every working day of the month up to today has an entry")
+            }
+            () => None,
+        }
+    }
+
+    fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+        let listed = match self.looked.view {
+            View::List => self.rows.command(id),
+            View::Due => self.due_list.command(id).then_some(None),
+            View::Totals => self.totals.command(id).then_some(None),
+            View::Week => None,
+        };
+        if let Some(want) = listed {
+            if let Some(want) = want {
+                self.fetch(want, cx);
+            }
+            return Ask::Nothing;
+        }
+        match id {
+            "activities.owner" => {
+                self.looked.everyone = !self.looked.everyone;
+                self.load(cx);
+            }
+            "activities.sort" => {
+                self.looked.oldest_first = !self.looked.oldest_first;
+                self.load(cx);
+            }
+            "activities.dates" => {
+                self.looked.all_dates = !self.looked.all_dates;
+                self.load(cx);
+            }
+            "activities.filter" => {
+                return Ask::Prompt(Prompt::new("filter", &self.looked.filter, Wanted::Filter));
+            }
+            "activities.week" => self.turn(View::Week, cx),
+            "activities.totals" => self.turn(View::Totals, cx),
+            "activities.due" => self.turn(View::Due, cx),
+            "month.back" | "month.forward" | "month.today" => self.step(id, cx),
+            "activities.gap" => {
+                if let Some(day) = self.gap() {
+                    return new_activity(Input::from([("date".to_owned(), day.to_string())]));
+                }
+            }
+            "record.add" => return new_activity(Input::new()),
+            "record.open" | "record.edit" => {
+                if let Some(item) = self.here() {
+                    return edit_form(Kind::Activity, item.id.to_string());
+                }
+            }
+            "activities.repeat" => {
+                if let Some(item) = self.here() {
+                    return new_activity(pattern(item));
+                }
+            }
+            "activities.template" => {
+                return Ask::Prompt(Prompt::new("template's name", "", Wanted::Pane("template".into())));
+            }
+            "activities.templates" => return views::pick("From a template", "template", "from_template"),
+            "activities.views" => {
+                return views::pick("Views of the activities", "activities", "view");
+            }
+            "activities.save_view" => {
+                return Ask::Prompt(Prompt::new("name of this view", "", Wanted::Pane("save_view".into())));
+            }
+            "activities.bulk" => return self.bulk_fields(),
+            "list.copy" => return self.copy(),
+            "list.export" => {
+                let name = match self.looked.all_dates {
+                    true => "activities.csv".to_owned(),
+                    false => format!("activities-{}.csv", self.month),
+                };
+                return Ask::Prompt(Prompt::new(
+                    "export to (.csv or .tsv)",
+                    &name,
+                    Wanted::Pane("export".into()),
+                ));
+            }
+            "record.delete" => return self.delete(),
+            "due.done" | "due.snooze" | "due.give" => return self.step_of_row(id),
+            _ => {}
+        }
+        Ask::Nothing
+    }
+
+    /// What was typed for something this pane asked.
+    fn prompted(&mut self, what: &str, typed: &str, _cx: &mut Cx) -> Ask {
+        if let Some(field) = what.strip_prefix("set ") {
+            return self.set_all(field, typed);
+        }
+        match what {
+            "template" => match self.here() {
+                Some(item) => views::save("template", typed, &pattern(item)),
+                None => Ask::Nothing,
+            },
+            "save_view" => views::save("activities", typed, &self.looked),
+            "export" => views::export(self.list(), typed),
+            "snooze" => self.set_step([("next_due", typed)], "Put off"),
+            "give" => self.set_step([("next_owner", typed)], "Given away"),
+            _ => Ask::Nothing,
+        }
+    }
+
+    /// What was chosen of something this pane showed.
+    fn picked(&mut self, what: &str, value: &str, cx: &mut Cx) -> Ask {
+        match what {
+            "bulk" => {
+                let field = BULK.iter().find(|f| **f == value).copied().unwrap_or("summary");
+                let label = format!("{} of {}", field.replace('_', " "), self.how_many());
+                Ask::Prompt(Prompt::new(&label, "", Wanted::Pane(format!("set {field}"))))
+            }
+            "from_template" => new_activity(serde_json::from_str(value).unwrap_or_default()),
+            "view" => {
+                self.looked = serde_json::from_str(value).unwrap_or_default();
+                self.load(cx);
+                Ask::Nothing
+            }
+            _ => Ask::Nothing,
+        }
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::json!({
+            "looked": self.looked,
+            "month": self.month.to_string(),
+        })
+    }
+
+    /// Owner scope and order as they were left (P-002); after a line that dropped, all
+    /// of it.
+    fn restore(&mut self, state: &serde_json::Value, resume: bool) {
+        let looked: Looked = serde_json::from_value(state["looked"].clone()).unwrap_or_default();
+        let Looked { everyone, oldest_first, .. } = looked;
+        self.looked = if resume { looked } else { Looked { everyone, oldest_first, ..Looked::default() } };
+        if let (true, Some(Ok(month))) = (resume, state["month"].as_str().map(Month::parse)) {
+            self.month = month;
+        }
+    }
+
+    fn row(&self) -> Option<Id> {
+        self.rows.current().map(|item| item.id)
+    }
+
+    fn go_to_row(&mut self, row: Id) {
+        self.resume_at = Some(row);
+    }
+
+    fn layout(&mut self, area: Rect, cx: &mut Cx) {
+        let height = usize::from(area.height.saturating_sub(view::HEADER + 1));
+        self.rows.list.set_height(height);
+        self.due_list.set_height(height);
+        self.totals.set_height(height);
+        let sums = self.strip.as_ref().map_or(0, |s| s.sum.by_type.len().max(s.sum.by_account.len()));
+        self.totals.set_len(sums);
+        if let Some(want) = self.rows.near() {
+            self.fetch(want, cx);
+        }
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        self.draw_all(area, buf, cx);
+    }
+
+    fn click(&mut self, line: u16) {
+        if let (View::List, Some(row)) = (self.looked.view, line.checked_sub(view::HEADER)) {
+            self.rows.list.point(usize::from(row));
+        }
+    }
+}
+
+fn activities(n: usize) -> String {
+    if n == 1 { "1 activity".into() } else { format!("{n} activities") }
+}
+
+fn monday(day: NaiveDate) -> NaiveDate {
+    day - Days::new(u64::from(day.weekday().num_days_from_monday()))
+}
+
+/// What another activity of the same kind starts with.
+fn pattern(item: &Item) -> Input {
+    let fields = ["type", "account", "project", "summary", "use_cases"];
+    let mut input: Input =
+        fields.iter().map(|f| ((*f).to_owned(), item.text(f))).filter(|(_, t)| !t.is_empty()).collect();
+    if let Some(minutes) = item.int("effort_minutes") {
+        input.insert("effort".into(), show_effort(minutes));
+    }
+    input
+}
