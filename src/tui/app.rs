@@ -278,7 +278,9 @@ impl App {
                 self.interrupted = interrupt;
                 all.into_iter().for_each(|id| self.run(id, effects));
             }
-            Match::Prefix if !self.takes_text() => effects.push(Effect::After(WHICH_MS, Deadline::Which)),
+            Match::Prefix if !self.takes_text() || key.typed().is_none() => {
+                effects.push(Effect::After(WHICH_MS, Deadline::Which))
+            }
             _ => {
                 let lone = self.pending.len() == 1;
                 self.clear_pending();

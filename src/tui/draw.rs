@@ -26,6 +26,7 @@ impl App {
             }
             return;
         }
+        buf.set_style(area, cx.style("text"));
         self.draw_tabs(area, buf, &cx);
         let body = self.body(area);
         match self.layers.iter().rev().find(|l| !matches!(l, Layer::Confirm(_))) {

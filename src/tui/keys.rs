@@ -123,7 +123,11 @@ pub struct Keymap {
     pub warnings: Vec<String>,
 }
 
-pub const BUILT_IN: &[(&str, &str)] = &[("default", include_str!("../../keymaps/default.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("default", include_str!("../../keymaps/default.toml")),
+    ("vim", include_str!("../../keymaps/vim.toml")),
+    ("emacs", include_str!("../../keymaps/emacs.toml")),
+];
 
 impl Keymap {
     /// A built-in keymap or `keymaps/NAME.toml` of the user's, with what it inherits.

@@ -40,8 +40,14 @@ pub struct Theme {
 
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("terminal", include_str!("../../themes/terminal.toml")),
+    ("dark", include_str!("../../themes/dark.toml")),
+    ("light", include_str!("../../themes/light.toml")),
+    ("high-contrast", include_str!("../../themes/high-contrast.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
+
+/// The theme that has every style there is.
+const BASE: &str = "terminal";
 
 /// What files say before colours are resolved for a depth.
 #[derive(Default)]
@@ -61,6 +67,21 @@ impl Theme {
                 .style(value, depth)
                 .map_err(|why| Failure::invalid(format!("{file}:{line}: {why}")))?;
             theme.styles.insert(id.clone(), style);
+        }
+        let known = BUILT_IN.iter().find(|(n, _)| *n == BASE).map_or("", |(_, text)| text);
+        let known = crate::tui::parse_toml(BASE, known)?;
+        let known = known.get("style").and_then(|v| v.as_table()).cloned().unwrap_or_default();
+        for (id, (_, file, line)) in &source.styles {
+            let parents = std::iter::successors(Some(id.as_str()), |id| Some(id.rsplit_once('.')?.0));
+            if !parents.into_iter().any(|id| known.contains_key(id)) {
+                let near = text::nearest(id, known.keys().map(String::as_str), 1);
+                let near = near.first().map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+                return Err(Failure::invalid(format!("{file}:{line}: there is no style \"{id}\"{near}")));
+            }
+        }
+        // A theme with a ground of its own has it under everything.
+        if let Some(base) = theme.styles.get("text").copied().filter(|base| base.bg.is_some()) {
+            theme.styles.values_mut().for_each(|style| *style = base.patch(*style));
         }
         Ok(theme)
     }
@@ -136,12 +157,30 @@ impl Source {
                 _ => named(name),
             },
             toml::Value::Table(table) => {
-                let wanted = if depth == Depth::True { "rgb" } else { "ansi" };
+                let wanted = if matches!(depth, Depth::True | Depth::Indexed) { "rgb" } else { "ansi" };
                 let text = table.get(wanted).or_else(|| table.values().next()).and_then(|v| v.as_str());
-                named(text.unwrap_or_default())
+                match (named(text.unwrap_or_default())?, depth) {
+                    (Color::Rgb(r, g, b), Depth::Indexed) => Ok(Color::Indexed(nearest_of_256(r, g, b))),
+                    (color, _) => Ok(color),
+                }
             }
             _ => Err("a colour is a name or { rgb, ansi }".into()),
         }
+    }
+}
+
+/// The nearest of the 6 × 6 × 6 colours and the 24 greys that xterm numbers from 16 on.
+fn nearest_of_256(r: u8, g: u8, b: u8) -> u8 {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let step = |v: u8| (0..6).min_by_key(|n| STEPS[*n].abs_diff(v)).unwrap_or(0);
+    let far =
+        |of: [u8; 3]| -> u32 { of.iter().zip([r, g, b]).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum() };
+    let cube = [step(r), step(g), step(b)];
+    let grey = ((u32::from(r) + u32::from(g) + u32::from(b)) / 3).saturating_sub(3) / 10;
+    let grey = grey.min(23) as u8;
+    match far(cube.map(|n| STEPS[n])) <= far([8 + 10 * grey; 3]) {
+        true => 16 + (36 * cube[0] + 6 * cube[1] + cube[2]) as u8,
+        false => 232 + grey,
     }
 }
 
@@ -187,6 +226,60 @@ mod tests {
             {
                 assert_ne!(theme.get(a), theme.get(b), "{a} and {b} look alike in {name}");
             }
+        }
+    }
+
+    /// Relative luminance and contrast of WCAG 2.2.
+    fn contrast(a: Color, b: Color) -> f64 {
+        let light = |color| {
+            let Color::Rgb(r, g, b) = color else { panic!("{color:?} is not rgb") };
+            let linear = |v: u8| {
+                let v = f64::from(v) / 255.0;
+                if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let (a, b) = (light(a), light(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn every_pair_of_colours_can_be_read() {
+        for name in ["dark", "light", "high-contrast"] {
+            let theme = Theme::load(name, None, Depth::True).unwrap();
+            for id in theme.ids() {
+                let style = theme.get(id);
+                let found = contrast(style.fg.unwrap(), style.bg.unwrap());
+                assert!(found >= 4.5, "{name}: {id} has a contrast of {found:.1}");
+                assert!(!style.add_modifier.contains(Modifier::DIM), "{name}: {id} is dimmed too");
+            }
+            for depth in [Depth::Indexed, Depth::Ansi, Depth::None] {
+                Theme::load(name, None, depth).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn colours_have_a_neighbour_among_256() {
+        for (rgb, index) in
+            [((0, 0, 0), 16), ((255, 255, 255), 231), ((255, 0, 0), 196), ((128, 128, 128), 244)]
+        {
+            assert_eq!(nearest_of_256(rgb.0, rgb.1, rgb.2), index, "{rgb:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_theme_is_told_with_its_line_and_the_nearest_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("themes")).unwrap();
+        for (text, parts) in [
+            ("inherits = \"dark\"\n[style]\n\"selecton\" = \"red\"\n", ["mine.toml:3:", "selection"]),
+            ("[style]\n\"text\" = \"blu\"\n", ["mine.toml:2:", "blue"]),
+            ("[style]\n\"text\" = { mods = [\"fat\"] }\n", ["mine.toml:2:", "bold"]),
+        ] {
+            std::fs::write(folder.path().join("themes/mine.toml"), text).unwrap();
+            let message = Theme::load("mine", Some(folder.path()), Depth::True).unwrap_err().message;
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
         }
     }
 

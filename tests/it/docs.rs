@@ -1,6 +1,10 @@
 //! Every command line in the documents runs, and generated documents are fresh.
 
 use crate::program::{Pams, Ran};
+use pams::tui::command;
+use pams::tui::keys::Keymap;
+use pams::tui::theme::{self, Depth, Theme};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// All Markdown of the project.
@@ -100,19 +104,90 @@ fn every_command_line_in_the_documents_runs() {
 /// `PAMS_WRITE_DOCS=1 cargo test` writes them anew.
 #[test]
 fn generated_documents_are_fresh() {
-    let pams = Pams::new();
-    let mut keys = String::from(
-        "# Keys\n\nMade from `keymaps/default.toml` by a test; `pams keys` prints the keys in force.\n\n\
-         | Place | Keys | What it does |\n|---|---|---|\n",
+    for (path, text) in
+        [("docs/keys.md", keys()), ("docs/commands.md", commands()), ("docs/themes.md", themes())]
+    {
+        if std::env::var_os("PAMS_WRITE_DOCS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let stored = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(stored == text, "{path} is stale: run PAMS_WRITE_DOCS=1 cargo test");
+    }
+}
+
+/// Scope and command → keys, in the order of the registry.
+fn keys_of(name: &str) -> BTreeMap<(String, &'static str), String> {
+    let mut found: BTreeMap<(String, &'static str), String> = BTreeMap::new();
+    for (scope, keys, id) in Keymap::load(name, None).unwrap().all() {
+        let all = found.entry((scope.to_owned(), id)).or_default();
+        *all = if all.is_empty() { format!("`{keys}`") } else { format!("{all} `{keys}`") };
+    }
+    found
+}
+
+fn keys() -> String {
+    let mut text = String::from(
+        "# Keys\n\nMade by a test from the files in `keymaps/`; `pams keys` prints those in force. \
+         `keymap = \"vim\"` or `\"emacs\"` in `config.toml` takes another one; a file of your own in \
+         `keymaps/` of the config folder is laid over the one it inherits.\n\n\
+         | Place | What it does | default | vim | emacs |\n|---|---|---|---|---|\n",
     );
-    for item in pams.json(&["keys"])["items"].as_array().unwrap() {
-        let text = |name: &str| item[name].as_str().unwrap_or_default().replace('|', "\\|");
-        keys.push_str(&format!("| {} | `{}` | {} |\n", text("scope"), text("keys"), text("title")));
+    let maps = ["default", "vim", "emacs"].map(keys_of);
+    let mut rows: Vec<&(String, &str)> = maps.iter().flat_map(|m| m.keys()).collect();
+    let place = |id: &str| command::ALL.iter().position(|spec| spec.id == id);
+    rows.sort_by_key(|(scope, id)| (scope.clone(), place(id)));
+    rows.dedup();
+    for (scope, id) in rows {
+        let title = command::find(id).unwrap().title;
+        let cells = maps.each_ref().map(|m| m.get(&(scope.clone(), *id)).cloned().unwrap_or_default());
+        text.push_str(&format!(
+            "| {scope} | {title} | {} |\n",
+            cells.map(|c| c.replace('|', "\\|")).join(" | ")
+        ));
     }
-    let path = Path::new("docs/keys.md");
-    if std::env::var_os("PAMS_WRITE_DOCS").is_some() {
-        std::fs::write(path, &keys).unwrap();
+    text
+}
+
+fn commands() -> String {
+    let mut text = String::from(
+        "# Actions of the terminal interface\n\nMade by a test from the registry. The id is what a keymap \
+         names; `ctrl-p` finds an action by its title, these words, or its key.\n\n\
+         | Id | What it does | Also found by | Where |\n|---|---|---|---|\n",
+    );
+    for spec in command::ALL {
+        text.push_str(&format!("| `{}` | {} | {} | {} |\n", spec.id, spec.title, spec.words, spec.scope));
     }
-    let stored = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(stored == keys, "docs/keys.md is stale: run PAMS_WRITE_DOCS=1 cargo test");
+    text
+}
+
+fn themes() -> String {
+    let mut text = String::from(
+        "# Themes\n\nMade by a test from the files in `themes/`. `theme = \"dark\"` in `config.toml` takes \
+         another one; a file of your own in `themes/` of the config folder inherits what it does not say. \
+         A colour is a name, `#rrggbb`, or `{ rgb = …, ansi = … }`; `mods` are bold, dim, italic, underlined \
+         and reverse. An id that a theme does not have is drawn as the one before its last dot.\n\n",
+    );
+    for (name, source) in theme::BUILT_IN {
+        let about = source.lines().next().unwrap_or_default().trim_start_matches("# ");
+        text.push_str(&format!("- `{name}`: {about}\n"));
+    }
+    text.push_str("\n| Style |");
+    theme::BUILT_IN.iter().for_each(|(name, _)| text.push_str(&format!(" {name} |")));
+    text.push_str("\n|---|");
+    theme::BUILT_IN.iter().for_each(|_| text.push_str("---|"));
+    let all: Vec<Theme> =
+        theme::BUILT_IN.iter().map(|(name, _)| Theme::load(name, None, Depth::True).unwrap()).collect();
+    for id in all[0].ids() {
+        text.push_str(&format!("\n| `{id}` |"));
+        for theme in &all {
+            let style = theme.get(id);
+            let colour = |c: Option<ratatui::style::Color>| c.map(|c| c.to_string().to_lowercase());
+            let mut parts: Vec<String> = colour(style.fg).into_iter().collect();
+            parts.extend(colour(style.bg).map(|c| format!("on {c}")));
+            parts.extend(style.add_modifier.iter_names().map(|(name, _)| name.to_lowercase()));
+            text.push_str(&format!(" {} |", parts.join(" ")));
+        }
+    }
+    text.push('\n');
+    text
 }

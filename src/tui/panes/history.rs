@@ -9,6 +9,7 @@ use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::Slot;
+use crate::tui::overlay::Question;
 use crate::tui::panes::{Ask, Pane, act};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::table::{Rows, Want, thousands};
@@ -18,6 +19,8 @@ use ratatui::layout::Rect;
 
 /// Lines of one change that are shown.
 const LINES: usize = 2_000;
+/// Undoing more than this asks first.
+const MANY: i64 = 100;
 
 #[derive(Default)]
 pub struct History {
@@ -125,11 +128,14 @@ impl Pane for History {
             }
             "activities.filter" => return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter)),
             "history.undo" => {
-                return Ask::Act(act(move |engine| {
+                let job = act(move |engine| {
                     let done = engine.run(&Undo { txn: Some(txn) })?;
-                    let text = crate::tui::app::told("Undone", &done.reply);
-                    Ok((text, None))
-                }));
+                    Ok((crate::tui::app::told("Undone", &done.reply), None))
+                });
+                return match row.int("changes").unwrap_or(1) {
+                    ..=MANY => Ask::Act(job),
+                    n => Ask::Confirm(Question::Act(job), format!("Undo {n} changes?")),
+                };
             }
             "list.copy" => return Ask::Copy(what.clone(), what),
             _ => {}
@@ -183,7 +189,11 @@ impl Pane for History {
                 "edit" | "" => String::new(),
                 cause => format!("{cause}: "),
             };
-            let what = format!("{cause}{}", item.text("what"));
+            let more = match item.int("changes").unwrap_or(1) {
+                ..=1 => String::new(),
+                n => format!(" and {} more", thousands(n as u64 - 1)),
+            };
+            let what = format!("{cause}{}{more}", item.text("what"));
             let sign = if cursor { ">" } else { " " };
             let row = format!("{sign} {}", cells(&item.text("at"), &item.text("by"), &changes, &what));
             let style = if cursor { "selection" } else { "text" };

@@ -55,6 +55,9 @@ impl Pane for Wins {
     }
 
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        if self.side.is_some() {
+            return vec![("record.open", "open or settle"), ("app.back", "list"), ("app.undo", "undo")];
+        }
         vec![
             ("record.add", "new"),
             ("record.open", "edit"),
