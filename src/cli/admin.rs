@@ -2,6 +2,7 @@
 
 use crate::changes::Via;
 use crate::cli::{Context, args, db, default_identity, output, prompt};
+use crate::config::settings::Settings;
 use crate::config::{self, Folders, Scratch};
 use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind, Outcome};
@@ -41,6 +42,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         ("man", _) => man(matches),
         ("db", Some(("check", _))) => db::check(context),
         ("db", Some(_)) => db::compact(context),
+        ("doctor", Some(_)) => db::prefetch(context),
         ("doctor", _) => db::doctor(context),
         _ => Err(Failure::usage(format!("There is no \"{noun}\""))),
     }
@@ -48,10 +50,22 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
 
 /// `pams` alone: the interface.
 pub fn interface(context: &Context) -> Outcome<()> {
-    needs_terminal()?;
+    if !context.plain {
+        needs_terminal()?;
+    }
     let settings = context.settings()?;
     let engine = context.engine(Via::Tui)?;
-    ended(crate::tui::run(engine, &context.folders, &settings)?)
+    ended(open(context.plain, engine, &context.folders, &settings)?)
+}
+
+/// On the whole terminal, or as lines.
+fn open(plain: bool, engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i32> {
+    match plain {
+        true => {
+            crate::tui::plain::run(&engine, folders, settings, std::io::stdin().lock(), std::io::stdout())
+        }
+        false => crate::tui::run(engine, folders, settings),
+    }
 }
 
 fn needs_terminal() -> Outcome<()> {
@@ -60,10 +74,12 @@ fn needs_terminal() -> Outcome<()> {
             .hint("`pams --help` lists the commands that scripts use"));
     }
     match std::env::var("TERM").as_deref() {
-        Ok("dumb") | Ok("") | Err(_) => {
-            Err(Failure::usage("This terminal (TERM is dumb or not set) cannot show the interface")
-                .hint("Set TERM, such as TERM=xterm-256color, or use the commands of `pams --help`"))
-        }
+        Ok("dumb") | Ok("") | Err(_) => Err(Failure::usage(
+            "This terminal (TERM is dumb or not set) cannot show the interface",
+        )
+        .hint(
+            "Set TERM, such as TERM=xterm-256color, or use `pams --plain` or the commands of `pams --help`",
+        )),
         Ok(_) => Ok(()),
     }
 }
@@ -123,7 +139,7 @@ pub fn ask_identity(mut answers: SetUp) -> Outcome<SetUp> {
 pub fn demo_engine(seed: u64, via: Via) -> Outcome<(Scratch, Context, Engine)> {
     let scratch = Scratch::new()?;
     let folders = Folders::find(Some(&scratch.0), None)?;
-    let context = Context { folders, json: false, yes: false, read_only: false };
+    let context = Context { folders, json: false, yes: false, read_only: false, plain: false };
     let filler = Engine::open(context.folders.places(), Via::Job, config::now_ms, false)?;
     let me = SetUp {
         name: "Ana Duarte".into(),
@@ -141,9 +157,11 @@ pub fn demo_engine(seed: u64, via: Via) -> Outcome<(Scratch, Context, Engine)> {
 fn demo(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
     if !matches.get_flag("check") {
-        needs_terminal()?;
+        if !context.plain {
+            needs_terminal()?;
+        }
         let (scratch, demo, engine) = demo_engine(seed, Via::Tui)?;
-        let code = crate::tui::run(engine, &demo.folders, &context.settings()?)?;
+        let code = open(context.plain, engine, &demo.folders, &context.settings()?)?;
         drop(scratch);
         return ended(code);
     }

@@ -42,6 +42,7 @@ pub fn command() -> Command {
             flag("json", "Print one JSON object").global(true),
             flag("yes", "Do not ask, go on").short('y').global(true),
             flag("read-only", "Look only: nothing can be changed").global(true),
+            flag("plain", "The interface as lines of text, for screen readers").global(true),
         ])
         .subcommand(activity())
         .subcommand(
@@ -116,7 +117,11 @@ pub fn command() -> Command {
                 .subcommand(Command::new("check").about("Compare everything stored with the log"))
                 .subcommand(Command::new("compact").about("Give free pages back to the file system")),
         )
-        .subcommand(Command::new("doctor").about("Look at store, host, terminal and clock"));
+        .subcommand(
+            Command::new("doctor").about("Look at store, host, terminal and clock").subcommand(
+                Command::new("prefetch").about("How often what was looked at had been read ahead"),
+            ),
+        );
     for kind in NOUNS {
         command = command.subcommand(noun(kind));
     }

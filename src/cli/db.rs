@@ -8,7 +8,9 @@ use crate::engine::Engine;
 use crate::services::jobs::{JobState, ListJobs};
 use crate::services::records::Counts;
 use crate::services::setup::WhoAmI;
+use crate::services::state::GetState;
 use crate::store;
+use crate::tui::PREFETCH;
 
 /// The check needs the file itself, so no host may run.
 pub fn report(folders: &Folders) -> Outcome<store::Report> {
@@ -131,6 +133,26 @@ pub fn doctor(context: &Context) -> Outcome<()> {
         for (name, value) in rows {
             output::line(&format!("{name:<9} {value}"));
         }
+    }
+    Ok(())
+}
+
+/// `pams doctor prefetch`: of the last session that ended.
+pub fn prefetch(context: &Context) -> Outcome<()> {
+    let kept = context.cli()?.ask(&GetState { prefix: PREFETCH.into() })?;
+    let kept = kept.first().and_then(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok());
+    let count = |name: &str| kept.as_ref().and_then(|k| k[name].as_u64()).unwrap_or(0);
+    let (hits, misses) = (count("hits"), count("misses"));
+    if context.json {
+        output::json(&serde_json::json!({ "accounts": { "hits": hits, "misses": misses } }));
+    } else if hits + misses == 0 {
+        output::line("No account was looked at in the last session of the interface");
+    } else {
+        let share = hits * 100 / (hits + misses);
+        output::line(&format!(
+            "accounts: {hits} of {} had been read ahead in the last session, {share} %",
+            hits + misses
+        ));
     }
     Ok(())
 }

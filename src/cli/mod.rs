@@ -34,6 +34,8 @@ pub struct Context {
     pub json: bool,
     pub yes: bool,
     pub read_only: bool,
+    /// The interface as lines of text.
+    pub plain: bool,
 }
 
 impl Context {
@@ -129,6 +131,7 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         json,
         yes: matches.get_flag("yes"),
         read_only: matches.get_flag("read-only"),
+        plain: matches.get_flag("plain"),
     };
     let Some((noun, matches)) = matches.subcommand() else { return admin::interface(&context) };
     match noun {

@@ -100,7 +100,7 @@ fn torture(kills: u64, seed: u64, path: Path) -> Outcome<Tally> {
 }
 
 fn open(folders: &Folders) -> Outcome<Engine> {
-    let context = Context { folders: folders.clone(), json: true, yes: true, read_only: false };
+    let context = Context { folders: folders.clone(), json: true, yes: true, read_only: false, plain: false };
     context.engine(Via::Job)
 }
 

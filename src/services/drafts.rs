@@ -17,7 +17,7 @@ const BY_STATE: u8 = 80;
 /// Drafts listed at the most; more is said by the count.
 const MAX_DRAFTS: usize = 2_000;
 
-/// Open drafts, oldest first.
+/// Open drafts, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListDrafts {}
 
@@ -29,7 +29,10 @@ impl Query for ListDrafts {
         let settings = cx.settings()?;
         let mut shower = Shower::new(cx.reads);
         let mut items = Vec::new();
-        for id in open(cx.reads)? {
+        let made = |id| Ok((made_seq(cx.reads, id)?.unwrap_or(0), id));
+        let mut ids = open(cx.reads)?.into_iter().map(made).collect::<Outcome<Vec<(u64, Id)>>>()?;
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, id) in ids {
             if let Some(head) = cx.reads.head(Kind::Draft, id)? {
                 let mut item = shower.item(Kind::Draft, id, &head)?;
                 let draft = Draft::from_fields(&head.fields);
@@ -47,12 +50,15 @@ fn open(reads: &dyn Reads) -> Outcome<Vec<Id>> {
 }
 
 /// A conflict's draft has the id of its change; its history is the change's.
-fn made_ms(reads: &dyn Reads, id: Id) -> Outcome<i64> {
-    let seq = match reads.seq_of(id)? {
+fn made_seq(reads: &dyn Reads, id: Id) -> Outcome<Option<u64>> {
+    Ok(match reads.seq_of(id)? {
         Some(seq) => Some(seq),
         None => reads.history(Kind::Draft, id)?.first().copied(),
-    };
-    let record = match seq {
+    })
+}
+
+fn made_ms(reads: &dyn Reads, id: Id) -> Outcome<i64> {
+    let record = match made_seq(reads, id)? {
         Some(seq) => reads.record(seq)?,
         None => None,
     };
@@ -145,10 +151,11 @@ fn form_of(draft: &Draft) -> Outcome<Input> {
 /// An open draft by id, id's end, or `last`.
 fn resolve(reads: &dyn Reads, which: &str) -> Outcome<Id> {
     let open = open(reads)?;
-    if which == "last"
-        && let Some(id) = open.last()
-    {
-        return Ok(*id);
+    if which == "last" {
+        let made = |id: &Id| made_seq(reads, *id).ok().flatten();
+        if let Some(id) = open.iter().max_by_key(|id| made(id)) {
+            return Ok(*id);
+        }
     }
     let fits: Vec<Id> = open.into_iter().filter(|id| id.ends_with(which)).collect();
     match fits.as_slice() {

@@ -6,6 +6,7 @@ use crate::domain::schema::*;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
 use crate::random::Random;
+use crate::services::records::Save;
 use crate::services::{Command, WriteCx, drafts, names};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
@@ -313,6 +314,17 @@ fn open_ends(cx: &mut WriteCx, world: &World, today: NaiveDate) -> Outcome<()> {
             input: input.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         };
         keep.run(cx)?;
+    }
+    // Two people at the same account: what both changed waits for one of them.
+    for (account, field, theirs, mine) in
+        [("Meridian Bank", "segment", "Enterprise", "Mid-market"), ("Orbit Labs", "region", "South", "East")]
+    {
+        let id = names::resolve(cx.reads(), Kind::Account, account, None)?;
+        let seen_rev = cx.reads().head(Kind::Account, id)?.map(|head| head.rev);
+        for text in [theirs, mine] {
+            let input = [(field.to_owned(), text.to_owned())].into();
+            Save { kind: Kind::Account, id: Some(id), input, seen_rev, ack: vec![] }.run(cx)?;
+        }
     }
     Ok(())
 }

@@ -27,6 +27,8 @@ const AUTOSAVE_MS: u64 = 2_000;
 pub const AUTOSAVE: &str = "autosave/form";
 /// Local state: where the interface stands.
 pub const SESSION: &str = "ui/session";
+/// Local state: how often the last session had read ahead what was looked at.
+pub const PREFETCH: &str = "prefetch/accounts";
 /// A half-typed sequence shows what can follow after this.
 const WHICH_MS: u64 = 300;
 
@@ -150,7 +152,7 @@ impl App {
     pub fn start(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.with_cx(&mut effects, |panes, cx| panes.open(panes.current, cx));
-        self.count(&effects);
+        self.counted(&effects);
         effects
     }
 
@@ -218,11 +220,11 @@ impl App {
                 effects.push(Effect::Quit(129));
             }
         }
-        self.count(&effects);
+        self.counted(&effects);
         effects
     }
 
-    fn count(&mut self, effects: &[Effect]) {
+    pub(super) fn counted(&mut self, effects: &[Effect]) {
         self.busy += effects.iter().filter(|e| matches!(e, Effect::Work(..))).count();
     }
 
@@ -248,7 +250,7 @@ impl App {
         }
     }
 
-    fn takes_text(&self) -> bool {
+    pub(super) fn takes_text(&self) -> bool {
         matches!(
             self.layers.last(),
             Some(Layer::Form(_) | Layer::Quick(_) | Layer::Prompt(_) | Layer::Pick(_))
@@ -518,6 +520,11 @@ impl App {
 
     fn quit(&mut self, effects: &mut Vec<Effect>) {
         self.keep_session(false, effects);
+        let (hits, misses) = (self.panes.accounts.hits, self.panes.accounts.misses);
+        if hits + misses > 0 {
+            let counts = serde_json::json!({ "hits": hits, "misses": misses }).to_string();
+            self.with_cx(effects, |_, cx| cx.remember(PREFETCH, Some(counts)));
+        }
         let unsaved = self.layers.iter().any(|l| matches!(l, Layer::Form(f) if f.is_changed()));
         if unsaved {
             self.keep_form(effects);
@@ -600,7 +607,7 @@ impl App {
                 _ => {}
             }
         }
-        self.count(&effects);
+        self.counted(&effects);
         effects
     }
 

@@ -13,6 +13,7 @@ pub mod msg;
 mod overlay;
 pub mod panes;
 mod picker;
+pub mod plain;
 mod quick;
 mod review;
 mod review_view;
@@ -23,6 +24,7 @@ pub mod testing;
 pub mod theme;
 pub mod widgets;
 
+pub use app::PREFETCH;
 pub use run::run;
 
 use crate::domain::failure::said;

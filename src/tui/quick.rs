@@ -1,6 +1,7 @@
 //! Lines typed at the foot of a pane: the quick log with its echo, and prompts.
 
 use crate::domain::schema::Kind;
+use crate::domain::when::show_day;
 use crate::domain::{Failure, Outcome};
 use crate::services::activities::{LineRead, LogLine, ReadLine};
 use crate::services::imports::Target;
@@ -65,10 +66,17 @@ impl Quick {
         cx.work(Slot::Action, move |engine| {
             Data::Logged(engine.run(&LogLine { line, ack }).map(|r| {
                 let text = match r.reply.saved.as_slice() {
-                    [one] => format!("Logged: {}, {}", r.reply.echo.join(", "), one.item.text("date")),
+                    [one] => {
+                        let date = one.item.text("date");
+                        let said = date.parse().is_ok_and(|d| r.reply.echo.contains(&show_day(d)));
+                        let date = if said { String::new() } else { format!(", {date}") };
+                        format!("Logged: {}{date}", r.reply.echo.join(", "))
+                    }
                     many => format!("Logged {} days: {}", many.len(), r.reply.echo.join(", ")),
                 };
-                (r.txn, text)
+                // That a date was filled in stands in the echo already.
+                let notes = r.reply.saved.iter().flat_map(|s| &s.notes).filter(|n| !n.starts_with("date "));
+                (r.txn, notes.fold(text, |text, note| format!("{text}; {note}")))
             }))
         });
     }

@@ -1,5 +1,5 @@
 //! `Harness`: the whole program on a fake screen, keys in and text out. Work runs at
-//! once and in order, so a test never sleeps.
+//! once and in order, so a test never sleeps; plain mode is the same with a person.
 
 use crate::domain::{Failure, Outcome};
 use crate::engine::{Engine, Event};
@@ -33,14 +33,24 @@ const JOB: Duration = Duration::from_secs(2);
 
 impl<'a> Harness<'a> {
     pub fn new(engine: &'a Engine, width: u16, height: u16) -> Outcome<Harness<'a>> {
+        Harness::with_keymap(engine, width, height, "default")
+    }
+
+    /// With one of the other keymaps.
+    pub fn with_keymap(engine: &'a Engine, width: u16, height: u16, name: &str) -> Outcome<Harness<'a>> {
         let me = engine.ask(&WhoAmI {})?;
-        let keys = Keymap::load("default", None)?;
+        let keys = Keymap::load(name, None)?;
         let theme = Theme::load("mono", None, Depth::None)?;
         let mut app = App::new(me, keys, theme, false, Status { host: true, ..Status::default() });
         app.now_ms = engine.now_ms();
         for (_, text) in engine.ask(&GetState { prefix: SESSION.into() })? {
             app.restore(&text);
         }
+        Harness::around(engine, app, width, height)
+    }
+
+    /// Around an interface that was made elsewhere.
+    pub fn around(engine: &'a Engine, app: App, width: u16, height: u16) -> Outcome<Harness<'a>> {
         let (tell, changes) = channel();
         engine.subscribe(move |changed| tell.send(changed.clone()).is_ok());
         let screen =
@@ -58,6 +68,15 @@ impl<'a> Harness<'a> {
             let key = Key::parse(name).ok_or_else(|| Failure::usage(format!("no key \"{name}\"")))?;
             self.send(Msg::Key(key))?;
         }
+        Ok(self)
+    }
+
+    /// Runs a command by its id, as the palette does.
+    pub fn command(&mut self, id: &str) -> Outcome<&mut Self> {
+        let mut effects = Vec::new();
+        self.app.run(id, &mut effects);
+        self.app.counted(&effects);
+        self.settle(effects)?;
         Ok(self)
     }
 
@@ -126,6 +145,11 @@ impl<'a> Harness<'a> {
             effects = next;
         }
         Err(Failure::internal("the interface never comes to rest"))
+    }
+
+    /// Whether a text is being typed.
+    pub fn takes_text(&self) -> bool {
+        self.app.takes_text()
     }
 
     pub fn resize(&mut self, width: u16, height: u16) -> Outcome<&mut Self> {

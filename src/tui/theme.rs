@@ -221,9 +221,14 @@ mod tests {
         assert_eq!(theme.get("nosuch"), theme.get("text"));
         for (name, depth) in [("mono", Depth::Ansi), ("mono", Depth::None)] {
             let theme = Theme::load(name, None, depth).unwrap();
-            for (a, b) in
-                [("won", "lost"), ("selection", "text"), ("status.error", "status"), ("mark", "text")]
-            {
+            for (a, b) in [
+                ("won", "lost"),
+                ("selection", "text"),
+                ("status.error", "status"),
+                ("status.error", "status.warning"),
+                ("changed", "text"),
+                ("mark", "text"),
+            ] {
                 assert_ne!(theme.get(a), theme.get(b), "{a} and {b} look alike in {name}");
             }
         }

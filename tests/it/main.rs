@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod docs;
 mod golden;
+mod interface;
 mod processes;
 mod program;
 mod pty;

@@ -64,6 +64,21 @@ impl Pams {
         }
     }
 
+    /// A call that reads this from standard input.
+    pub fn run_with(&self, words: &[&str], input: &str) -> Ran {
+        use std::io::Write;
+        let mut command = self.command(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Standard output of a call that must succeed.
     pub fn ok(&self, words: &[&str]) -> String {
         let ran = self.run(words);

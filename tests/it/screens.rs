@@ -33,7 +33,7 @@ fn engine() -> Engine {
 }
 
 /// The demo's store, filled as the program itself and used as a person.
-fn demo() -> Engine {
+pub fn demo() -> Engine {
     let engine = engine();
     engine.run(&FillDemo { seed: 1 }).unwrap();
     engine
@@ -144,7 +144,7 @@ fn a_left_form_is_a_draft_that_opens_again() {
     let mut h = Harness::new(&engine, 80, 24).unwrap();
     h.press("2 a").unwrap().type_text("Demo").unwrap().press("esc esc d").unwrap();
     assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), before + 1);
-    h.press("9 G enter").unwrap();
+    h.press("9 enter").unwrap();
     assert!(h.text().contains("Demo"), "{}", h.text());
     h.press("tab tab tab tab").unwrap().type_text("1h").unwrap().press("ctrl-s").unwrap();
     assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), before, "saving settles the draft");
@@ -346,6 +346,7 @@ fn a_wrong_name_leaves_the_review_open() {
 #[test]
 fn ranges_stay_in_the_line_and_conflicts_offer_no_undo() {
     let engine = demo();
+    let before = engine.ask(&ListDrafts {}).unwrap().items.len();
     let mut h = Harness::new(&engine, 100, 30).unwrap();
     h.press(";").unwrap().type_text("demo acme 3h mon-wed : x").unwrap().press("ctrl-e").unwrap();
     assert!(h.text().contains("A form holds one day, the line has 3"), "{}", h.text());
@@ -368,7 +369,7 @@ fn ranges_stay_in_the_line_and_conflicts_offer_no_undo() {
     let text = h.text();
     let toast = text.lines().rev().nth(1).unwrap_or_default();
     assert!(toast.contains("9 settles it") && !toast.contains("u undo"), "{text}");
-    assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), 3);
+    assert_eq!(engine.ask(&ListDrafts {}).unwrap().items.len(), before + 1);
 }
 
 /// Two people at one review see what the other says, and when it ends.

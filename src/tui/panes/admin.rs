@@ -239,7 +239,7 @@ impl Pane for Admin {
             };
             put(buf, right, 1, 3, &cx.cut(&text, wide.saturating_sub(2)), cx.style("text.muted"));
         }
-        let name = (wide / 3).clamp(12, 34);
+        let name = (wide * 2 / 5).clamp(12, 40);
         let rest = wide.saturating_sub(name + 4) / shown.iter().filter(|n| !n.is_empty()).count().max(1);
         for (y, place) in self.rows.list.visible().enumerate() {
             let Some(item) = self.rows.get(place) else { continue };

@@ -91,7 +91,7 @@ impl Drafts {
         rule(buf, area, 0, &draft.target_name, &by, cx);
         let wide = usize::from(area.width);
         let (name, sign) = (16.min(wide / 5), 2);
-        let column = wide.saturating_sub(name + sign + 8) / 3;
+        let column = wide.saturating_sub(name + sign + 10) / 3;
         let row = |name_of: &str, sides: [&str; 3], pick: &str| {
             let [base, mine, theirs] = sides.map(|side| cx.fit(side, column));
             format!("{} {base} {mine} {theirs} {pick}", cx.fit(name_of, name))
@@ -107,7 +107,7 @@ impl Drafts {
             let sign = if cursor { ">" } else { " " };
             put(buf, area, 0, 2 + y as u16, &cx.fit(&format!("{sign} {line}"), wide), style);
         }
-        let note = "m t b say which side a field takes; Enter settles; Esc leaves it as it is";
+        let note = " m t b say which side a field takes; Enter settles; Esc leaves it as it is ";
         rule(buf, area, area.height.saturating_sub(1), "", "", cx);
         put(buf, area, 2, area.height.saturating_sub(1), &cx.cut(note, wide - 4), cx.style("text.muted"));
     }

@@ -458,14 +458,16 @@ pub fn new_activity(over: crate::services::input::Input) -> Ask {
         let read = engine.ask(&crate::services::activities::ReadLine { line: String::new() });
         Data::Form(read.map(|read| {
             let mut input = over;
-            input.insert("date".into(), read.default_date.to_string());
+            // A date that was asked for is not the default's.
+            let given = input.contains_key("date");
+            input.entry("date".into()).or_insert_with(|| read.default_date.to_string());
             crate::tui::msg::FormStart {
                 kind: Kind::Activity,
                 id: None,
                 rev: 0,
                 title: "New activity".into(),
                 input,
-                notes: vec![("date".into(), read.default_source)],
+                notes: if given { vec![] } else { vec![("date".into(), read.default_source)] },
                 draft: None,
             }
         }))
