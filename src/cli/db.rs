@@ -145,10 +145,10 @@ pub fn prefetch(context: &Context) -> Outcome<()> {
     let (hits, misses) = (count("hits"), count("misses"));
     if context.json {
         output::json(&serde_json::json!({ "accounts": { "hits": hits, "misses": misses } }));
-    } else if hits + misses == 0 {
+    } else if (hits, misses) == (0, 0) {
         output::line("No account was looked at in the last session of the interface");
     } else {
-        let share = hits * 100 / (hits + misses);
+        let share = (hits * 100).checked_div(hits + misses).unwrap_or(0);
         output::line(&format!(
             "accounts: {hits} of {} had been read ahead in the last session, {share} %",
             hits + misses

@@ -82,7 +82,11 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
             }
         }
         match view.origin(origin)? {
-            Some((device, actor, via)) => drop(hasher.update(&origin_row(device, actor, via))),
+            Some((device, actor, via)) => {
+                hasher.update(&origin_row(device, actor, via));
+                // A conflict's draft belongs to whoever made the change.
+                (record.change.device, record.change.actor, record.change.via) = (device, actor, via);
+            }
             None => report.wrong.push(format!("the origin of change {seq} is missing")),
         }
         hasher.update(header);

@@ -10,7 +10,7 @@ use crate::tui::command;
 use crate::tui::form::Form;
 use crate::tui::keys::{Key, Keymap, Match};
 use crate::tui::layers::{ask_again, draft_of, forget, picker_key, suggest};
-use crate::tui::msg::{Data, Deadline, Effect, Into, Msg, Slot};
+use crate::tui::msg::{Data, Deadline, Effect, Into, Job, Msg, Slot, Work};
 use crate::tui::overlay::{Confirm, Help};
 use crate::tui::panes::{Ask, PaneId, Panes, anything, places};
 use crate::tui::picker::Picker;
@@ -95,9 +95,13 @@ pub struct Cx<'a> {
 impl Cx<'_> {
     /// Asks for work; the answer comes back to `slot`, older ones are dropped.
     pub fn work(&mut self, slot: Slot, job: impl FnOnce(&Engine) -> Data + Send + 'static) {
+        self.push(slot, Box::new(job), false);
+    }
+
+    fn push(&mut self, slot: Slot, job: Job, only_looks: bool) {
         let generation = self.generations.entry(slot).or_default();
         *generation += 1;
-        self.effects.push(Effect::Work(slot, *generation, Box::new(job)));
+        self.effects.push(Effect::Work(Work { slot, generation: *generation, job, only_looks }));
     }
 
     /// Asks the engine; the panes take the answer with `into`, a failure is complained of.
@@ -107,10 +111,11 @@ impl Cx<'_> {
         question: impl FnOnce(&Engine) -> Outcome<T> + Send + 'static,
         into: impl FnOnce(&mut Panes, T, &mut Cx) + Send + 'static,
     ) {
-        self.work(slot, move |engine| {
+        let job = move |engine: &Engine| {
             let into = |answer| -> Into { Box::new(move |panes, cx| into(panes, answer, cx)) };
             Data::Panes(question(engine).map(into))
-        });
+        };
+        self.push(slot, Box::new(job), true);
     }
 
     /// Keeps a small text between sessions.
@@ -225,7 +230,7 @@ impl App {
     }
 
     pub(super) fn counted(&mut self, effects: &[Effect]) {
-        self.busy += effects.iter().filter(|e| matches!(e, Effect::Work(..))).count();
+        self.busy += effects.iter().filter(|e| matches!(e, Effect::Work(_))).count();
     }
 
     pub(super) fn with_cx<T>(

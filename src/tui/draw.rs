@@ -119,8 +119,16 @@ impl App {
         let toast = &self.toast;
         let style = cx.style(if toast.bad { "status.error" } else { "status" });
         let undo = if toast.undo { "   u undo" } else { "" };
-        let text = cx.cut(&toast.text, usize::from(area.width).saturating_sub(undo.len() + 2));
-        put_line(buf, area, 1, &[(format!(" {text}"), style), (undo.into(), cx.style("text.muted"))]);
+        let room = usize::from(area.width).saturating_sub(undo.len() + 2);
+        if toast.bad && toast.text.width() > room {
+            // What is wrong counts for more than the hints: it has their line too.
+            let (first, rest) = broken(&toast.text, room);
+            put(buf, area, 0, 0, &cx.fit(&format!(" {first}"), usize::from(area.width)), style);
+            put(buf, area, 1, 1, &cx.cut(rest, room), style);
+        } else {
+            let text = cx.cut(&toast.text, room);
+            put_line(buf, area, 1, &[(format!(" {text}"), style), (undo.into(), cx.style("text.muted"))]);
+        }
         self.draw_status(area, buf, cx);
     }
 
@@ -225,5 +233,15 @@ impl App {
             pieces.push((format!(" {}   ", title.trim_start_matches("Go to ")), cx.style("text")));
         }
         put_line(buf, area, 0, &pieces);
+    }
+}
+
+/// A text broken behind the last word that fits into so many cells.
+fn broken(text: &str, cells: usize) -> (&str, &str) {
+    let fits = |at: &usize| text[..*at].width() <= cells;
+    let spaces = text.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at);
+    match spaces.take_while(fits).last() {
+        Some(at) => (&text[..at], text[at..].trim_start()),
+        None => (text, ""),
     }
 }

@@ -123,9 +123,18 @@ pub struct FormStart {
 
 pub type Job = Box<dyn FnOnce(&Engine) -> Data + Send>;
 
+/// One piece of work; of its slot it is the `generation`th.
+pub struct Work {
+    pub slot: Slot,
+    pub generation: u64,
+    pub job: Job,
+    /// It changes nothing: it need not begin once a newer one of its slot is wanted.
+    pub only_looks: bool,
+}
+
 pub enum Effect {
     /// Work for the engine, off the interface's thread.
-    Work(Slot, u64, Job),
+    Work(Work),
     /// Tell me after so many milliseconds; a newer one of the kind replaces it.
     After(u64, Deadline),
     Suspend,

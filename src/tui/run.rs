@@ -10,7 +10,7 @@ use crate::services::setup::WhoAmI;
 use crate::services::state::{GetState, SetState};
 use crate::tui::app::{AUTOSAVE, App, SESSION, Status};
 use crate::tui::keys::Keymap;
-use crate::tui::msg::{Deadline, Effect, Msg};
+use crate::tui::msg::{Data, Deadline, Effect, Msg, Slot, Work};
 use crate::tui::terminal;
 use crate::tui::theme::{Depth, Theme};
 use std::collections::HashMap;
@@ -50,10 +50,10 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
             let _ = changes.try_send(Msg::Event(event.clone()));
             true
         });
-        let work = workers(&engine, &tx);
+        let workers = Workers::start(&engine, &tx);
         let deadlines = HashMap::new();
         let (app, screen, engine) = (&mut app, &mut screen, &engine);
-        Turns { app, screen, engine, rx, work, keyboard, deadlines, folders }.turn()
+        Turns { app, screen, engine, rx, workers, keyboard, deadlines, folders }.turn()
     })();
     terminal::leave();
     // Its own way out would write to a terminal that is no longer ours.
@@ -111,28 +111,41 @@ fn keep_autosaved(engine: &Engine) {
     }
 }
 
-type Work =
-    SyncSender<(crate::tui::msg::Slot, u64, Box<dyn FnOnce(&Engine) -> crate::tui::msg::Data + Send>)>;
+/// The threads that work for the interface.
+struct Workers {
+    queue: SyncSender<Work>,
+    /// The newest of each slot: what is older and only looks is not begun.
+    newest: Arc<Mutex<HashMap<Slot, u64>>>,
+}
 
-fn workers(engine: &Arc<Engine>, to: &SyncSender<Msg>) -> Work {
-    let (tx, rx) = sync_channel(MAX_WORK);
-    let rx = Arc::new(Mutex::new(rx));
-    for _ in 0..WORKERS {
-        let (engine, to, rx): (Arc<Engine>, SyncSender<Msg>, Arc<Mutex<Receiver<_>>>) =
-            (engine.clone(), to.clone(), rx.clone());
-        let _ = std::thread::Builder::new().name("pams-work".into()).spawn(move || {
-            loop {
-                let job = rx.lock().unwrap_or_else(|e| e.into_inner()).recv();
-                let Ok((slot, generation, job)) = job else { break };
-                let job: Box<dyn FnOnce(&Engine) -> crate::tui::msg::Data + Send> = job;
-                let data = job(&engine);
-                if to.send(Msg::Data(slot, generation, Box::new(data))).is_err() {
-                    break;
+impl Workers {
+    fn start(engine: &Arc<Engine>, to: &SyncSender<Msg>) -> Workers {
+        let (queue, waiting) = sync_channel::<Work>(MAX_WORK);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let newest: Arc<Mutex<HashMap<Slot, u64>>> = Arc::default();
+        for _ in 0..WORKERS {
+            let (engine, to) = (engine.clone(), to.clone());
+            let (waiting, newest) = (waiting.clone(), newest.clone());
+            let _ = std::thread::Builder::new().name("pams-work".into()).spawn(move || {
+                loop {
+                    let next = waiting.lock().unwrap_or_else(|e| e.into_inner()).recv();
+                    let Ok(Work { slot, generation, job, only_looks }) = next else { break };
+                    let newest = newest.lock().unwrap_or_else(|e| e.into_inner()).get(&slot).copied();
+                    let old = only_looks && newest.is_some_and(|newest| newest > generation);
+                    let data = if old { Data::Nothing } else { job(&engine) };
+                    if to.send(Msg::Data(slot, generation, Box::new(data))).is_err() {
+                        break;
+                    }
                 }
-            }
-        });
+            });
+        }
+        Workers { queue, newest }
     }
-    tx
+
+    fn queue(&self, work: Work) {
+        self.newest.lock().unwrap_or_else(|e| e.into_inner()).insert(work.slot, work.generation);
+        let _ = self.queue.send(work);
+    }
 }
 
 /// Shortest time between frames that only show what came from the background.
@@ -147,7 +160,7 @@ struct Turns<'a> {
     screen: &'a mut terminal::Screen,
     engine: &'a Arc<Engine>,
     rx: Receiver<Msg>,
-    work: Work,
+    workers: Workers,
     keyboard: terminal::Keyboard,
     deadlines: HashMap<Deadline, Instant>,
     folders: &'a Folders,
@@ -221,8 +234,8 @@ impl Turns<'_> {
         let mut effects = std::collections::VecDeque::from(effects);
         while let Some(effect) = effects.pop_front() {
             match effect {
-                Effect::Work(_, _, job) if quit.is_some() => drop(job(self.engine)),
-                Effect::Work(slot, generation, job) => drop(self.work.send((slot, generation, job))),
+                Effect::Work(work) if quit.is_some() => drop((work.job)(self.engine)),
+                Effect::Work(work) => self.workers.queue(work),
                 Effect::After(ms, deadline) => {
                     self.deadlines.insert(deadline, Instant::now() + Duration::from_millis(ms));
                 }

@@ -115,9 +115,9 @@ impl<'a> Harness<'a> {
             let mut next = Vec::new();
             for effect in effects {
                 match effect {
-                    Effect::Work(slot, generation, job) => {
-                        let data = job(self.engine);
-                        next.extend(self.app.update(Msg::Data(slot, generation, Box::new(data))));
+                    Effect::Work(work) => {
+                        let data = (work.job)(self.engine);
+                        next.extend(self.app.update(Msg::Data(work.slot, work.generation, Box::new(data))));
                     }
                     Effect::After(_, deadline) if !self.deadlines.contains(&deadline) => {
                         self.deadlines.push(deadline)

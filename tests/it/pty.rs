@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Patience with a loaded machine; nothing waits longer than it must.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The mouse comes to the program, and goes back to the terminal.
+const MOUSE: (&str, &str) = ("\x1b[?1000h", "\x1b[?1000l");
+
 struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
@@ -110,9 +113,12 @@ impl Terminal {
     /// Everything that was switched on is switched off again.
     fn assert_restored(&self) {
         let start = Instant::now();
-        for (on, off) in
-            [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?25l", "\x1b[?25h"), ("\x1b[?2004h", "\x1b[?2004l")]
-        {
+        let mut switches =
+            vec![("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?25l", "\x1b[?25h"), ("\x1b[?2004h", "\x1b[?2004l")];
+        if String::from_utf8_lossy(&self.bytes.lock().unwrap()).contains(MOUSE.0) {
+            switches.push(MOUSE);
+        }
+        for (on, off) in switches {
             // What was sent last may still be on its way here.
             loop {
                 let text = String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned();
@@ -266,4 +272,102 @@ fn a_terminal_that_can_show_nothing_gets_a_sentence() {
     let mut t = demo(24, 80, &[("TERM", "dumb")]);
     assert_eq!(t.end().exit_code(), 2);
     t.wait_for("TERM is dumb");
+}
+
+/// A click goes where it points, and over SSH the mouse stays with the terminal.
+#[test]
+fn the_mouse_works_here_and_not_over_ssh() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("\x1b[<0;12;1M\x1b[<0;12;1m");
+    t.wait_for("owner: me");
+    t.press("\x1bOQ"); // f2
+    t.wait_for("Mouse off");
+    t.press("\x11");
+    assert!(t.end().success());
+    t.assert_restored();
+    let mut t = demo(24, 80, &[("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")]);
+    t.wait_for("7 wins");
+    assert!(!String::from_utf8_lossy(&t.bytes.lock().unwrap()).contains(MOUSE.0));
+    t.press("\x11");
+    assert!(t.end().success());
+}
+
+/// The screen follows the terminal's size at once, without a key.
+#[test]
+fn a_resize_is_drawn_by_itself() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    let size = PtySize { rows: 40, cols: 130, pixel_width: 0, pixel_height: 0 };
+    t.master.as_ref().unwrap().resize(size).unwrap();
+    t.size = (40, 130);
+    t.wait_for("ctrl-p any action");
+    t.press("\x11");
+    assert!(t.end().success());
+}
+
+/// A long text goes to the person's editor and comes back; keys typed meanwhile are the
+/// editor's.
+#[test]
+fn a_long_text_is_written_in_the_editor() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("editor");
+    std::fs::write(&script, "#!/bin/sh\nread key\nprintf 'told %s\\n' \"$key\" >> \"$1\"\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut t = demo(40, 100, &[("EDITOR", script.to_str().unwrap())]);
+    t.wait_for("7 wins");
+    t.press("2a");
+    t.wait_for("New activity");
+    let details = 11;
+    t.press(&"\t".repeat(details));
+    t.wait_for("> details");
+    t.press("\x05"); // ctrl-e
+    // The terminal is the editor's once it is left.
+    let start = Instant::now();
+    while !String::from_utf8_lossy(&t.bytes.lock().unwrap()).contains("\x1b[?1049l") {
+        assert!(start.elapsed() < PATIENCE, "the editor never got the terminal");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    t.press("quietly\n");
+    t.wait_for("told quietly");
+    t.press("\x13"); // ctrl-s: refused, since the type is missing, and the text stands
+    t.wait_for("is missing");
+    t.press("\x11");
+    assert!(t.end().success());
+}
+
+/// What is copied reaches the clipboard of whoever sits at the terminal.
+#[test]
+fn a_row_is_copied_through_the_terminal() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("2");
+    t.wait_for("> Fri 20 Feb");
+    t.press("c");
+    t.wait_for("Copied 1 row");
+    assert!(String::from_utf8_lossy(&t.bytes.lock().unwrap()).contains("\x1b]52;c;"));
+    t.press("\x11");
+    assert!(t.end().success());
+}
+
+/// A keymap or theme that is wrong keeps the old one and says where.
+#[test]
+fn a_reload_with_a_fault_keeps_what_was() {
+    let pams = crate::program::Pams::with_names();
+    let config = pams.path().join("config/keymaps");
+    std::fs::create_dir_all(&config).unwrap();
+    let file = config.join("default.toml");
+    let mut command = CommandBuilder::new(EXE);
+    command.arg("--home");
+    command.arg(pams.path());
+    let (terminal, reader) = spawn(24, 120, command, &[]);
+    let mut t = reading(terminal, reader);
+    t.wait_for("Nothing logged this month");
+    std::fs::write(&file, "[global]\n\"f5\" = \"app.relod\"\n").unwrap();
+    t.press("\x1b[15~"); // f5
+    t.wait_for("default.toml:2: there is no command \"app.relod\"; did you mean");
+    t.press("2");
+    t.wait_for("owner: me");
+    t.press("\x11");
+    assert!(t.end().success());
 }

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -56,15 +56,26 @@ impl Keyboard {
     }
 }
 
+/// Wakes the keyboard thread from elsewhere.
+static WAKE: OnceLock<UnixStream> = OnceLock::new();
+
+/// crossterm keeps a change of size until it is asked for the next event. Asked by a key
+/// only, it would answer with the size and forget that there is a key.
+pub fn nudge() {
+    if let Some(mut wake) = WAKE.get() {
+        let _ = wake.write_all(&[0]);
+    }
+}
+
 /// Reads the keyboard on a thread of its own until the program ends.
 pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
     let (wake, woken) = UnixStream::pair()?;
+    let _ = WAKE.set(wake.try_clone()?);
     let state = Arc::new((Mutex::new(State::Reading), Condvar::new()));
     let theirs = Keyboard { state: state.clone(), wake: wake.try_clone()? };
     std::thread::Builder::new().name("pams-keys".into()).spawn(move || {
         loop {
             if theirs.is(State::Stopping) {
-                let _ = (&woken).read(&mut [0; 8]);
                 theirs.set(State::Stopped);
                 theirs.wait_until(|state| state == State::Reading);
             }
@@ -83,6 +94,7 @@ pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
                 Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
                     return;
                 }
+                Ok(_) if fds[1].revents().contains(PollFlags::IN) => drop((&woken).read(&mut [0; 64])),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return,
             }

@@ -17,7 +17,10 @@ pub fn signals(to: SyncSender<Msg>) -> std::io::Result<()> {
         for signal in signals.forever() {
             let _ = to.send(match signal {
                 SIGTSTP => Msg::Stop,
-                SIGWINCH => Msg::Resize,
+                SIGWINCH => {
+                    super::input::nudge();
+                    Msg::Resize
+                }
                 _ => Msg::Signal(signal),
             });
             if !matches!(signal, SIGTSTP | SIGWINCH) {

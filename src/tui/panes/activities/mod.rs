@@ -6,7 +6,7 @@ mod view;
 use crate::domain::effort::show_effort;
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Id, text};
+use crate::domain::{Id, Outcome, text};
 use crate::engine::Engine;
 use crate::services::activities::{
     ActivityCount, CountActivities, DeleteMany, DueSteps, ListActivities, MonthSum, SaveMany, SumMonth, Which,
@@ -30,6 +30,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Months shown before the chosen one in the strip, and after it.
 const BEFORE: i32 = 5;
@@ -88,6 +89,8 @@ pub struct Activities {
     /// Effort of those that were counted.
     minutes: Option<i64>,
     strip: Option<Strip>,
+    /// Minutes of months that were looked at; by month and whether of everybody.
+    sums: BTreeMap<(Month, bool), i64>,
     due: Vec<Item>,
     due_list: ListState,
     week: Vec<Item>,
@@ -107,6 +110,7 @@ impl Activities {
             total: None,
             minutes: None,
             strip: None,
+            sums: BTreeMap::new(),
             due: vec![],
             due_list: ListState::default(),
             week: vec![],
@@ -148,6 +152,13 @@ impl Activities {
         cx.ask(Slot::List, question, move |panes, page, cx| panes.activities.take_page(page, &want, cx));
     }
 
+    /// The list from its beginning, and all that goes with it.
+    fn start(&mut self, cx: &mut Cx) {
+        let want = self.rows.start();
+        self.fetch(want, cx);
+        self.rest(cx);
+    }
+
     /// The same again, the cursor where it was.
     pub fn reload(&mut self, cx: &mut Cx) {
         let want = self.rows.again();
@@ -157,23 +168,24 @@ impl Activities {
 
     /// What stands around the rows.
     fn rest(&mut self, cx: &mut Cx) {
-        let (month, owner) = (self.month, self.owner());
+        let (month, owner, everyone) = (self.month, self.owner(), self.looked.everyone);
+        let known = self.sums.clone();
         let question = move |engine: &Engine| {
+            let sum = engine.ask(&SumMonth { month, owner: owner.clone() })?;
+            let minutes = |m: Month| match known.get(&(m, everyone)) {
+                _ if m == month => Ok(sum.minutes),
+                Some(minutes) => Ok(*minutes),
+                None => engine.ask(&SumMonth { month: m, owner: owner.clone() }).map(|sum| sum.minutes),
+            };
             let months = (-BEFORE..=AFTER).map(|n| month.plus(n));
-            let mut chosen = None;
-            let all: Result<Vec<(Month, i64)>, _> = months
-                .map(|m| {
-                    let sum = engine.ask(&SumMonth { month: m, owner: owner.clone() })?;
-                    let minutes = sum.minutes;
-                    if m == month {
-                        chosen = Some(sum);
-                    }
-                    Ok((m, minutes))
-                })
-                .collect();
-            all.map(|months| Strip { months, sum: chosen.unwrap_or_default() })
+            let months: Outcome<Vec<(Month, i64)>> = months.map(|m| Ok((m, minutes(m)?))).collect();
+            Ok(Strip { months: months?, sum })
         };
-        cx.ask(Slot::Strip, question, |panes, strip, _| panes.activities.strip = Some(strip));
+        cx.ask(Slot::Strip, question, move |panes, strip, _| {
+            let pane = &mut panes.activities;
+            pane.sums.extend(strip.months.iter().map(|(m, minutes)| ((*m, everyone), *minutes)));
+            pane.strip = Some(strip);
+        });
         (self.total, self.minutes) = (None, None);
         self.count(None, cx);
         match self.looked.view {
@@ -270,7 +282,7 @@ impl Activities {
                 if self.month == Month::of(self.me.today) { self.me.today } else { self.month.first() };
             self.looked.all_dates = false;
         }
-        self.load(cx);
+        self.start(cx);
     }
 
     /// The marked rows, all that match, or the row under the cursor.
@@ -406,21 +418,21 @@ impl Pane for Activities {
 
     fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
         if touches(kinds, &[Kind::Activity]) || touches(kinds, &NAMES) {
+            self.sums.clear();
             self.reload(cx);
         }
     }
 
-    /// The list from its beginning, and all that goes with it.
     fn load(&mut self, cx: &mut Cx) {
-        let want = self.rows.start();
-        self.fetch(want, cx);
-        self.rest(cx);
+        // While another place was open, nobody told of changes.
+        self.sums.clear();
+        self.start(cx);
     }
 
     fn set_filter(&mut self, text: &str, cx: &mut Cx) {
         if self.looked.filter != text {
             self.looked.filter = text.to_owned();
-            self.load(cx);
+            self.start(cx);
         }
     }
 
@@ -440,7 +452,7 @@ impl Pane for Activities {
         }
         if self.looked.all_dates {
             self.looked.all_dates = false;
-            self.load(cx);
+            self.start(cx);
             return true;
         }
         false
@@ -478,15 +490,15 @@ impl Pane for Activities {
         match id {
             "activities.owner" => {
                 self.looked.everyone = !self.looked.everyone;
-                self.load(cx);
+                self.start(cx);
             }
             "activities.sort" => {
                 self.looked.oldest_first = !self.looked.oldest_first;
-                self.load(cx);
+                self.start(cx);
             }
             "activities.dates" => {
                 self.looked.all_dates = !self.looked.all_dates;
-                self.load(cx);
+                self.start(cx);
             }
             "activities.filter" => {
                 return Ask::Prompt(Prompt::new("filter", &self.looked.filter, Wanted::Filter));
@@ -570,7 +582,7 @@ impl Pane for Activities {
             "from_template" => new_activity(serde_json::from_str(value).unwrap_or_default()),
             "view" => {
                 self.looked = serde_json::from_str(value).unwrap_or_default();
-                self.load(cx);
+                self.start(cx);
                 Ask::Nothing
             }
             _ => Ask::Nothing,
