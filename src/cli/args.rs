@@ -42,7 +42,9 @@ pub fn command() -> Command {
             flag("json", "Print one JSON object").global(true),
             flag("yes", "Do not ask, go on").short('y').global(true),
             flag("read-only", "Look only: nothing can be changed").global(true),
-            flag("plain", "The interface as lines of text, for screen readers").global(true),
+            flag("plain", "The interface as lines of text, for screen readers")
+                .visible_alias("accessible")
+                .global(true),
         ])
         .subcommand(activity())
         .subcommand(

@@ -14,6 +14,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
 
 pub struct Harness<'a> {
     pub app: App,
@@ -165,9 +166,16 @@ impl<'a> Harness<'a> {
         let buffer = self.screen.backend().buffer();
         let mut out = String::new();
         for y in 0..buffer.area.height {
-            let mut line = String::new();
+            let (mut line, mut covered) = (String::new(), 0);
             for x in 0..buffer.area.width {
-                line.push_str(buffer[(x, y)].symbol());
+                // A wide sign covers the cell behind it.
+                if covered > 0 {
+                    covered -= 1;
+                    continue;
+                }
+                let symbol = buffer[(x, y)].symbol();
+                covered = symbol.width().saturating_sub(1);
+                line.push_str(symbol);
             }
             out.push_str(line.trim_end());
             out.push('\n');

@@ -371,3 +371,45 @@ fn a_reload_with_a_fault_keeps_what_was() {
     t.press("\x11");
     assert!(t.end().success());
 }
+
+/// On a line of 9,600 bytes a second a held key leaves a frame or two on the way, not
+/// one a press: what cannot be sent is not drawn.
+#[test]
+fn a_slow_line_is_not_sent_more_than_it_takes() {
+    const PRESSES: usize = 60;
+    let (mut t, mut reader) = start(24, 80, &[("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")]);
+    let sink = t.bytes.clone();
+    std::thread::spawn(move || {
+        // 96 bytes each hundredth of a second.
+        let mut buffer = [0; 96];
+        while let Ok(n) = reader.read(&mut buffer) {
+            if n == 0 {
+                break;
+            }
+            sink.lock().unwrap().extend_from_slice(&buffer[..n]);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    t.wait_for("7 wins");
+    t.press("2om");
+    t.wait_for("dates: all");
+    t.wait_for("of 2,");
+    for _ in 0..PRESSES {
+        t.press("\x1b[6~\x1b[5~");
+        std::thread::sleep(Duration::from_millis(33));
+    }
+    let held = t.bytes.lock().unwrap().len();
+    // Quiet for a while: all that was on its way is here.
+    let (mut last, mut still) = (held, 0);
+    while still < 40 {
+        std::thread::sleep(Duration::from_millis(25));
+        let now = t.bytes.lock().unwrap().len();
+        still = if now == last { still + 1 } else { 0 };
+        last = now;
+    }
+    let late = last - held;
+    // The kernel holds 4 KiB of a terminal, and one frame of two pages is being written.
+    assert!(late <= 4_096 + 2 * 2_600, "{late} bytes came behind the last key");
+    t.press("\x11");
+    assert!(t.end().success());
+}

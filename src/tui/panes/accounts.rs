@@ -160,15 +160,6 @@ impl Accounts {
             let text = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(", ");
             lines.push(record(Kind::Project, project, format!("  {text}{away}")));
         }
-        if !shown.wins.is_empty() {
-            lines.push(head("won and lost, two years".into()));
-        }
-        for win in &shown.wins {
-            let word = if win.text("outcome") == "win" { "+ won " } else { "- lost" };
-            let amount = format!("{} {}", win.text("amount_text"), win.text("amount_currency"));
-            let text = format!("  {} {word} {} {}", win.text("date"), amount.trim(), win.text("opportunity"));
-            lines.push(record(Kind::Win, win, text));
-        }
         if !shown.recent.is_empty() {
             lines.push(head("done lately".into()));
         }
@@ -178,6 +169,15 @@ impl Accounts {
             let effort = activity.int("effort_minutes").map(show_effort).unwrap_or_default();
             let text = format!("  {day} {} {effort} {}", activity.text("type"), activity.text("summary"));
             lines.push(record(Kind::Activity, activity, text));
+        }
+        if !shown.wins.is_empty() {
+            lines.push(head("won and lost, two years".into()));
+        }
+        for win in &shown.wins {
+            let word = if win.text("outcome") == "win" { "+ won " } else { "- lost" };
+            let amount = format!("{} {}", win.text("amount_text"), win.text("amount_currency"));
+            let text = format!("  {} {word} {} {}", win.text("date"), amount.trim(), win.text("opportunity"));
+            lines.push(record(Kind::Win, win, text));
         }
         lines
     }
