@@ -274,7 +274,7 @@ fn theme(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     let name = matches.get_one::<String>("name").cloned().unwrap_or_else(|| settings.get("theme").to_owned());
     let theme = Theme::load(&name, Some(&context.folders.config), Depth::True)?;
     let rows: Vec<Vec<String>> =
-        theme.ids().map(|id| vec![id.to_owned(), format!("{:?}", theme.get(id))]).collect();
+        theme.ids().map(|id| vec![id.to_owned(), theme::say(theme.get(id))]).collect();
     if context.json {
         let map: serde_json::Map<_, _> =
             rows.into_iter().map(|r| (r[0].clone(), r[1].clone().into())).collect();

@@ -29,6 +29,8 @@ pub const AUTOSAVE: &str = "autosave/form";
 pub const SESSION: &str = "ui/session";
 /// Local state: how often the last session had read ahead what was looked at.
 pub const PREFETCH: &str = "prefetch/accounts";
+/// Characters of one paste that are taken.
+const MAX_PASTE: usize = 20_000;
 /// A half-typed sequence shows what can follow after this.
 const WHICH_MS: u64 = 300;
 
@@ -345,6 +347,18 @@ impl App {
     }
 
     fn paste(&mut self, text: &str, effects: &mut Vec<Effect>) {
+        // A whole file by mistake would hold everything up; a text of that length is none.
+        let (text, cut) = match text.char_indices().nth(MAX_PASTE) {
+            Some((at, _)) => (&text[..at], true),
+            None => (text, false),
+        };
+        self.paste_into(text, effects);
+        if cut {
+            self.warn(format!("Only the first {MAX_PASTE} characters were pasted"));
+        }
+    }
+
+    fn paste_into(&mut self, text: &str, effects: &mut Vec<Effect>) {
         let App { me, layers, generations, panes, earlier, .. } = self;
         let mut cx = Cx { me, effects, generations };
         match layers.last_mut() {
@@ -427,6 +441,8 @@ impl App {
             "log.open" => self.layers.push(Layer::Quick(Box::new(Quick::new(&self.earlier)))),
             _ if id.starts_with("go.") => {
                 if let Some(pane) = PaneId::of_command(id) {
+                    // A review that is left is kept.
+                    self.layers.retain(|layer| !matches!(layer, Layer::Review(_)));
                     self.with_cx(effects, |panes, cx| panes.open(pane, cx));
                     self.keep_session(true, effects);
                 }

@@ -182,6 +182,7 @@ impl App {
                     ("review.back", "take back"),
                     ("review.columns", "columns"),
                     ("review.drop", "give up"),
+                    ("go.home", "Home, and so on"),
                 ],
                 vec![("review.leave", "leave"), ("app.help", "keys")],
             ),

@@ -169,6 +169,15 @@ impl Source {
     }
 }
 
+/// A style in words: colour, ground, weight.
+pub fn say(style: Style) -> String {
+    let colour = |c: Option<Color>| c.map(|c| c.to_string().to_lowercase());
+    let mut parts: Vec<String> = colour(style.fg).into_iter().collect();
+    parts.extend(colour(style.bg).map(|c| format!("on {c}")));
+    parts.extend(style.add_modifier.iter_names().map(|(name, _)| name.to_lowercase()));
+    parts.join(" ")
+}
+
 /// The nearest of the 6 × 6 × 6 colours and the 24 greys that xterm numbers from 16 on.
 fn nearest_of_256(r: u8, g: u8, b: u8) -> u8 {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];

@@ -180,12 +180,7 @@ fn themes() -> String {
     for id in all[0].ids() {
         text.push_str(&format!("\n| `{id}` |"));
         for theme in &all {
-            let style = theme.get(id);
-            let colour = |c: Option<ratatui::style::Color>| c.map(|c| c.to_string().to_lowercase());
-            let mut parts: Vec<String> = colour(style.fg).into_iter().collect();
-            parts.extend(colour(style.bg).map(|c| format!("on {c}")));
-            parts.extend(style.add_modifier.iter_names().map(|(name, _)| name.to_lowercase()));
-            text.push_str(&format!(" {} |", parts.join(" ")));
+            text.push_str(&format!(" {} |", theme::say(theme.get(id))));
         }
     }
     text.push('\n');

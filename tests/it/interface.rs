@@ -372,6 +372,27 @@ fn jobs_take_few_keys() {
     // Any account: two keys, letters, Enter.
     h.press("g /").unwrap().type_text("kes").unwrap().press("enter").unwrap();
     assert!(h.text().contains("Kestrel Freight"), "{}", h.text());
+    // All conflicts alike: three keys, and one more takes all of it back.
+    h.press("9 * t").unwrap();
+    assert!(h.text().contains("Settled with theirs: 2 conflicts"), "{}", h.text());
+    h.press("u").unwrap();
+    assert!(h.text().contains("Undone"), "{}", h.text());
+    // A clean month from a workbook that is known: I, its path, Enter, C.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("march.csv");
+    let mut rows = String::from("Opportunity ID,Account Name,Stage,Amount,Close Date,Owner\n");
+    for n in 0..2_800 {
+        rows.push_str(&format!("M{n},Acme Corp,Closed Won,{n},2026-01-{:02},Ana Duarte\n", 1 + n % 28));
+    }
+    std::fs::write(&file, &rows).unwrap();
+    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter C").unwrap();
+    assert!(h.text().contains("2800 added"), "{}", h.text());
+    // 2,800 rows with the same fault: E would type it, a digit takes a choice for all.
+    std::fs::write(&file, rows.replace("Closed Won", "Closed - signed").replace(",M", ",N")).unwrap();
+    h.press("3 I").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter 1").unwrap();
+    assert!(h.text().contains("2800 rows = 2800 won"), "{}", h.text());
+    h.press("alt-1").unwrap();
+    assert!(h.text().contains("> Wins & losses") && h.text().contains("8 Imports:1"), "{}", h.text());
     assert_eq!(
         engine.run(&LogLine { line: "demo kestrel 1h : x".into(), ack: vec![] }).unwrap().reply.saved.len(),
         1
@@ -390,4 +411,16 @@ fn accounts_are_read_ahead() {
     let found = pams.json(&["doctor", "prefetch"]);
     let count = |name: &str| found["accounts"][name].as_u64().unwrap();
     assert!(count("hits") >= 4 && count("misses") <= 3, "{found}");
+}
+
+/// A whole file pasted by mistake neither hangs nor is lost without a word.
+#[test]
+fn megabytes_pasted_are_cut_and_told() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 300, 100).unwrap();
+    h.press("2 a").unwrap().send(Msg::Paste("x".repeat(5_000_000))).unwrap();
+    assert!(h.text().contains("Only the first 20000 characters were pasted"), "{}", h.text());
+    h.press("esc y").unwrap();
+    h.send(Msg::Paste("\u{1b}[2Jdemo acme 1h\n".repeat(300_000))).unwrap();
+    assert!(h.text().contains("log> [2Jdemo acme 1h"), "{}", h.text());
 }

@@ -4,10 +4,11 @@ use crate::domain::effort::{show_days, show_effort};
 use crate::domain::schema::Kind;
 use crate::domain::when::{Month, show_day};
 use crate::domain::{Outcome, text};
-use crate::engine::Engine;
+use crate::engine::{Engine, Progress};
 use crate::services::activities::{DueSteps, LastTouched, ListActivities, MonthSum, SumMonth};
 use crate::services::drafts::ListDrafts;
 use crate::services::imports::{ListReviews, Open};
+use crate::services::jobs::{Job, JobState, ListJobs};
 use crate::services::notices::{ListNotices, ReadNotices};
 use crate::services::records::Page;
 use crate::services::setup::Me;
@@ -37,6 +38,8 @@ pub struct HomeData {
     /// What I have not read yet, the newest first.
     pub notices: Vec<Item>,
     pub touched: Page,
+    /// Under way in the background.
+    pub jobs: Vec<Job>,
 }
 
 #[derive(Default)]
@@ -61,6 +64,11 @@ const NOTICES: usize = 100;
 /// Activities of a week that are looked at.
 const WEEK: usize = 200;
 
+fn waiting(mut jobs: Vec<Job>) -> Vec<Job> {
+    jobs.retain(|job| job.state == JobState::Waiting);
+    jobs
+}
+
 impl Pane for Home {
     fn scopes(&self) -> Vec<&'static str> {
         vec!["home", "list", "global"]
@@ -81,6 +89,12 @@ impl Pane for Home {
 
     fn refresh(&mut self, _kinds: &[Kind], cx: &mut Cx) {
         self.load(cx);
+    }
+
+    fn job(&mut self, progress: Progress, cx: &mut Cx) {
+        if progress.ended {
+            self.load(cx);
+        }
     }
 
     fn load(&mut self, cx: &mut Cx) {
@@ -114,6 +128,7 @@ impl Pane for Home {
                     imports: engine.ask(&ListReviews {})?,
                     notices: engine.ask(&ListNotices { read: false, limit: NOTICES })?.items,
                     touched: engine.ask(&LastTouched { limit: 8 })?,
+                    jobs: waiting(engine.ask(&ListJobs {})?),
                 }))
             };
             all()
@@ -199,6 +214,7 @@ impl Pane for Home {
                 + data.drafts.items.len().min(1)
                 + data.imports.len().min(1)
                 + data.notices.len().min(2)
+                + data.jobs.len().min(1)
                 + data.due.items.len().clamp(1, 3)) as u16;
             self.draw_month(part(rest, 0, 0, rest.width, month), buf, data, me, cx);
             self.draw_needs(part(rest, 0, month, rest.width, needs), buf, data, me, cx);
@@ -331,6 +347,11 @@ impl Home {
                 String::new()
             };
             lines.push((format!("import waits for review (8): {}{more}", first.file), "status.warning"));
+        }
+        if let Some(job) = data.jobs.first() {
+            let more = data.jobs.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            lines.push((format!("under way (g j): {}{more}", job.title), "text"));
         }
         // The first says how many there are, the next one what else is new.
         let more = data.notices.len();
