@@ -56,6 +56,16 @@ impl Settings {
         Ok(Settings { values })
     }
 
+    /// A file that changes nothing and says what can be set.
+    pub fn template() -> String {
+        let lines = KNOWN.iter().map(|(name, default, meaning)| {
+            let (table, key) = name.split_once('.').map_or(("", *name), |(table, key)| (table, key));
+            let head = if table.is_empty() { String::new() } else { format!("# [{table}]\n") };
+            format!("# {meaning}\n{head}# {key} = \"{default}\"\n")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     pub fn get(&self, name: &str) -> &str {
         self.values.get(name).map_or("", |s| s.value.as_str())
     }
@@ -99,6 +109,20 @@ pub fn at(file: &str, text: &str, span: Option<std::ops::Range<usize>>, message:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_template_says_what_can_be_set_and_sets_nothing() {
+        let text = Settings::template();
+        assert!(text.parse::<toml::Table>().unwrap().is_empty());
+        let set: String = text
+            .lines()
+            .filter(|l| l.contains(" = \"") || l.contains('['))
+            .map(|l| format!("{}\n", &l[2..]))
+            .collect();
+        let mut values = BTreeMap::new();
+        lay(&mut values, "", &set.parse().unwrap(), "template").unwrap();
+        assert_eq!(values.len(), KNOWN.len(), "{set}");
+    }
 
     #[test]
     fn an_unknown_setting_names_its_neighbour_and_a_fault_its_line() {

@@ -7,7 +7,7 @@ use crate::domain::{Outcome, text};
 use crate::services::activities::ListActivities;
 use crate::services::records::{MAX_LIMIT, live};
 use crate::services::show::{Item, Shower};
-use crate::services::{Query, ReadCx, names};
+use crate::services::{Query, ReadCx, each_record, names};
 use crate::store::IndexKey;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -71,27 +71,14 @@ impl Query for ShowAccount {
         shown.quiet_days = shown.last.map(|last| (settings.today - last).num_days()).filter(|n| *n > 0);
         let month = Month::of(settings.today);
         let (from, of) = (month.plus(-MONTHS), IndexKey::new(WINS));
-        let mut failed = None;
-        cx.reads.index(&of.clone().int(from.number()), &of.after(), true, &mut |win, _| {
-            match cx.reads.head(Kind::Win, win) {
-                Ok(Some(head)) if head.fields.get(&2) == Some(&Value::Id(id)) => {
-                    match shower.item(Kind::Win, win, &head) {
-                        Ok(item) => shown.wins.push(item),
-                        Err(failure) => failed = Some(failure),
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => failed = Some(error.into()),
+        let range = (of.clone().int(from.number()), of.after());
+        each_record(cx.reads, Kind::Win, (&range.0, &range.1), true, &mut |win, head| {
+            if head.fields.get(&2) == Some(&Value::Id(id)) {
+                shown.wins.push(shower.item(Kind::Win, win, &head)?);
             }
-            if shown.wins.len() < MAX_WINS && failed.is_none() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
+            let more = shown.wins.len() < MAX_WINS;
+            Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
-        match failed {
-            Some(failure) => Err(failure),
-            None => Ok(shown),
-        }
+        Ok(shown)
     }
 }

@@ -19,15 +19,16 @@ pub mod undo;
 pub mod wins;
 
 use crate::changes::protocol::Ledger;
-use crate::changes::{Cause, Change, FieldChange, Op, Ordered, Verdict, Via, codec, hlc, protocol};
+use crate::changes::{Cause, Change, FieldChange, Head, Op, Ordered, Verdict, Via, codec, hlc, protocol};
 use crate::domain::money::Currency;
 use crate::domain::schema::{Kind, Record, SCHEMA_VERSION, Tenant, User};
 use crate::domain::when::Zone;
 use crate::domain::{Failure, Fields, Id, Outcome};
-use crate::store::{self, Batch, Reads};
+use crate::store::{self, Batch, IndexKey, Reads};
 use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// Something that changes nothing.
 pub trait Query: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -109,6 +110,29 @@ impl ReadCx<'_> {
     pub fn settings(&self) -> Outcome<Settings> {
         Settings::load(self.reads, self.caller.now_ms)
     }
+}
+
+/// Live records in the order of an index, until `visit` stops or fails.
+pub fn each_record(
+    reads: &dyn Reads,
+    kind: Kind,
+    (from, to): (&IndexKey, &IndexKey),
+    reverse: bool,
+    visit: &mut dyn FnMut(Id, Head) -> Outcome<ControlFlow<()>>,
+) -> Outcome<()> {
+    let mut failed = None;
+    reads.index(from, to, reverse, &mut |id, _| {
+        let read = reads.head(kind, id).map_err(Failure::from);
+        let next = read.and_then(|head| match head.filter(|head| !head.deleted) {
+            Some(head) => visit(id, head),
+            None => Ok(ControlFlow::Continue(())),
+        });
+        next.unwrap_or_else(|failure| {
+            failed = Some(failure);
+            ControlFlow::Break(())
+        })
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// One command's transaction: reads what it wrote, and writes through the log.

@@ -405,6 +405,7 @@ impl App {
             "app.suspend" => effects.push(Effect::Suspend),
             "app.redraw" => effects.push(Effect::Redraw),
             "app.reload" => effects.push(Effect::Configure),
+            "app.settings" => effects.push(Effect::Settings),
             "app.mouse" => {
                 self.mouse = !self.mouse;
                 let word = if self.mouse { "on: it clicks and scrolls here" } else { "off: it selects text" };

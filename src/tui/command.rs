@@ -55,6 +55,7 @@ pub const ALL: &[Spec] = &[
     spec("app.back", "global", "One step back", "cancel escape"),
     spec("app.suspend", "global", "Suspend to the shell", "background stop"),
     spec("app.mouse", "global", "Mouse on or off", "click wheel select"),
+    spec("app.settings", "global", "Settings, in your editor", "config preferences options"),
     spec("app.reload", "global", "Read keymap, theme and settings again", "config refresh"),
     spec("app.redraw", "global", "Draw the screen again", "refresh clear"),
     spec("list.down", "list", "Next row", "cursor"),

@@ -5,11 +5,13 @@ use crate::tui::command;
 use crate::tui::keys::Key;
 use crate::tui::overlay::Question;
 use crate::tui::panes::PaneId;
-use crate::tui::widgets::{DrawCx, part, put, put_line};
+use crate::tui::widgets::{DrawCx, part, put, put_line, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+/// Cells of one key that can follow, with what it does.
+const FOLLOWING: u16 = 38;
 /// Smallest terminal that is drawn in.
 const SMALLEST: (u16, u16) = (40, 12);
 
@@ -49,6 +51,9 @@ impl App {
                 prompt.draw(part(body, 0, above.height, body.width, 1), buf, &cx);
             }
             _ => self.panes.draw(body, buf, &cx),
+        }
+        if self.which {
+            self.draw_following(body, buf, &self.scopes(), &cx);
         }
         self.draw_footer(part(area, 0, area.height - 3, area.width, 3), buf, &cx);
     }
@@ -113,7 +118,6 @@ impl App {
                 self.draw_hints(below, buf, &scopes, cx);
                 return self.draw_status(area, buf, cx);
             }
-            _ if self.which => self.draw_following(area, buf, &scopes, cx),
             _ => self.draw_hints(area, buf, &scopes, cx),
         }
         let toast = &self.toast;
@@ -224,16 +228,31 @@ impl App {
         put_line(buf, area, 0, &pieces);
     }
 
-    /// What can follow a half-typed sequence.
+    /// What can follow a half-typed sequence, over the foot of the place.
     fn draw_following(&self, area: Rect, buf: &mut Buffer, scopes: &[&str], cx: &DrawCx) {
         let typed: Vec<String> = self.pending.iter().map(Key::to_string).collect();
-        let mut pieces = vec![(format!(" {} then:  ", typed.join(" ")), cx.style("text.title"))];
-        for (keys, id) in self.keys.following(scopes, &self.pending) {
-            let title = command::find(id).map_or(id, |c| c.title);
-            pieces.push((keys, cx.style("key")));
-            pieces.push((format!(" {}   ", title.trim_start_matches("Go to ")), cx.style("text")));
+        let entries: Vec<(String, &str)> = self
+            .keys
+            .following(scopes, &self.pending)
+            .into_iter()
+            .map(|(keys, id)| (keys, command::find(id).map_or(id, |c| c.title).trim_start_matches("Go to ")))
+            .collect();
+        let columns = (area.width / FOLLOWING).max(1);
+        let lines = (entries.len() as u16).div_ceil(columns).min(area.height.saturating_sub(1));
+        let panel = part(area, 0, area.height.saturating_sub(lines + 1), area.width, lines + 1);
+        rule(buf, panel, 0, &format!("{} then", typed.join(" ")), "Esc none", cx);
+        let wide = area.width / columns;
+        for (n, (keys, title)) in entries.iter().enumerate() {
+            // Down the columns, as a list is read.
+            let (x, y) = (n as u16 / lines.max(1) * wide, 1 + n as u16 % lines.max(1));
+            let cell = part(panel, x, y, wide, 1);
+            let room = usize::from(wide).saturating_sub(keys.width() + 3);
+            let pieces = [
+                (format!(" {keys}"), cx.style("key")),
+                (format!(" {} ", cx.fit(title, room)), cx.style("text")),
+            ];
+            put_line(buf, cell, 0, &pieces);
         }
-        put_line(buf, area, 0, &pieces);
     }
 }
 

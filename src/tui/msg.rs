@@ -143,6 +143,8 @@ pub enum Effect {
     Mouse(bool),
     /// Opens the text in the person's editor.
     Edit(String),
+    /// Opens the settings in the person's editor, then reads them.
+    Settings,
     /// Reads keymap and theme again.
     Configure,
     Redraw,

@@ -74,7 +74,15 @@ fn configuration(folders: &Folders, settings: &Settings) -> Outcome<(Keymap, The
 /// The interface with its files read and its last state restored.
 pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<App> {
     let me = engine.ask(&WhoAmI {})?;
-    let (keys, theme) = configuration(folders, settings)?;
+    // What is wrong in a file of one's own keeps nobody out.
+    let (keys, theme, wrong) = match configuration(folders, settings) {
+        Ok((keys, theme)) => (keys, theme, None),
+        Err(failure) => {
+            let depth = Depth::detect(|name| std::env::var(name).ok());
+            let (keys, theme) = (Keymap::load("default", None)?, Theme::load("terminal", None, depth)?);
+            (keys, theme, Some(failure))
+        }
+    };
     let locale =
         ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| std::env::var(n).ok().filter(|v| !v.is_empty()));
     let utf8 = locale.is_some_and(|l| l.to_lowercase().replace('-', "").contains("utf8"));
@@ -86,7 +94,9 @@ pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<A
     // Over SSH the terminal's own selection is the only one that reaches the clipboard.
     app.mouse = settings.get("mouse") == "on" || (settings.get("mouse") == "auto" && !remote);
     app.panes.scroll_lines(settings.get("scroll") == "line");
-    if !app.me.clock.is_empty() {
+    if let Some(wrong) = wrong {
+        app.warn(format!("Taken without your own keys and colours: {}", wrong.message));
+    } else if !app.me.clock.is_empty() {
         app.warn(app.me.clock.clone());
     } else if let Some(warning) = warning {
         app.warn(warning);
@@ -253,6 +263,22 @@ impl Turns<'_> {
                     let edited = terminal::edit(&text, &self.keyboard);
                     terminal::clear(self.screen)?;
                     effects.extend(self.app.update(Msg::Edited(edited)));
+                }
+                Effect::Settings => {
+                    let path = self.folders.config.join("config.toml");
+                    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| Settings::template());
+                    let edited = terminal::edit(&text, &self.keyboard);
+                    terminal::clear(self.screen)?;
+                    let kept = edited.and_then(|text| {
+                        let wrong =
+                            |e| Failure::invalid(format!("{} cannot be written: {e}", path.display()));
+                        std::fs::create_dir_all(&self.folders.config).map_err(wrong)?;
+                        std::fs::write(&path, format!("{text}\n")).map_err(wrong)
+                    });
+                    match kept {
+                        Ok(()) => effects.push_back(Effect::Configure),
+                        Err(failure) => effects.extend(self.app.update(Msg::Edited(Err(failure)))),
+                    }
                 }
                 Effect::Configure => {
                     let read = Settings::load(self.folders).and_then(|s| configuration(self.folders, &s));

@@ -370,6 +370,15 @@ fn a_reload_with_a_fault_keeps_what_was() {
     t.wait_for("owner: me");
     t.press("\x11");
     assert!(t.end().success());
+    // Nor does it keep anybody out: the next one starts with the keys it comes with.
+    let mut command = CommandBuilder::new(EXE);
+    command.arg("--home");
+    command.arg(pams.path());
+    let (terminal, reader) = spawn(24, 120, command, &[]);
+    let mut t = reading(terminal, reader);
+    t.wait_for("Taken without your own keys and colours");
+    t.press("\x11");
+    assert!(t.end().success());
 }
 
 /// On a line of 9,600 bytes a second a held key leaves a frame or two on the way, not

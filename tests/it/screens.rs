@@ -231,7 +231,11 @@ fn help_palette_and_sequences_show_what_can_be_done() {
     h.press("enter").unwrap();
     assert!(h.text().contains("source: both"), "{}", h.text());
     h.press("g").unwrap().wait().unwrap();
-    assert!(h.text().contains("g then:") && h.text().contains("a Activities"), "{}", h.text());
+    assert!(
+        h.text().contains("g then") && h.text().contains("a Activities") && h.text().contains("m Admin"),
+        "{}",
+        h.text()
+    );
     h.press("a").unwrap();
     assert!(h.text().contains("owner: me"), "{}", h.text());
     // A sequence that leads nowhere does not swallow the key behind it.

@@ -6,7 +6,7 @@ use super::whom::{alias, remember, target};
 use crate::domain::schema::{Kind, Record, Win};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Id, Outcome, text};
-use crate::services::{Command, Query, ReadCx, WriteCx};
+use crate::services::{Command, Query, ReadCx, WriteCx, each_record};
 use crate::store::{IndexKey, Reads};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,17 +96,9 @@ fn raws(win: &Win) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 fn each(reads: &dyn Reads, visit: &mut dyn FnMut(Id, &Win)) -> Outcome<()> {
-    let (of, mut failed) = (IndexKey::new(BY_MONTH), None);
-    reads.index(&of, &of.clone().after(), false, &mut |id, _| {
-        match reads.fields(Kind::Win, id) {
-            Ok(Some(fields)) => visit(id, &Win::from_fields(&fields)),
-            Ok(None) => {}
-            Err(error) => failed = Some(error),
-        }
-        if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
+    let of = IndexKey::new(BY_MONTH);
+    each_record(reads, Kind::Win, (&of, &of.clone().after()), false, &mut |id, head| {
+        visit(id, &Win::from_fields(&head.fields));
+        Ok(ControlFlow::Continue(()))
+    })
 }

@@ -90,7 +90,12 @@ impl Pane for Admin {
 
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
         if !self.inside {
-            return vec![("record.open", "go in"), ("record.add", "new"), ("app.undo", "undo")];
+            return vec![
+                ("record.open", "go in"),
+                ("record.add", "new"),
+                ("app.settings", "settings"),
+                ("app.undo", "undo"),
+            ];
         }
         vec![
             ("record.open", "edit"),

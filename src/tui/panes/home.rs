@@ -462,7 +462,7 @@ pub fn draw_win(area: Rect, buf: &mut Buffer, item: &Item, cx: &DrawCx) {
         (format!("  {sign} "), style),
         (cx.fit(&item.text("account"), name) + " ", cx.style("text")),
         (cx.fit_right(&amount, 15) + " ", cx.style("text")),
-        (cx.fit(&owner, 14), cx.style("text.muted")),
+        (cx.cut(&owner, wide.saturating_sub(9 + name + 1 + 16)), cx.style("text.muted")),
     ];
     put_line(buf, area, 0, &pieces);
 }
