@@ -61,6 +61,10 @@ pub fn write(engine: &Engine, list: &ListActivities, delimiter: u8, out: impl Wr
 
 /// The same into a file that must not be there yet.
 pub fn write_new(engine: &Engine, list: &ListActivities, path: &str) -> Outcome<usize> {
+    let kind = Path::new(path).extension().map(|e| e.to_ascii_lowercase());
+    if !kind.is_some_and(|e| e == "csv" || e == "tsv") {
+        return Err(Failure::invalid(format!("\"{path}\" is not a .csv or .tsv file")));
+    }
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Failure::conflict(format!("There is a file {path} already")).hint("Give another name")

@@ -131,6 +131,13 @@ fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
     if rows.is_empty() {
         return Err(Failure::not_found("That change is not in this store's history"));
     }
+    for row in &rows {
+        let first = cx.reads().record(row.first_seq)?;
+        // Without its organisation and owner a store is none.
+        if first.is_some_and(|r| r.change.kind == Kind::Tenant && r.change.op == Op::Create) {
+            return Err(Failure::conflict("The first start of a store is not taken back"));
+        }
+    }
     cx.set_cause(cause, Some(txn));
     let (mut what, mut records, mut drafted) = (String::new(), 0, 0);
     for row in rows.iter().rev() {

@@ -1,5 +1,6 @@
 //! What the shell does with an answer of the engine.
 
+use crate::changes::Verdict;
 use crate::domain::when::Zone;
 use crate::domain::{Failure, FailureKind, Id};
 use crate::tui::app::{App, Cx, Layer, capital};
@@ -14,7 +15,13 @@ const MAX_EARLIER: usize = 50;
 
 impl App {
     pub(super) fn data(&mut self, data: Data, effects: &mut Vec<Effect>) {
-        let done = matches!(data, Data::Done(Ok(_)) | Data::Review(Ok(_)) | Data::Reviewed(Ok(_)));
+        let done = match &data {
+            Data::Done(told) => told.is_ok(),
+            Data::Review(found) => found.is_ok(),
+            Data::Reviewed(shown) => shown.is_ok(),
+            Data::Confirm(asked) => asked.is_ok(),
+            _ => false,
+        };
         if done {
             self.layers.retain(|l| !matches!(l, Layer::Prompt(prompt) if prompt.asked));
         }
@@ -82,11 +89,7 @@ impl App {
             Data::Logged(Ok((_, text))) => {
                 if let Some(Layer::Quick(quick)) = self.layers.last() {
                     let line = quick.line();
-                    self.earlier.retain(|l| *l != line);
-                    self.earlier.push(line);
-                    if self.earlier.len() > MAX_EARLIER {
-                        self.earlier.remove(0);
-                    }
+                    self.remember_line(line);
                     self.layers.pop();
                 }
                 self.saved_now();
@@ -122,6 +125,15 @@ impl App {
         }
     }
 
+    /// Up in the next log line brings it back.
+    pub(super) fn remember_line(&mut self, line: String) {
+        self.earlier.retain(|l| *l != line);
+        self.earlier.push(line);
+        if self.earlier.len() > MAX_EARLIER {
+            self.earlier.remove(0);
+        }
+    }
+
     pub(super) fn saved_now(&mut self) {
         if let Ok(zone) = Zone::parse(&self.me.zone) {
             self.status.saved_at = zone.clock(self.now_ms);
@@ -141,12 +153,14 @@ impl App {
                     self.layers.pop();
                 }
                 self.saved_now();
-                let name =
-                    ["name", "summary", "account"].iter().map(|n| saved.item.text(n)).find(|n| !n.is_empty());
+                let name = ["name", "summary", "account", "type"]
+                    .iter()
+                    .map(|n| saved.item.text(n))
+                    .find(|n| !n.is_empty());
                 let notes = saved.notes.iter().map(|n| format!(", {n}")).collect::<String>();
                 // What waits as a draft was not saved: there is nothing of it to undo.
-                let undo = saved.draft.is_none();
-                let go = if undo { "" } else { "; 9 settles it" };
+                let undo = saved.draft.is_none() && saved.verdict != Verdict::NoOp;
+                let go = if saved.draft.is_none() { "" } else { "; 9 settles it" };
                 self.say(format!("{}: {}{notes}{go}", capital(&saved.word), name.unwrap_or_default()), undo);
             }
             Err(failure) => {

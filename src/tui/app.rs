@@ -12,7 +12,7 @@ use crate::tui::keys::{Key, Keymap, Match};
 use crate::tui::layers::{ask_again, draft_of, forget, picker_key, suggest};
 use crate::tui::msg::{Data, Deadline, Effect, Into, Job, Msg, Slot, Work};
 use crate::tui::overlay::{Confirm, Help};
-use crate::tui::panes::{Ask, PaneId, Panes, anything, places};
+use crate::tui::panes::{Ask, PaneId, Panes, SPLIT, anything, places};
 use crate::tui::picker::Picker;
 use crate::tui::quick::{Prompt, Quick, Wanted};
 use crate::tui::review::Review;
@@ -29,6 +29,8 @@ pub const AUTOSAVE: &str = "autosave/form";
 pub const SESSION: &str = "ui/session";
 /// Local state: how often the last session had read ahead what was looked at.
 pub const PREFETCH: &str = "prefetch/accounts";
+/// Keys that wait for what is being opened.
+const MAX_HELD: usize = 1_000;
 /// Characters of one paste that are taken.
 const MAX_PASTE: usize = 20_000;
 /// A half-typed sequence shows what can follow after this.
@@ -75,6 +77,8 @@ pub struct App {
     pub mouse: bool,
     /// Where the panes stood when that was last kept.
     kept: serde_json::Value,
+    /// Typed while a form, a review or a picker was being opened.
+    opening: Option<Vec<Msg>>,
 }
 
 /// What the last line says.
@@ -152,6 +156,7 @@ impl App {
             earlier: vec![],
             mouse: false,
             kept: serde_json::Value::Null,
+            opening: None,
         }
     }
 
@@ -177,6 +182,13 @@ impl App {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let mut effects = Vec::new();
         match msg {
+            // What is being opened gets the keys that were typed for it.
+            msg @ (Msg::Key(_) | Msg::Paste(_)) if self.opening.is_some() => {
+                let held = self.opening.get_or_insert_default();
+                if held.len() < MAX_HELD {
+                    held.push(msg);
+                }
+            }
             Msg::Key(key) => self.key(key, &mut effects),
             Msg::Paste(text) => self.paste(&text, &mut effects),
             Msg::Resize => {}
@@ -206,8 +218,16 @@ impl App {
             Msg::Data(slot, generation, data) => {
                 self.busy = self.busy.saturating_sub(1);
                 let newest = self.generations.get(&slot).copied().unwrap_or(0);
+                let opened = !data.is_failure();
                 if slot == Slot::Action || generation == newest {
                     self.data(*data, &mut effects);
+                }
+                if slot == Slot::Form && generation == newest {
+                    let held = self.opening.take().unwrap_or_default();
+                    // What did not open cannot take them, and nothing else was meant.
+                    for msg in held.into_iter().filter(|_| opened) {
+                        effects.extend(self.update(msg));
+                    }
                 }
             }
             Msg::Event(Event::Changed(changed)) => self.changed(&changed, &mut effects),
@@ -387,7 +407,8 @@ impl App {
     /// Runs a command by its id: the door for keys, palette and tests.
     pub fn run(&mut self, id: &str, effects: &mut Vec<Effect>) {
         // What was wrong is read by now; what was done stays until the person goes on.
-        if self.toast.bad || id.starts_with("go.") {
+        let moves = ["list.", "overlay.", "line.", "form.", "confirm."];
+        if self.toast.bad || !moves.iter().any(|of| id.starts_with(of)) {
             self.toast = Toast::default();
         }
         if let Some(reason) = self.refuses(id) {
@@ -414,7 +435,8 @@ impl App {
             }
             "app.help" => {
                 let scopes = self.scopes();
-                self.layers.push(Layer::Help(Help::new(&self.keys, &scopes)));
+                let help = Help::new(&self.keys, &scopes, |id| self.refuses(id) != Some(command::NOT_HERE));
+                self.layers.push(Layer::Help(help));
             }
             "palette.open" => {
                 let scopes = self.scopes();
@@ -437,6 +459,12 @@ impl App {
             }),
             "go.more" => self.layers.push(Layer::Pick(Box::new(places()))),
             "find.open" => self.take(Ask::Pick(Box::new(anything())), effects),
+            "app.split" if self.size.0 < SPLIT => {
+                self.warn(format!(
+                    "Two places beside each other need {SPLIT} columns; here are {}",
+                    self.size.0
+                ));
+            }
             "app.split" => self.with_cx(effects, |panes, cx| panes.split(cx)),
             "app.swap" => self.with_cx(effects, |panes, cx| panes.swap(cx)),
             "log.open" => self.layers.push(Layer::Quick(Box::new(Quick::new(&self.earlier)))),
@@ -469,7 +497,11 @@ impl App {
         if self.status.read_only && command::find(id).is_some_and(|spec| spec.writes) {
             return Some(command::READ_ONLY);
         }
-        if self.layers.is_empty() { self.panes.here().refuses(id) } else { None }
+        match self.panes.here() {
+            _ if !self.layers.is_empty() => None,
+            pane if pane.lacks().contains(&id) => Some(command::NOT_HERE),
+            pane => pane.refuses(id),
+        }
     }
 
     pub(super) fn act(
@@ -490,7 +522,10 @@ impl App {
                 self.with_cx(effects, |_, cx| ask_again(&mut picker, cx));
                 self.layers.push(Layer::Pick(picker));
             }
-            Ask::Load(job) => self.with_cx(effects, |_, cx| cx.work(Slot::Form, job)),
+            Ask::Load(job) => {
+                self.opening = Some(vec![]);
+                self.with_cx(effects, |_, cx| cx.work(Slot::Form, job));
+            }
             Ask::Go(pane, month) => self.with_cx(effects, |panes, cx| panes.go(pane, month, cx)),
             Ask::Open(kind, id) => {
                 let ask = self.with_cx(effects, |panes, cx| panes.open_record(kind, id, cx));

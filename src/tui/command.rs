@@ -5,6 +5,8 @@
 pub type Refused = Option<&'static str>;
 
 pub const READ_ONLY: &str = "This session only looks: start without --read-only to change something";
+/// The command belongs to other places; nobody is shown it here.
+pub const NOT_HERE: &str = "Not in this place";
 pub const NO_ROW: &str = "There is no row under the cursor";
 
 #[derive(Debug)]
@@ -78,8 +80,8 @@ pub const ALL: &[Spec] = &[
     spec(
         "activities.filter",
         "list",
-        "Filter: words, \"a phrase\", -not, owner: type: before:",
-        "search find",
+        "Filter what is listed",
+        "search find operators -not owner: type: before:",
     ),
     spec("activities.repeat", "activities", "Repeat this activity with the default date", "again copy yank")
         .writing(),

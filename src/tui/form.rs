@@ -150,6 +150,11 @@ impl Form {
         form
     }
 
+    /// What it starts with was typed, in the log line: leaving asks about it.
+    pub fn count_as_typed(&mut self) {
+        self.start = Input::new();
+    }
+
     /// The texts of all fields that hold something.
     pub fn input(&self) -> Input {
         let texts = self.fields.iter().map(|f| (f.field.name.to_owned(), f.text.text()));

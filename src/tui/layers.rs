@@ -72,13 +72,22 @@ impl App {
         match layers.last_mut() {
             Some(Layer::Quick(quick)) => match id {
                 "line.take" => quick.log(vec![], &mut cx),
-                "line.leave" => drop(layers.pop()),
+                "line.leave" => {
+                    let line = quick.line();
+                    layers.pop();
+                    if !line.trim().is_empty() {
+                        self.remember_line(line);
+                        self.say("Not logged; Up in the line brings it back".into(), false);
+                    }
+                }
                 "line.earlier" => quick.recall(true, &mut cx),
                 "line.later" => quick.recall(false, &mut cx),
                 "line.as_form" => match quick.as_form() {
                     Ok(start) => {
                         layers.pop();
-                        layers.push(Layer::Form(Box::new(Form::new(start))));
+                        let mut form = Form::new(start);
+                        form.count_as_typed();
+                        layers.push(Layer::Form(Box::new(form)));
                     }
                     Err(failure) => self.complain(&failure, effects),
                 },
@@ -99,7 +108,7 @@ impl App {
                             prompt.asked = true;
                             let ask = panes.here_mut().prompted(&what, &text, &mut cx);
                             // What is done at once may be refused: the text stands until then.
-                            if !matches!(ask, Ask::Act(_)) {
+                            if !matches!(ask, Ask::Act(_) | Ask::Load(_)) {
                                 layers.pop();
                             }
                             self.take(ask, effects);

@@ -109,6 +109,16 @@ pub enum Data {
     Nothing,
 }
 
+impl Data {
+    /// What was to be opened did not open.
+    pub fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Data::Form(Err(_)) | Data::Review(Err(_)) | Data::Picker(Err(_)) | Data::Confirm(Err(_))
+        )
+    }
+}
+
 pub struct FormStart {
     pub kind: Kind,
     pub id: Option<Id>,

@@ -38,10 +38,10 @@ pub struct Help {
 }
 
 impl Help {
-    pub fn new(keys: &Keymap, scopes: &[&str]) -> Help {
+    pub fn new(keys: &Keymap, scopes: &[&str], here: impl Fn(&str) -> bool) -> Help {
         let mut rows: Vec<(String, String, &'static str)> = Vec::new();
         for scope in scopes {
-            for (of, keys, id) in keys.all().filter(|(s, ..)| s == scope) {
+            for (of, keys, id) in keys.all().filter(|(s, _, id)| s == scope && here(id)) {
                 let title = command::find(id).map_or(id, |c| c.title);
                 match rows.iter_mut().find(|(_, _, t)| *t == title) {
                     Some((_, all, _)) => {

@@ -84,7 +84,9 @@ impl Picker {
     /// Every action of this place.
     pub fn palette(keys: &Keymap, scopes: &[&str], refuses: impl Fn(&str) -> Refused) -> Picker {
         let here = |spec: &&command::Spec| spec.scope == "global" || scopes.contains(&spec.scope);
-        let specs = command::ALL.iter().filter(here).filter(|s| s.id != "palette.open");
+        let shown =
+            |spec: &&command::Spec| spec.id != "palette.open" && refuses(spec.id) != Some(command::NOT_HERE);
+        let specs = command::ALL.iter().filter(here).filter(shown);
         let all = specs.map(|spec| Choice {
             label: spec.title.to_owned(),
             words: spec.words.to_owned(),

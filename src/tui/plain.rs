@@ -11,8 +11,8 @@ use crate::tui::testing::Harness;
 use std::collections::HashSet;
 use std::io::{BufRead, Write};
 
-/// The screen that is read out: wide enough that little is cut.
-const SIZE: (u16, u16) = (110, 40);
+/// The screen that is read out: as wide as one place is drawn alone.
+const SIZE: (u16, u16) = (89, 60);
 /// A place that changed in more lines than this is read out whole.
 const MANY: usize = 6;
 

@@ -150,6 +150,12 @@ impl Rows {
         Want::Again { cursor, rows: self.items.len() }
     }
 
+    /// Holds nothing.
+    pub fn empty(&mut self) {
+        let (height, by_line) = (self.list.height, self.list.by_line);
+        *self = Rows { list: ListState { height, by_line, ..ListState::default() }, ..Rows::default() };
+    }
+
     /// Another list: from its first row, nothing marked.
     pub fn start(&mut self) -> Want {
         self.list.cursor = 0;

@@ -194,7 +194,11 @@ fn accounts_show_what_belongs_to_them_and_merge_with_a_preview() {
     assert!(h.text().contains("New activity") && h.text().contains("Nordlys"), "{}", h.text());
     h.press("esc y esc /").unwrap().type_text("casa").unwrap().press("enter M").unwrap();
     h.type_text("Nordlys").unwrap().press("enter").unwrap();
-    assert!(h.text().contains("Merge into Nordlys:") && h.text().contains("activities"), "{}", h.text());
+    assert!(
+        h.text().contains("Merge Casa Verde into Nordlys?") && h.text().contains("activities"),
+        "{}",
+        h.text()
+    );
     h.press("y").unwrap();
     assert!(h.text().contains("Merged into Nordlys"), "{}", h.text());
     h.press("u").unwrap();
@@ -423,4 +427,44 @@ fn megabytes_pasted_are_cut_and_told() {
     h.press("esc y").unwrap();
     h.send(Msg::Paste("\u{1b}[2Jdemo acme 1h\n".repeat(300_000))).unwrap();
     assert!(h.text().contains("log> [2Jdemo acme 1h"), "{}", h.text());
+}
+
+/// What a trial found: nothing is offered back that was not done, nothing typed is lost.
+#[test]
+fn what_was_typed_or_not_done_is_told_as_it_is() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 100, 30).unwrap();
+    // Saving what did not change offers no undo, which would take something else back.
+    h.press("2 enter ctrl-s").unwrap();
+    assert!(!h.text().contains("u undo\n Ana"), "{}", h.text());
+    let toast = h.text().lines().rev().nth(1).unwrap_or_default().to_owned();
+    assert!(toast.contains("Nothing to change") && !toast.contains("u undo"), "{toast}");
+    // A filter that says nothing shows no rows under it.
+    h.press("/").unwrap().type_text("before:xyz").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("Esc clears the filter") && !h.text().contains("Lakeside"), "{}", h.text());
+    h.press("esc").unwrap();
+    // Another's activities are found by their name, whoever is looked at.
+    h.press("/").unwrap().type_text("owner:riko").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("Riko") || h.text().contains("1-"), "{}", h.text());
+    h.press("esc").unwrap();
+    // A step is not put off until nothing.
+    h.press("F z enter").unwrap();
+    assert!(h.text().contains("Write until when"), "{}", h.text());
+    h.press("esc F").unwrap();
+    // A step without a date is not out of sight.
+    h.press(";").unwrap().type_text("demo orbit 1h >call_Bob : x").unwrap();
+    h.press("enter F").unwrap();
+    assert!(h.text().contains("no date (z)") && h.text().contains("call_Bob"), "{}", h.text());
+    // The line that became a form asks before it goes; the line that was left comes back.
+    h.press("esc ;").unwrap().type_text("demo acme 2h : kept").unwrap().press("ctrl-e esc").unwrap();
+    assert!(h.text().contains("Keep what is typed?"), "{}", h.text());
+    h.press("y ;").unwrap().type_text("demo acme 3h : again").unwrap().press("esc ; up").unwrap();
+    assert!(h.text().contains("log> demo acme 3h : again"), "{}", h.text());
+    h.press("esc").unwrap();
+    // Names are found by any part, those that begin so first.
+    h.press("1 /").unwrap().type_text("c").unwrap();
+    let text = h.text();
+    assert!(text.contains("Acme Corp") && text.contains("> Casa Verde"), "{text}");
+    h.press("esc g y G U").unwrap();
+    assert!(h.text().contains("The first start of a store is not taken back"), "{}", h.text());
 }

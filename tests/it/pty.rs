@@ -422,3 +422,17 @@ fn a_slow_line_is_not_sent_more_than_it_takes() {
     t.press("\x11");
     assert!(t.end().success());
 }
+
+/// Keys typed ahead of a form are the form's: none of them reaches the list beneath.
+#[test]
+fn keys_wait_for_the_form_that_is_being_opened() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("2");
+    t.wait_for("> Fri 20 Feb");
+    t.press("addemo");
+    t.wait_for("> type *          ddemo");
+    assert!(!t.screen().contains("Deleted"), "{}", t.screen());
+    t.press("\x11");
+    assert!(t.end().success());
+}

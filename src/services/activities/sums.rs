@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
-/// Activities looked through for the accounts touched last.
+/// Activities looked through for the accounts touched last and steps without a date.
 const RECENT: usize = 500;
 /// Types or accounts of a month that are named.
 const MAX_SUMS: usize = 100;
@@ -113,6 +113,9 @@ fn most(cx: &ReadCx, kind: Kind, sums: HashMap<Option<Id>, (i64, u64)>) -> Outco
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DueSteps {
     pub until: NaiveDate,
+    /// Those of lately that nobody dated, too: at the end.
+    #[serde(default)]
+    pub undated: bool,
     pub limit: usize,
 }
 
@@ -144,6 +147,16 @@ impl Query for DueSteps {
         }
         due.sort_by_key(|(date, id, _)| (*date, *id));
         due.dedup_by_key(|(_, id, _)| *id);
+        if self.undated {
+            let mine = ListActivities { owner: "me".into(), ..ListActivities::default() };
+            for (id, head) in mine.first_rows(cx.reads, &settings, RECENT)? {
+                let open = head.fields.contains_key(&12) && !head.fields.contains_key(&13);
+                let given = head.fields.get(&17).is_some_and(|to| *to != Value::Id(settings.me));
+                if open && !given {
+                    due.push((NaiveDate::MAX, id, head));
+                }
+            }
+        }
         due.truncate(self.limit.clamp(1, MAX_LIMIT));
         let mut shower = Shower::new(cx.reads);
         let items = due.iter().map(|(_, id, head)| shower.item(Kind::Activity, *id, head));

@@ -1,6 +1,6 @@
 //! Records in the order of their names, and any record by a part of its name.
 
-use super::{MAX_LIMIT, Page, Suggest};
+use super::{MAX_LIMIT, Page};
 use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use crate::domain::{Failure, Id, Outcome, text};
@@ -8,7 +8,11 @@ use crate::services::show::Shower;
 use crate::services::{Query, ReadCx, names};
 use crate::store::IndexKey;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
+
+/// Records of each kind that are looked at for one text.
+const MAX_FOUND: usize = 400;
 
 /// Records of a kind by name; the kind has an index over its names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,20 +52,19 @@ impl Query for Browse {
             }
         }
         let limit = self.limit.clamp(1, MAX_LIMIT);
+        let aliased = self.aliased(cx, &wanted)?;
         let mut shower = Shower::new(cx.reads);
         let (mut items, mut next, mut failed) = (Vec::new(), None, None);
         cx.reads.index(&from, &to, self.backwards, &mut |id, key| {
-            // Most names can be told from the index alone; the others have an alias.
-            let name = key.get(1..key.len().saturating_sub(17)).unwrap_or_default();
+            // The index holds the name: what does not fit is not read.
+            let name = String::from_utf8_lossy(key.get(1..key.len().saturating_sub(17)).unwrap_or_default());
+            if !name.contains(&wanted) && !aliased.contains(&id) {
+                return ControlFlow::Continue(());
+            }
             let mut read = || -> Outcome<()> {
                 let Some(head) = cx.reads.head(self.kind, id)? else { return Ok(()) };
-                let aliases = head.fields.values().any(|value| match value {
-                    Value::Texts(all) => all.iter().any(|a| text::fold(a).contains(&wanted)),
-                    _ => false,
-                });
-                let named = String::from_utf8_lossy(name).contains(&wanted) || aliases;
                 let away = names::is_archived(self.kind, &head.fields);
-                if !named || (away && !self.archived) {
+                if away && !self.archived {
                     return Ok(());
                 }
                 if items.len() == limit {
@@ -84,6 +87,27 @@ impl Query for Browse {
             Some(failure) => Err(failure),
             None => Ok(Page { items, next }),
         }
+    }
+}
+
+impl Browse {
+    /// Those with the text in an alias.
+    fn aliased(&self, cx: &ReadCx, wanted: &str) -> Outcome<HashSet<Id>> {
+        let schema = self.kind.schema();
+        let field = schema.field_named("aliases").filter(|_| !wanted.is_empty());
+        let index = field.and_then(|f| schema.indexes.iter().find(|i| i.fields == [f.id]));
+        let mut ids = HashSet::new();
+        if let Some(index) = index {
+            let all = IndexKey::new(index.number);
+            cx.reads.index(&all, &all.clone().after(), false, &mut |id, key| {
+                let alias = key.get(1..key.len().saturating_sub(17)).unwrap_or_default();
+                if String::from_utf8_lossy(alias).contains(wanted) {
+                    ids.insert(id);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(ids)
     }
 }
 
@@ -113,8 +137,11 @@ impl Query for Find {
             return Ok(all);
         }
         for kind in [Kind::Account, Kind::Project, Kind::User] {
-            let suggest = Suggest { kind, text: self.text.clone(), account: None, limit: self.limit };
-            for (id, name) in suggest.run(cx)? {
+            let text = self.text.clone();
+            let browse =
+                Browse { kind, text, archived: false, backwards: false, limit: MAX_FOUND, cursor: None };
+            for item in browse.run(cx)?.items {
+                let (id, name) = (item.id, item.text("name"));
                 let fields = cx.reads.fields(kind, id)?.unwrap_or_default();
                 let what = match (kind, fields.get(&2)) {
                     (Kind::Project, Some(Value::Id(of))) => {

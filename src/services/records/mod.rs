@@ -290,6 +290,9 @@ impl Command for Archive {
             // An archived record is not found by name; its id or name among all is.
             false => archived_named(cx.reads(), self.kind, &self.which)?,
         };
+        if self.archived && self.kind == Kind::User && id == cx.settings()?.me {
+            return Err(Failure::conflict("Nobody archives themselves: somebody else can"));
+        }
         cx.update(self.kind, id, |fields| {
             if self.archived {
                 fields.insert(field.id, Value::Bool(true));

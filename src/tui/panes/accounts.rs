@@ -245,6 +245,18 @@ impl Accounts {
         rule(buf, area, area.height.saturating_sub(1), "", &self.rows.position(None), cx);
     }
 
+    /// The record on the line under the cursor.
+    fn line_record(&self) -> Option<(Kind, Id)> {
+        self.content().get(self.lines.cursor).and_then(|line| line.record)
+    }
+
+    fn archive_project(&self, id: Id) -> Ask {
+        let shown = self.here().and_then(|here| self.ready.get(&here));
+        let project = shown.and_then(|shown| shown.projects.iter().find(|p| p.id == id));
+        let (name, away) = project.map_or((String::new(), false), |p| (p.text("name"), p.flag("archived")));
+        archive(Kind::Project, id.to_string(), name, !away)
+    }
+
     fn name(&self) -> Option<String> {
         let id = self.here()?;
         let ready = self.ready.get(&id).map(|shown| shown.item.text("name"));
@@ -273,6 +285,10 @@ impl Pane for Accounts {
             ("record.merge", "merge"),
             ("app.undo", "undo"),
         ]
+    }
+
+    fn lacks(&self) -> &'static [&'static str] {
+        &["list.mark", "list.mark_all", "record.delete"]
     }
 
     fn load(&mut self, cx: &mut Cx) {
@@ -360,6 +376,15 @@ impl Pane for Accounts {
                     return edit_form(kind, id.to_string());
                 }
                 return edit_form(Kind::Account, which);
+            }
+            "record.edit" | "record.archive" if self.inside && self.line_record().is_some() => {
+                return match (id, self.line_record()) {
+                    ("record.edit", Some((kind, id))) => edit_form(kind, id.to_string()),
+                    (_, Some((Kind::Project, id))) => self.archive_project(id),
+                    _ => {
+                        Ask::Say("Only accounts and projects are archived: d d in their place deletes".into())
+                    }
+                };
             }
             "record.edit" => return edit_form(Kind::Account, which),
             "record.add" => return new_record(Kind::Account, Default::default()),

@@ -108,6 +108,10 @@ impl Pane for Admin {
         ]
     }
 
+    fn lacks(&self) -> &'static [&'static str] {
+        &["list.mark", "list.mark_all", "list.copy"]
+    }
+
     fn load(&mut self, cx: &mut Cx) {
         self.kinds.set_len(KINDS.len());
         let want = if self.rows.is_empty() { self.rows.start() } else { self.rows.again() };

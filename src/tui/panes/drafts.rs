@@ -119,9 +119,17 @@ impl Pane for Drafts {
     }
 
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
-        let open = if self.open.is_some() { "settle" } else { "open" };
+        if self.open.is_some() {
+            return vec![
+                ("record.open", "settle"),
+                ("drafts.mine", "mine"),
+                ("drafts.theirs", "theirs"),
+                ("drafts.base", "as before"),
+                ("app.back", "list"),
+            ];
+        }
         vec![
-            ("record.open", open),
+            ("record.open", "open"),
             ("drafts.mine", "mine"),
             ("drafts.theirs", "theirs"),
             ("drafts.base", "as before"),
@@ -129,6 +137,10 @@ impl Pane for Drafts {
             ("record.delete", "discard"),
             ("app.undo", "undo"),
         ]
+    }
+
+    fn lacks(&self) -> &'static [&'static str] {
+        &["list.copy", "activities.filter", "record.archive", "record.merge"]
     }
 
     fn load(&mut self, cx: &mut Cx) {

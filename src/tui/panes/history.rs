@@ -68,6 +68,10 @@ impl Pane for History {
         ]
     }
 
+    fn lacks(&self) -> &'static [&'static str] {
+        &["list.mark", "list.mark_all", "record.edit", "record.delete", "record.archive", "record.merge"]
+    }
+
     fn load(&mut self, cx: &mut Cx) {
         let want = if self.rows.is_empty() { self.rows.start() } else { self.rows.again() };
         self.fetch(want, cx);

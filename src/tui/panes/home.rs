@@ -50,7 +50,7 @@ pub struct Home {
 }
 
 /// The boxes that Tab goes through, and where Enter leads.
-const BOXES: [PaneId; 4] = [PaneId::Wins, PaneId::Activities, PaneId::Drafts, PaneId::Activities];
+const BOXES: [PaneId; 4] = [PaneId::Wins, PaneId::Activities, PaneId::Drafts, PaneId::Accounts];
 /// Wins shown in the callout, by the height of the pane.
 fn wins_shown(height: u16) -> usize {
     match height {
@@ -97,6 +97,23 @@ impl Pane for Home {
         }
     }
 
+    fn lacks(&self) -> &'static [&'static str] {
+        &[
+            "list.mark",
+            "list.mark_all",
+            "list.copy",
+            "list.page_down",
+            "list.page_up",
+            "list.top",
+            "list.bottom",
+            "record.edit",
+            "record.delete",
+            "record.archive",
+            "record.merge",
+            "activities.filter",
+        ]
+    }
+
     fn load(&mut self, cx: &mut Cx) {
         self.me = Some(cx.me.clone());
         let today = cx.me.today;
@@ -123,7 +140,7 @@ impl Pane for Home {
                         to: Some(monday + Days::new(6)),
                         ..mine("me")
                     })?,
-                    due: engine.ask(&DueSteps { until: today + Days::new(7), limit: 20 })?,
+                    due: engine.ask(&DueSteps { until: today + Days::new(7), undated: false, limit: 20 })?,
                     drafts: engine.ask(&ListDrafts {})?,
                     imports: engine.ask(&ListReviews {})?,
                     notices: engine.ask(&ListNotices { read: false, limit: NOTICES })?.items,

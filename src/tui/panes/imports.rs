@@ -55,6 +55,10 @@ impl Pane for Imports {
         ]
     }
 
+    fn lacks(&self) -> &'static [&'static str] {
+        &["list.mark", "list.mark_all", "list.copy", "activities.filter", "record.archive", "record.merge"]
+    }
+
     fn load(&mut self, cx: &mut Cx) {
         let question =
             |engine: &Engine| Ok((engine.ask(&ListReviews {})?, engine.ask(&ListBatches { month: None })?));

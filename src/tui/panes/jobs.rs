@@ -36,6 +36,19 @@ impl Pane for Jobs {
         vec![("record.open", "what it works on"), ("jobs.cancel", "stop"), ("app.back", "back")]
     }
 
+    fn lacks(&self) -> &'static [&'static str] {
+        &[
+            "list.mark",
+            "list.mark_all",
+            "list.copy",
+            "record.edit",
+            "record.delete",
+            "record.archive",
+            "record.merge",
+            "activities.filter",
+        ]
+    }
+
     fn load(&mut self, cx: &mut Cx) {
         let question = |engine: &Engine| engine.ask(&ListJobs {});
         cx.ask(Slot::Jobs, question, |panes, mut jobs, _| {

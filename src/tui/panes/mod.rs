@@ -15,7 +15,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Id, Outcome};
 use crate::engine::{Engine, Progress};
-use crate::services::records::{Archive, Merge};
+use crate::services::records::{Archive, Merge, Show};
 use crate::services::setup::Me;
 use crate::tui::app::Cx;
 use crate::tui::command::Refused;
@@ -118,6 +118,10 @@ pub trait Pane {
     /// Somebody changed records of these kinds.
     fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx);
     fn command(&mut self, id: &str, cx: &mut Cx) -> Ask;
+    /// Commands of lists that mean nothing here: neither help nor palette shows them.
+    fn lacks(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Why it cannot run a command now.
     fn refuses(&self, _id: &str) -> Refused {
         None
@@ -175,7 +179,7 @@ pub struct Panes {
 }
 
 /// From this width on two panes can stand beside each other.
-const SPLIT: u16 = 140;
+pub const SPLIT: u16 = 140;
 /// Panes remembered for going back.
 const MAX_TRAIL: usize = 20;
 
@@ -500,6 +504,7 @@ pub fn archive(kind: Kind, which: String, name: String, archived: bool) -> Ask {
 
 /// One record becomes part of another of its kind, once the person saw what moves.
 pub fn merge(kind: Kind, from: String, into: String) -> Ask {
+    let from_name = from.clone();
     let of = move |dry_run| Merge {
         kind,
         which: vec![into.clone(), from.clone()],
@@ -508,15 +513,22 @@ pub fn merge(kind: Kind, from: String, into: String) -> Ask {
         dry_run,
     };
     Ask::Load(Box::new(move |engine| {
+        let whom = engine.ask(&Show { kind, which: from_name }).map(|shown| shown.item.text("name"));
         Data::Confirm(engine.run(&of(true)).map(|seen| seen.reply).map(|seen| {
             let name = seen.item.text("name");
-            let moved: Vec<String> = seen.moved.iter().map(|(of, n)| format!("{n} {of}")).collect();
+            let one = |of: &str| Kind::parse(of).map_or(of.to_owned(), |kind| kind.name().to_owned());
+            let counted = |(of, n): (&String, &usize)| match n {
+                1 => format!("1 {}", one(of)),
+                n => format!("{n} {of}"),
+            };
+            let moved: Vec<String> = seen.moved.iter().map(counted).collect();
             let moves = if moved.is_empty() { "nothing".into() } else { moved.join(", ") };
             let job = act(move |engine| {
                 let done = engine.run(&of(false))?;
                 Ok((format!("Merged into {name}"), Some(done.txn)))
             });
-            (format!("Merge into {}: {moves} will name it. u takes it back.", seen.item.text("name")), job)
+            let whom = whom.unwrap_or_default();
+            (format!("Merge {whom} into {}? {moves} will name it.", seen.item.text("name")), job)
         }))
     }))
 }

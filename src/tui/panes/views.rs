@@ -67,10 +67,11 @@ pub fn save(of: &'static str, name: &str, value: &impl Serialize) -> Ask {
         let old = kept(engine, of)?.into_iter().find(|item| item.text("name") == name);
         let texts = [("name", name.as_str()), ("view", of), ("filter", &value), ("owner", "me")];
         let input: Input = texts.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let word = if old.is_some() { "Replaced" } else { "Kept as" };
         let id = old.map(|item| item.id);
         let save = Save { kind: Kind::Preset, id, input, seen_rev: None, ack: vec![] };
         let done = engine.run(&save)?;
-        Ok((format!("Kept as \"{name}\""), Some(done.txn)))
+        Ok((format!("{word} \"{name}\""), Some(done.txn)))
     }))
 }
 

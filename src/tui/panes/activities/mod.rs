@@ -6,7 +6,7 @@ mod view;
 use crate::domain::effort::show_effort;
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Id, Outcome, text};
+use crate::domain::{Failure, Id, Outcome, text};
 use crate::engine::Engine;
 use crate::services::activities::{
     ActivityCount, CountActivities, DeleteMany, DueSteps, ListActivities, MonthSum, SaveMany, SumMonth, Which,
@@ -97,6 +97,8 @@ pub struct Activities {
     totals: ListState,
     /// The row that the cursor goes to when it comes: a session was cut off there.
     resume_at: Option<Id>,
+    /// Why the filter cannot be looked for.
+    pub(super) wrong: Option<String>,
 }
 
 impl Activities {
@@ -116,6 +118,7 @@ impl Activities {
             week: vec![],
             totals: ListState::default(),
             resume_at: None,
+            wrong: None,
         }
     }
 
@@ -124,7 +127,9 @@ impl Activities {
     }
 
     fn owner(&self) -> String {
-        if self.looked.everyone { "all" } else { "me" }.to_owned()
+        // Whose they are is said in the filter.
+        let said = self.looked.filter.contains("owner:");
+        if self.looked.everyone || said { "all" } else { "me" }.to_owned()
     }
 
     /// The list without a page of it.
@@ -148,8 +153,11 @@ impl Activities {
             scan: if list.filter.is_some() { SCAN } else { 0 },
             ..list
         };
-        let question = move |engine: &Engine| engine.ask(&query);
-        cx.ask(Slot::List, question, move |panes, page, cx| panes.activities.take_page(page, &want, cx));
+        let question = move |engine: &Engine| Ok(engine.ask(&query));
+        cx.ask(Slot::List, question, move |panes, page, cx| match page {
+            Ok(page) => panes.activities.take_page(page, &want, cx),
+            Err(failure) => panes.activities.refused(failure),
+        });
     }
 
     /// The list from its beginning, and all that goes with it.
@@ -190,7 +198,7 @@ impl Activities {
         self.count(None, cx);
         match self.looked.view {
             View::Due => {
-                let due = DueSteps { until: NaiveDate::MAX, limit: STEPS };
+                let due = DueSteps { until: NaiveDate::MAX, undated: true, limit: STEPS };
                 cx.ask(Slot::Side, move |e| e.ask(&due), |panes, page, _| panes.activities.take_due(page));
             }
             View::Week => {
@@ -216,7 +224,15 @@ impl Activities {
         cx.ask(Slot::Count, question, |panes, part, cx| panes.activities.take_count(part, cx));
     }
 
+    /// The filter says nothing that can be looked for: no row stands under it.
+    fn refused(&mut self, failure: Failure) {
+        self.rows.empty();
+        self.total = None;
+        self.wrong = Some(failure.message);
+    }
+
     fn take_page(&mut self, page: Page, want: &Want, cx: &mut Cx) {
+        self.wrong = None;
         self.rows.take(want, page);
         if let Some(id) = self.resume_at.take() {
             self.rows.go_to(id);
@@ -423,6 +439,10 @@ impl Pane for Activities {
         }
     }
 
+    fn lacks(&self) -> &'static [&'static str] {
+        &["record.archive", "record.merge"]
+    }
+
     fn load(&mut self, cx: &mut Cx) {
         // While another place was open, nobody told of changes.
         self.sums.clear();
@@ -465,6 +485,9 @@ impl Pane for Activities {
             || id.starts_with("due.");
         let listed = self.looked.view == View::List;
         match () {
+            () if id == "activities.filter" && !listed => {
+                Some("The list is filtered, this is not: Esc goes to the list")
+            }
             () if marks && !listed => Some("Only rows of the list are marked: Esc goes there"),
             () if (marks || of_row) && self.here().is_none() => Some(command::NO_ROW),
             () if id == "activities.gap" && self.gap().is_none() => {
@@ -559,12 +582,15 @@ impl Pane for Activities {
             return self.set_all(field, typed);
         }
         match what {
+            "template" | "save_view" if typed.is_empty() => refuse("Write a name for it"),
             "template" => match self.here() {
                 Some(item) => views::save("template", typed, &pattern(item)),
                 None => Ask::Nothing,
             },
             "save_view" => views::save("activities", typed, &self.looked),
+            "export" if typed.is_empty() => refuse("Write the name of a file, such as activities.csv"),
             "export" => views::export(self.list(), typed),
+            "snooze" | "give" if typed.is_empty() => refuse("Write until when, or to whom"),
             "snooze" => self.set_step([("next_due", typed)], "Put off"),
             "give" => self.set_step([("next_owner", typed)], "Given away"),
             _ => Ask::Nothing,
@@ -636,6 +662,11 @@ impl Pane for Activities {
             self.rows.list.point(usize::from(row));
         }
     }
+}
+
+/// What was typed is wrong: the prompt stays.
+fn refuse(why: &'static str) -> Ask {
+    Ask::Act(act(move |_| Err(Failure::invalid(why))))
 }
 
 fn activities(n: usize) -> String {

@@ -26,10 +26,15 @@ impl Activities {
         let order = if looked.oldest_first { "oldest first" } else { "newest first" };
         let dates = if looked.all_dates { "all" } else { "month" };
         let filter = if looked.filter.is_empty() { "none" } else { &looked.filter };
+        let unfiltered = if looked.filter.is_empty() { "" } else { "   not filtered" };
         let line = match looked.view {
             View::Due => "follow-ups: x done   z put off   P give away   F list".to_owned(),
-            View::Week => format!("week of {}   owner: {owner} (o)   w list", show_day(monday(self.day))),
-            View::Totals => format!("sums of {}   owner: {owner} (o)   T list", self.month.long()),
+            View::Week => {
+                format!("week of {}   owner: {owner} (o)   w list{unfiltered}", show_day(monday(self.day)))
+            }
+            View::Totals => {
+                format!("sums of {}   owner: {owner} (o)   T list{unfiltered}", self.month.long())
+            }
             View::List => {
                 format!("owner: {owner} (o)   dates: {dates} (m)   {order} (s)   filter: {filter} (/)")
             }
@@ -216,7 +221,12 @@ impl Activities {
             let style = cx.style(if over { "status.error" } else { "text.title" });
             put(buf, column, 1, 1, &cx.cut(&sum, wide), style);
             let room = column.height.saturating_sub(3);
-            for (y, item) in held(*n).take(usize::from(room) / 2).enumerate() {
+            let (count, fit) = (held(*n).count(), usize::from(room) / 2);
+            if count > fit {
+                let more = format!("+{} more", count - fit);
+                put(buf, column, 1, 2 + 2 * fit as u16, &more, cx.style("status.warning"));
+            }
+            for (y, item) in held(*n).take(fit).enumerate() {
                 let (y, account) = (2 + 2 * y as u16, item.text("account"));
                 let what = format!("{} {}", effort_of(item), item.text("type"));
                 put(buf, column, 1, y, &cx.cut(&what, wide), cx.style("text"));
@@ -284,7 +294,8 @@ impl Activities {
             let due = date.map(|d| if d == self.me.today { "today".into() } else { show_day(d) });
             let late = date.is_some_and(|d| d < self.me.today);
             let sign = if place == self.due_list.cursor { ">" } else { " " };
-            let due = format!("{}{}", due.unwrap_or_default(), if late { " !" } else { "" });
+            let due = due.unwrap_or_else(|| "no date (z)".into());
+            let due = format!("{due}{}", if late { " !" } else { "" });
             let line = format!(
                 "{sign} {}",
                 cells(&due, &item.text("next_step"), &place_of(item), &item.text("owner"))
@@ -301,11 +312,23 @@ impl Activities {
 
     fn draw_empty(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let of = if self.looked.all_dates { "everything".to_owned() } else { self.month.long() };
+        if let Some(wrong) = &self.wrong {
+            let wrong = format!("{wrong}. Esc clears the filter, / mends it.");
+            return put(
+                buf,
+                area,
+                2,
+                0,
+                &cx.cut(&wrong, usize::from(area.width) - 3),
+                cx.style("status.error"),
+            );
+        }
         let text = match (self.rows.loading, self.looked.filter.is_empty()) {
             (true, _) => "looking".to_owned(),
             (false, false) => {
                 let more = if self.looked.all_dates { "" } else { "; m looks at all dates" };
-                format!("Nothing in {of} matches \"{}\". Esc clears the filter{more}.", self.looked.filter)
+                let of = if self.looked.all_dates { String::new() } else { format!(" in {of}") };
+                format!("Nothing{of} matches \"{}\". Esc clears the filter{more}.", self.looked.filter)
             }
             (false, true) => {
                 format!("Nothing logged in {of}. Press ; and write: demo ACCOUNT 3h first talk")

@@ -76,7 +76,8 @@ impl Pane for Wins {
         if self.side.is_some() {
             return None;
         }
-        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "wins.feature");
+        let of_row =
+            matches!(id, "record.open" | "record.edit" | "record.delete" | "wins.feature" | "list.copy");
         if of_row && self.here().is_none() { Some(command::NO_ROW) } else { None }
     }
 
@@ -97,6 +98,10 @@ impl Pane for Wins {
         if touches(kinds, &[Kind::Win, Kind::MonthState]) || touches(kinds, &NAMES) {
             self.load(cx);
         }
+    }
+
+    fn lacks(&self) -> &'static [&'static str] {
+        &["list.mark", "list.mark_all", "activities.filter", "record.archive", "record.merge", "month.today"]
     }
 
     fn load(&mut self, cx: &mut Cx) {
@@ -171,6 +176,14 @@ impl Pane for Wins {
                     _ => "",
                 };
                 self.load(cx);
+            }
+            "list.copy" => {
+                if let Some(item) = self.here() {
+                    let names =
+                        ["date", "outcome", "account", "opportunity", "amount", "amount_currency", "owner"];
+                    let line = names.map(|name| item.text(name).replace(['\t', '\n'], " ")).join("\t");
+                    return Ask::Copy(line, "1 row".into());
+                }
             }
             "wins.import" => return Ask::Prompt(Prompt::import(Target::Wins)),
             "record.add" => return new_win(),

@@ -157,9 +157,9 @@ fn restore(engine: &Engine, batch: Id, month: Month) -> Outcome<(String, Option<
     engine.wait_for(started.job, |_| {})?;
     let done = engine.run(&CommitReview { review: started.review, agreed: true })?;
     let r = &done.reply;
-    let text = match r.added + r.changed + r.removed {
-        0 => format!("{} is as that version has it already", month.long()),
-        _ => format!("{}: +{} ~{} -{}", month.long(), r.added, r.changed, r.removed),
-    };
+    if r.added + r.changed + r.removed == 0 {
+        return Ok((format!("{} is as that version has it already", month.long()), None));
+    }
+    let text = format!("{}: +{} ~{} -{}", month.long(), r.added, r.changed, r.removed);
     Ok((text, Some(done.txn)))
 }
