@@ -50,7 +50,9 @@ pub fn show_effort(minutes: i64) -> String {
 
 /// Minutes as days with one decimal: `14.5 d`.
 pub fn show_days(minutes: i64, day_minutes: i64) -> String {
-    format!("{:.1} d", minutes as f64 / day_minutes.max(1) as f64)
+    // Half a tenth counts up, as people round; a float would go to the even one.
+    let tenths = (minutes * 10 + day_minutes.max(1) / 2).div_euclid(day_minutes.max(1));
+    format!("{}.{} d", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]

@@ -42,6 +42,10 @@ impl Command for Undo {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Undone> {
         let txn = match self.txn {
+            Some(txn) if is_undone(cx.reads(), txn)? => {
+                return Err(Failure::conflict("That is taken back already")
+                    .hint("ctrl-r or `pams redo` brings it back"));
+            }
             Some(txn) => txn,
             None => last(cx.reads(), cx.actor(), false)?
                 .ok_or_else(|| Failure::not_found("There is nothing to undo"))?,
@@ -112,6 +116,36 @@ fn last(reads: &dyn Reads, me: Id, redo: bool) -> Outcome<Option<Id>> {
     match failed {
         Some(error) => Err(crate::store::StoreError::from(error).into()),
         None => Ok(found),
+    }
+}
+
+/// Whether a transaction was taken back and not brought back since.
+fn is_undone(reads: &dyn Reads, txn: Id) -> Outcome<bool> {
+    let first = reads.txn_rows(txn)?.first().map_or(u64::MAX, |row| row.first_seq);
+    let mut back: HashSet<Id> = HashSet::new();
+    let (mut undone, mut failed) = (false, None);
+    reads.headers(u64::MAX, true, &mut |seq, bytes| {
+        match crate::changes::codec::decode_header(seq, bytes) {
+            _ if seq <= first => return ControlFlow::Break(()),
+            Ok((record, ..)) => {
+                let change = &record.change;
+                match change.undoes {
+                    // The newest word on it counts.
+                    Some(of) if of == txn => {
+                        undone = change.cause == Cause::Undo && !back.contains(&change.txn_id);
+                        return ControlFlow::Break(());
+                    }
+                    Some(of) if !back.contains(&change.txn_id) => drop(back.insert(of)),
+                    _ => {}
+                }
+            }
+            Err(error) => failed = Some(error),
+        }
+        if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    match failed {
+        Some(error) => Err(crate::store::StoreError::from(error).into()),
+        None => Ok(undone),
     }
 }
 

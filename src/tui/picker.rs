@@ -7,6 +7,7 @@ use crate::tui::command::{self, Refused};
 use crate::tui::form::TextField;
 use crate::tui::keys::{Key, Keymap};
 use crate::tui::list::ListState;
+use crate::tui::panes::PaneId;
 use crate::tui::widgets::{DrawCx, part, put, put_line, rule};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -94,7 +95,19 @@ impl Picker {
             refused: refuses(spec.id),
             value: spec.id.to_owned(),
         });
-        Picker::new("Find any action", Purpose::Command, all.collect())
+        // What is done elsewhere is found too: choosing it goes there.
+        let mut all: Vec<Choice> = all.collect();
+        let elsewhere = PaneId::ALL.into_iter().map(|pane| (pane.title(), pane.title().to_lowercase()));
+        for (title, scope) in elsewhere.filter(|(_, scope)| !scopes.contains(&scope.as_str())) {
+            let there = command::ALL.iter().filter(|spec| spec.scope == scope);
+            all.extend(there.map(|spec| Choice {
+                label: format!("{} (in {title})", spec.title),
+                words: spec.words.to_owned(),
+                value: format!("go.{scope}"),
+                ..Choice::default()
+            }));
+        }
+        Picker::new("Find any action", Purpose::Command, all)
     }
 
     /// Takes a key; true when the text changed.

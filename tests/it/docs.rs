@@ -186,3 +186,12 @@ fn themes() -> String {
     text.push('\n');
     text
 }
+
+/// The screen in the README is the one people see.
+#[test]
+fn the_readme_shows_home_as_it_is() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let snapshot = std::fs::read_to_string("tests/it/snapshots/it__screens__home_at_80_by_24.snap").unwrap();
+    let home = snapshot.splitn(3, "---\n").nth(2).unwrap();
+    assert!(readme.contains(home.trim_end()), "the README shows another Home than the snapshot");
+}

@@ -216,6 +216,9 @@ fn history_shows_what_changed_and_takes_it_back() {
     assert!(h.text().contains("summary: for the history"), "{}", h.text());
     h.press("esc U").unwrap();
     assert!(h.text().contains("Undone"), "{}", h.text());
+    // The row of the activity is under the cursor still; once is enough.
+    h.press("g g j U").unwrap();
+    assert!(h.text().contains("That is taken back already"), "{}", h.text());
     h.press("/").unwrap().type_text("undo").unwrap().press("enter").unwrap();
     assert!(h.text().contains("undo: deleted activity"), "{}", h.text());
     insta::assert_snapshot!("history_at_100_by_30", h.text());
@@ -465,6 +468,11 @@ fn what_was_typed_or_not_done_is_told_as_it_is() {
     h.press("1 /").unwrap().type_text("c").unwrap();
     let text = h.text();
     assert!(text.contains("Acme Corp") && text.contains("> Casa Verde"), "{text}");
-    h.press("esc g y G U").unwrap();
+    // What is done elsewhere is found, and leads there.
+    h.press("esc ctrl-p").unwrap().type_text("export").unwrap();
+    assert!(h.text().contains("Export what is listed to a file (in Activities)"), "{}", h.text());
+    h.press("enter").unwrap();
+    assert!(h.text().contains("owner: me"), "{}", h.text());
+    h.press("g y G U").unwrap();
     assert!(h.text().contains("The first start of a store is not taken back"), "{}", h.text());
 }

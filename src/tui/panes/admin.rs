@@ -15,6 +15,7 @@ use crate::tui::table::{Rows, Want};
 use crate::tui::widgets::{DrawCx, part, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 /// What is kept here, what it is called, and which fields its rows show.
 const KINDS: [(Kind, &str, [&str; 3]); 10] = [
@@ -248,7 +249,12 @@ impl Pane for Admin {
             };
             put(buf, right, 1, 3, &cx.cut(&text, wide.saturating_sub(2)), cx.style("text.muted"));
         }
-        let name = (wide * 2 / 5).clamp(12, 40);
+        // The names take what they need, the rest is for the fields.
+        let longest = self.rows.list.visible().filter_map(|place| self.rows.get(place));
+        let longest = longest.map(|item| {
+            Admin::name(item).width() + if item.flag("archived") { " (archived)".len() } else { 0 }
+        });
+        let name = longest.max().unwrap_or(0).clamp(12, (wide / 2).max(12));
         let rest = wide.saturating_sub(name + 4) / shown.iter().filter(|n| !n.is_empty()).count().max(1);
         for (y, place) in self.rows.list.visible().enumerate() {
             let Some(item) = self.rows.get(place) else { continue };

@@ -327,7 +327,10 @@ impl Home {
                 area,
                 2,
                 1,
-                "Nothing logged this month: press ; and write what you did",
+                &cx.cut(
+                    "Nothing logged this month: press ; and write what you did",
+                    usize::from(area.width) - 3,
+                ),
                 cx.style("text.muted"),
             );
             return;
@@ -434,6 +437,10 @@ impl Home {
             return;
         }
         rule(buf, area, 0, &self.title(3, "My accounts, last touched"), "", cx);
+        if data.touched.items.is_empty() {
+            let text = "None yet: what you log an activity for stands here";
+            put(buf, area, 2, 1, &cx.cut(text, usize::from(area.width) - 3), cx.style("text.muted"));
+        }
         for (y, item) in data.touched.items.iter().take(usize::from(area.height) - 1).enumerate() {
             let date: Option<NaiveDate> = item.text("date").parse().ok();
             let when = match date {

@@ -136,7 +136,7 @@ impl Activities {
             put(buf, area, x, 0, &cx.fit_right(&name, 8), style);
             let days = match *minutes {
                 0 => "-".to_owned(),
-                m => format!("{:.1}", m as f64 / self.me.day_minutes.max(1) as f64),
+                m => show_days(m, self.me.day_minutes).trim_end_matches(" d").to_owned(),
             };
             put(buf, area, x, 1, &cx.fit_right(&days, 8), style);
             x += 8;

@@ -341,7 +341,9 @@ impl Wins {
     fn draw_strip(&self, area: Rect, buf: &mut Buffer, month: Month, cx: &DrawCx) {
         let at = self.months.iter().position(|m| m.month == Some(month)).unwrap_or(0);
         let from = at.saturating_sub(1);
-        let shown = &self.months[from..(from + MONTHS).min(self.months.len())];
+        let fit = usize::from(area.width.saturating_sub(1) / 12).clamp(1, MONTHS);
+        let from = if fit == 1 { at } else { from };
+        let shown = &self.months[from..(from + fit).min(self.months.len())];
         for (n, callout) in shown.iter().rev().enumerate() {
             let Some(of) = callout.month else { continue };
             let chosen = of == month;
