@@ -103,13 +103,14 @@ impl Query for ListWins {
             Some(month) => vec![month],
             None => months(cx.reads)?,
         };
-        let mut rows = Vec::new();
+        let (mut rows, mut twice) = (Vec::new(), HashMap::new());
         for month in months.into_iter().rev() {
             let mut of = of_month(cx.reads, month)?;
             of.sort_by_key(|(id, h)| {
                 let date = Win::from_fields(&h.fields).date;
                 (std::cmp::Reverse(date), std::cmp::Reverse(*id))
             });
+            twice.extend(matched(&of));
             rows.extend(of.into_iter().filter(|(_, h)| self.fits(&Win::from_fields(&h.fields), owner)));
         }
         if let Some(after) = after {
@@ -120,7 +121,11 @@ impl Query for ListWins {
         let mut shower = Shower::new(cx.reads);
         let mut items = Vec::new();
         for (id, head) in rows.iter().take(limit) {
-            items.push(shown(&mut shower, settings.me, *id, head)?);
+            let mut item = shown(&mut shower, settings.me, *id, head)?;
+            if twice.contains_key(id) {
+                item.values.insert("twice".into(), true.into());
+            }
+            items.push(item);
         }
         Ok(Page { items, next })
     }
@@ -139,7 +144,8 @@ impl ListWins {
     }
 }
 
-/// A win as an item, with `yours` and a name for accounts known only as raw text.
+/// A win as an item (`twice`: an own entry that an imported row stands for, which counts),
+/// with `yours` and a name for accounts known only as raw text.
 fn shown(shower: &mut Shower, me: Id, id: Id, head: &Head) -> Outcome<Item> {
     let mut item = shower.item(Kind::Win, id, head)?;
     let win = Win::from_fields(&head.fields);

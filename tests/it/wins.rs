@@ -318,6 +318,11 @@ fn standard_input_and_own_entries_beside_the_import() {
     let count = |name: &str| compared[name].as_array().unwrap().len();
     assert_eq!((count("matched"), count("only_own"), count("only_imported")), (1, 0, 1));
     assert!(pams.ok(&["wins", "callout"]).contains("2 wins"), "what both have counts once");
+    let listed = pams.json(&["wins", "list", "--month", "2026-02"]);
+    let twice: Vec<&serde_json::Value> =
+        listed["items"].as_array().unwrap().iter().filter(|item| item["twice"] == true).collect();
+    assert_eq!(twice.len(), 1, "the own entry that the import has too is marked: {listed}");
+    assert!(twice[0]["source"].as_str().unwrap_or_default().is_empty());
     pams.fails(4, &["wins", "import", "/no/such/file.xlsx"]);
     pams.fails(2, &["wins", "import", pams.path().to_str().unwrap()]);
 }

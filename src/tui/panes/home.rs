@@ -129,9 +129,12 @@ impl Pane for Home {
                 let callout = engine.ask(&ShowCallout { month: None })?;
                 let hidden = engine.ask(&GetState { prefix: HIDDEN.into() })?;
                 let wins = ListWins { month: callout.month, limit: 50, ..ListWins::default() };
+                let mut wins = engine.ask(&wins)?;
+                // What is in the import too is counted there, once.
+                wins.items.retain(|item| !item.flag("twice"));
                 Ok(Box::new(HomeData {
                     hidden: hidden.iter().any(|(_, text)| *text == callout.text),
-                    wins: engine.ask(&wins)?,
+                    wins,
                     callout,
                     sum: engine.ask(&SumMonth { month, owner: "me".into() })?,
                     last_sum: engine.ask(&SumMonth { month: month.plus(-1), owner: "me".into() })?,

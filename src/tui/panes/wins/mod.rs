@@ -251,8 +251,12 @@ impl Pane for Wins {
             |all: &[crate::domain::Money]| all.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(" + ");
         let c = &self.callout;
         let closed = if c.closed { "   closed" } else { "" };
+        let both = match self.items.iter().filter(|item| item.flag("twice")).count() {
+            0 => String::new(),
+            n => format!("   = {n} imported too, counted once"),
+        };
         let text = format!(
-            "{}: {} won {}, {} lost {}, yours {}{closed}",
+            "{}: {} won {}, {} lost {}, yours {}{closed}{both}",
             month.long(),
             c.wins,
             sums(&c.won),
@@ -294,7 +298,12 @@ impl Pane for Wins {
             let source = item.text("source");
             let cells = [
                 date.map(|d| d.format("%d %b").to_string()).unwrap_or_default(),
-                if won { "+ won" } else { "- lost" }.to_owned(),
+                match (item.flag("twice"), won) {
+                    (true, _) => "= both",
+                    (false, true) => "+ won",
+                    (false, false) => "- lost",
+                }
+                .to_owned(),
                 format!("{}{star}", item.text("account")),
                 item.text("opportunity"),
                 amount,
