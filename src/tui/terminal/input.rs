@@ -74,6 +74,7 @@ pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
     let state = Arc::new((Mutex::new(State::Reading), Condvar::new()));
     let theirs = Keyboard { state: state.clone(), wake: wake.try_clone()? };
     std::thread::Builder::new().name("pams-keys".into()).spawn(move || {
+        let mut resized = false;
         loop {
             if theirs.is(State::Stopping) {
                 theirs.set(State::Stopped);
@@ -88,13 +89,20 @@ pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
                     return;
                 }
             }
+            // Told only once crossterm has let go of it: a key behind it is then heard.
+            if std::mem::take(&mut resized) && to.send(Msg::Resize).is_err() {
+                return;
+            }
             let tty = rustix::stdio::stdin();
             let mut fds = [PollFd::new(&tty, PollFlags::IN), PollFd::new(&woken, PollFlags::IN)];
             match poll(&mut fds, None) {
                 Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
                     return;
                 }
-                Ok(_) if fds[1].revents().contains(PollFlags::IN) => drop((&woken).read(&mut [0; 64])),
+                Ok(_) if fds[1].revents().contains(PollFlags::IN) => {
+                    let _ = (&woken).read(&mut [0; 64]);
+                    resized = true;
+                }
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return,
             }

@@ -15,14 +15,11 @@ pub fn signals(to: SyncSender<Msg>) -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new(all)?;
     std::thread::Builder::new().name("pams-signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let _ = to.send(match signal {
-                SIGTSTP => Msg::Stop,
-                SIGWINCH => {
-                    super::input::nudge();
-                    Msg::Resize
-                }
-                _ => Msg::Signal(signal),
-            });
+            match signal {
+                SIGTSTP => drop(to.send(Msg::Stop)),
+                SIGWINCH => super::input::nudge(),
+                _ => drop(to.send(Msg::Signal(signal))),
+            }
             if !matches!(signal, SIGTSTP | SIGWINCH) {
                 // Whatever the program is doing, the terminal is given back in time.
                 std::thread::sleep(LAST_WORDS);
