@@ -276,11 +276,11 @@ impl Pane for Accounts {
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
         vec![
             ("record.open", if self.inside { "edit" } else { "open" }),
-            ("accounts.inside", "list or account"),
+            ("list.inside", "list or account"),
             ("accounts.log", "log for it"),
             ("record.add", "new"),
             ("accounts.project", "project"),
-            ("activities.filter", "filter"),
+            ("list.filter", "filter"),
             ("record.edit", "edit"),
             ("record.merge", "merge"),
             ("app.undo", "undo"),
@@ -312,7 +312,7 @@ impl Pane for Accounts {
                 | "record.archive"
                 | "record.merge"
                 | "accounts.log"
-                | "accounts.inside"
+                | "list.inside"
                 | "accounts.project"
                 | "list.copy"
         );
@@ -358,18 +358,26 @@ impl Pane for Accounts {
             self.lines.set_len(self.content().len());
             return Ask::Nothing;
         }
+        // What needs no account under the cursor.
+        match id {
+            "record.add" => return new_record(Kind::Account, Default::default()),
+            "list.filter" => return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter)),
+            "list.archived" => {
+                self.archived = !self.archived;
+                let want = self.rows.start();
+                self.fetch(want, cx);
+                return Ask::Nothing;
+            }
+            _ => {}
+        }
         let (Some(here), name) = (self.here(), self.name().unwrap_or_default()) else {
-            return match id {
-                "record.add" => new_record(Kind::Account, Default::default()),
-                "activities.filter" => Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter)),
-                _ => Ask::Nothing,
-            };
+            return Ask::Nothing;
         };
         let which = here.to_string();
         let account = || [("account".to_owned(), name.clone())].into();
         match id {
             "record.open" if !self.inside => self.inside = true,
-            "accounts.inside" => self.inside = !self.inside,
+            "list.inside" => self.inside = !self.inside,
             "record.open" => {
                 let content = self.content();
                 if let Some((kind, id)) = content.get(self.lines.cursor).and_then(|l| l.record) {
@@ -387,15 +395,8 @@ impl Pane for Accounts {
                 };
             }
             "record.edit" => return edit_form(Kind::Account, which),
-            "record.add" => return new_record(Kind::Account, Default::default()),
             "accounts.project" => return new_record(Kind::Project, account()),
             "accounts.log" => return new_activity(account()),
-            "accounts.archived" => {
-                self.archived = !self.archived;
-                let want = self.rows.start();
-                self.fetch(want, cx);
-            }
-            "activities.filter" => return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter)),
             "record.archive" => {
                 let away = self.ready.get(&here).is_some_and(|s| s.item.flag("archived"));
                 return archive(Kind::Account, which, name, !away);

@@ -103,8 +103,8 @@ impl Pane for Admin {
             ("record.add", "new"),
             ("record.archive", "archive"),
             ("record.merge", "merge"),
-            ("activities.filter", "filter"),
-            ("accounts.inside", "kinds"),
+            ("list.filter", "filter"),
+            ("list.inside", "kinds"),
             ("app.undo", "undo"),
         ]
     }
@@ -174,7 +174,7 @@ impl Pane for Admin {
             self.rows.current().map(|item| (item.id.to_string(), Admin::name(item), item.flag("archived")));
         match (id, row) {
             ("record.open", _) if !self.inside => self.inside = true,
-            ("accounts.inside", _) => self.inside = !self.inside,
+            ("list.inside", _) => self.inside = !self.inside,
             ("record.add", _) => return new_record(kind, Default::default()),
             ("record.open" | "record.edit", Some((which, ..))) => return edit_form(kind, which),
             ("record.archive", Some((which, name, away))) => return archive(kind, which, name, !away),
@@ -188,11 +188,11 @@ impl Pane for Admin {
                     Ok((format!("Deleted: {name}"), Some(done.txn)))
                 }));
             }
-            ("accounts.archived", _) => {
+            ("list.archived", _) => {
                 self.archived = !self.archived;
                 self.start(cx);
             }
-            ("activities.filter", _) => {
+            ("list.filter", _) => {
                 self.inside = true;
                 return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter));
             }

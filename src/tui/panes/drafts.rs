@@ -140,7 +140,7 @@ impl Pane for Drafts {
     }
 
     fn lacks(&self) -> &'static [&'static str] {
-        &["list.copy", "activities.filter", "record.archive", "record.merge"]
+        &["list.inside", "list.archived", "list.copy", "list.filter", "record.archive", "record.merge"]
     }
 
     fn load(&mut self, cx: &mut Cx) {

@@ -62,14 +62,23 @@ impl Pane for History {
         vec![
             ("record.open", open),
             ("history.undo", "undo this"),
-            ("activities.filter", "filter"),
+            ("list.filter", "filter"),
             ("app.undo", "undo my last"),
             ("app.redo", "redo"),
         ]
     }
 
     fn lacks(&self) -> &'static [&'static str] {
-        &["list.mark", "list.mark_all", "record.edit", "record.delete", "record.archive", "record.merge"]
+        &[
+            "list.inside",
+            "list.archived",
+            "list.mark",
+            "list.mark_all",
+            "record.edit",
+            "record.delete",
+            "record.archive",
+            "record.merge",
+        ]
     }
 
     fn load(&mut self, cx: &mut Cx) {
@@ -113,12 +122,10 @@ impl Pane for History {
             }
             return Ask::Nothing;
         }
-        let Some(row) = self.rows.current() else {
-            return match id {
-                "activities.filter" => Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter)),
-                _ => Ask::Nothing,
-            };
-        };
+        if id == "list.filter" {
+            return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter));
+        }
+        let Some(row) = self.rows.current() else { return Ask::Nothing };
         let (txn, what) = (row.id, row.text("what"));
         match id {
             "record.open" if self.open.take().is_none() => {
@@ -130,7 +137,6 @@ impl Pane for History {
                     history.open = Some((txn, lines));
                 });
             }
-            "activities.filter" => return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter)),
             "history.undo" => {
                 let job = act(move |engine| {
                     let done = engine.run(&Undo { txn: Some(txn) })?;

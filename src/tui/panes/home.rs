@@ -99,6 +99,8 @@ impl Pane for Home {
 
     fn lacks(&self) -> &'static [&'static str] {
         &[
+            "list.inside",
+            "list.archived",
             "list.mark",
             "list.mark_all",
             "list.copy",
@@ -110,7 +112,7 @@ impl Pane for Home {
             "record.delete",
             "record.archive",
             "record.merge",
-            "activities.filter",
+            "list.filter",
         ]
     }
 

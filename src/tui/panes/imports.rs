@@ -56,7 +56,16 @@ impl Pane for Imports {
     }
 
     fn lacks(&self) -> &'static [&'static str] {
-        &["list.mark", "list.mark_all", "list.copy", "activities.filter", "record.archive", "record.merge"]
+        &[
+            "list.inside",
+            "list.archived",
+            "list.mark",
+            "list.mark_all",
+            "list.copy",
+            "list.filter",
+            "record.archive",
+            "record.merge",
+        ]
     }
 
     fn load(&mut self, cx: &mut Cx) {

@@ -38,6 +38,8 @@ impl Pane for Jobs {
 
     fn lacks(&self) -> &'static [&'static str] {
         &[
+            "list.inside",
+            "list.archived",
             "list.mark",
             "list.mark_all",
             "list.copy",
@@ -45,7 +47,7 @@ impl Pane for Jobs {
             "record.delete",
             "record.archive",
             "record.merge",
-            "activities.filter",
+            "list.filter",
         ]
     }
 

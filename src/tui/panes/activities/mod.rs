@@ -126,10 +126,14 @@ impl Activities {
         &mut self.rows.list
     }
 
+    /// Whose sums stand around the list.
     fn owner(&self) -> String {
-        // Whose they are is said in the filter.
-        let said = self.looked.filter.contains("owner:");
-        if self.looked.everyone || said { "all" } else { "me" }.to_owned()
+        if self.looked.everyone { "all" } else { "me" }.to_owned()
+    }
+
+    /// The filter says whose activities are listed, whoever is looked at.
+    fn names_owner(&self) -> bool {
+        self.looked.filter.contains("owner:")
     }
 
     /// The list without a page of it.
@@ -137,7 +141,7 @@ impl Activities {
         let filter = self.looked.filter.trim();
         ListActivities {
             month: (!self.looked.all_dates).then_some(self.month),
-            owner: self.owner(),
+            owner: if self.names_owner() { "all".to_owned() } else { self.owner() },
             filter: (!filter.is_empty()).then(|| filter.to_owned()),
             oldest_first: self.looked.oldest_first,
             ..ListActivities::default()
@@ -422,7 +426,7 @@ impl Pane for Activities {
             ("log.open", "log"),
             ("record.add", "new"),
             ("record.open", "edit"),
-            ("activities.filter", "filter"),
+            ("list.filter", "filter"),
             ("month.back", "month"),
             ("list.mark", "mark"),
             ("activities.repeat", "repeat"),
@@ -440,7 +444,7 @@ impl Pane for Activities {
     }
 
     fn lacks(&self) -> &'static [&'static str] {
-        &["record.archive", "record.merge"]
+        &["list.inside", "list.archived", "record.archive", "record.merge"]
     }
 
     fn load(&mut self, cx: &mut Cx) {
@@ -485,7 +489,7 @@ impl Pane for Activities {
             || id.starts_with("due.");
         let listed = self.looked.view == View::List;
         match () {
-            () if id == "activities.filter" && !listed => {
+            () if id == "list.filter" && !listed => {
                 Some("The list is filtered, this is not: Esc goes to the list")
             }
             () if marks && !listed => Some("Only rows of the list are marked: Esc goes there"),
@@ -523,7 +527,7 @@ impl Pane for Activities {
                 self.looked.all_dates = !self.looked.all_dates;
                 self.start(cx);
             }
-            "activities.filter" => {
+            "list.filter" => {
                 return Ask::Prompt(Prompt::new("filter", &self.looked.filter, Wanted::Filter));
             }
             "activities.week" => self.turn(View::Week, cx),

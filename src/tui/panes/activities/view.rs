@@ -22,7 +22,11 @@ const HEAT_WIDTH: u16 = 100;
 impl Activities {
     pub(super) fn draw_all(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let looked = &self.looked;
-        let owner = if looked.everyone { "all" } else { "me" };
+        let owner = match (self.names_owner() && looked.view == View::List, looked.everyone) {
+            (true, _) => "as filtered",
+            (_, true) => "all",
+            _ => "me",
+        };
         let order = if looked.oldest_first { "oldest first" } else { "newest first" };
         let dates = if looked.all_dates { "all" } else { "month" };
         let filter = if looked.filter.is_empty() { "none" } else { &looked.filter };
@@ -72,7 +76,8 @@ impl Activities {
                 (false, true) => " *",
                 (false, false) => "  ",
             };
-            let who = if self.looked.everyone { format!("{}: ", item.text("owner")) } else { String::new() };
+            let named = self.looked.everyone || self.names_owner();
+            let who = if named { format!("{}: ", item.text("owner")) } else { String::new() };
             let date: Option<NaiveDate> = item.text("date").parse().ok();
             let day = match date {
                 Some(date) if self.looked.all_dates => date.to_string(),

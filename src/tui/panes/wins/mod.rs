@@ -101,7 +101,16 @@ impl Pane for Wins {
     }
 
     fn lacks(&self) -> &'static [&'static str] {
-        &["list.mark", "list.mark_all", "activities.filter", "record.archive", "record.merge", "month.today"]
+        &[
+            "list.inside",
+            "list.archived",
+            "list.mark",
+            "list.mark_all",
+            "list.filter",
+            "record.archive",
+            "record.merge",
+            "month.today",
+        ]
     }
 
     fn load(&mut self, cx: &mut Cx) {
