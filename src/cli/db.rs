@@ -122,6 +122,9 @@ pub fn doctor(context: &Context) -> Outcome<()> {
     rows.push(("locale", if utf8 { locale } else { format!("{locale}: not UTF-8, borders are ASCII") }));
     rows.push(("zone", config::system_zone()));
     rows.push(("clock", crate::domain::when::Zone::UTC.stamp(config::now_ms()) + " UTC"));
+    if let Some(path) = config::crash::last(&context.folders.state) {
+        rows.push(("crash", path.display().to_string()));
+    }
     if let Some(kind) = config::network_file_system(&places.store) {
         rows.push(("warning", format!("the store is on {kind}: keep it on a local disk")));
     }

@@ -102,11 +102,17 @@ pub fn main() -> i32 {
     }
     let ran =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&matches, json))).unwrap_or_else(|_| {
+            let file = match config::crash::written() {
+                Some(path) => format!("Please report it with {}. ", path.display()),
+                None => String::new(),
+            };
             Err(Failure::new(
                 FailureKind::Corrupt,
-                "PAMS stopped on a fault of its own; what was saved before is on disk",
+                "PAMS stopped on a fault of its own; your data is safe: what was saved is on disk",
             )
-            .hint("If it happens again, the store may be damaged: `pams db check`, then restore a backup"))
+            .hint(format!(
+                "{file}If it happens again, the store may be damaged: `pams db check`, then restore a backup"
+            )))
         });
     match ran {
         Ok(()) => 0,
@@ -133,6 +139,7 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         read_only: matches.get_flag("read-only"),
         plain: matches.get_flag("plain"),
     };
+    config::crash::keep_faults(context.folders.state.clone());
     let Some((noun, matches)) = matches.subcommand() else { return admin::interface(&context) };
     match noun {
         "activity" => activity::run(&context, matches),

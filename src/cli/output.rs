@@ -1,5 +1,6 @@
 //! Printing: JSON objects, aligned tables, failures.
 
+use crate::domain::problem::Problem;
 use crate::domain::{Failure, FailureKind};
 use crate::services::show::Item;
 use serde::Serialize;
@@ -51,9 +52,23 @@ pub fn failure(failure: &Failure, as_json: bool) {
     for candidate in &failure.candidates {
         note(&format!("       {candidate}"));
     }
-    if let Some(hint) = &failure.hint {
-        note(&format!("hint:  {hint}"));
+    let options: Vec<String> = failure.problems.iter().filter_map(option).collect();
+    match (&failure.hint, options.join(" ")) {
+        (None, _) => {}
+        (Some(hint), options) if options.is_empty() => note(&format!("hint:  {hint}")),
+        (Some(hint), options) => note(&format!("hint:  {hint}: {options}")),
     }
+}
+
+/// The option that settles a problem of a record.
+fn option(problem: &Problem) -> Option<String> {
+    Some(match problem.rule.as_str() {
+        "ACT-01" | "WIN-03" => "--allow-future".into(),
+        "ACT-02" => "--hours, --days or --allow-empty-effort".into(),
+        "ACT-03" => "--hours or --days".into(),
+        "required" | "WIN-01" => format!("--{}", problem.field.replace('_', "-")),
+        _ => return None,
+    })
 }
 
 /// Text made safe for a terminal: one line, no control characters.

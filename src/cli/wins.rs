@@ -42,6 +42,7 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         }
         "list" => {
             let page = engine.ask(&ListWins {
+                backwards: false,
                 month: activity::month(matches)?,
                 owner: text("owner"),
                 outcome: text("outcome"),

@@ -1,5 +1,6 @@
 //! What the program reads at its edge: where things live, settings, the clock.
 
+pub mod crash;
 pub mod settings;
 
 use crate::domain::failure::said;

@@ -27,7 +27,7 @@ pub fn check(kind: Kind, fields: &Fields, facts: &Facts) -> Vec<Problem> {
         if field.required && value.is_none() {
             problems.push(
                 Problem::error(field.name, "required", format!("The {} is missing", field.label()))
-                    .fix(format!("Give it with --{} or in the form", field.name.replace('_', "-"))),
+                    .fix("It must be given"),
             );
         }
         match (value, field.kind) {
@@ -70,19 +70,19 @@ pub fn check(kind: Kind, fields: &Fields, facts: &Facts) -> Vec<Problem> {
 
 fn activity(activity: &Activity, facts: &Facts, problems: &mut Vec<Problem>) {
     if let Some(date) = activity.date.filter(|d| *d > facts.today) {
-        problems.push(Problem::warning("date", "ACT-01", format!("{date} is in the future")).fix(
-            "Log it when it has happened, or confirm the date with --allow-future (! in the quick line)",
-        ));
+        problems.push(
+            Problem::warning("date", "ACT-01", format!("{date} is in the future"))
+                .fix("Log it when it has happened, or confirm the date (! behind it in the quick line)"),
+        );
     }
     match activity.effort {
         None if activity.activity_type.is_none() => {} // the missing type is told already
         None if !facts.effort_may_be_empty => problems.push(
-            Problem::error("effort", "ACT-03", "The effort is missing")
-                .fix("Give --hours or --days, such as --hours 3"),
+            Problem::error("effort", "ACT-03", "The effort is missing").fix("Give hours or days, such as 3h"),
         ),
         None if !activity.empty_effort_ack => problems.push(
             Problem::warning("effort", "ACT-02", "Enablement without days or hours: save anyway?")
-                .fix("Give --hours or --days, or confirm with --allow-empty-effort"),
+                .fix("Give hours or days, or confirm that there are none"),
         ),
         Some(minutes) if !(1..=31 * 24 * 60).contains(&minutes) => {
             problems.push(Problem::error(
@@ -101,20 +101,18 @@ fn activity(activity: &Activity, facts: &Facts, problems: &mut Vec<Problem>) {
 fn win(win: &Win, facts: &Facts, problems: &mut Vec<Problem>) {
     let own = win.source.is_empty();
     if own && win.account.is_none() {
-        problems.push(
-            Problem::error("account", "required", "The account is missing").fix("Give it with --account"),
-        );
+        problems
+            .push(Problem::error("account", "required", "The account is missing").fix("It must be given"));
     }
     if own && win.outcome == "loss" && win.reason.is_none() {
         problems.push(
-            Problem::error("reason", "WIN-01", "A loss needs its reason")
-                .fix("Give it with --reason, such as --reason price"),
+            Problem::error("reason", "WIN-01", "A loss needs its reason").fix("Give one, such as price"),
         );
     }
     if let Some(date) = win.date.filter(|d| own && *d > facts.today) {
         problems.push(
             Problem::warning("date", "WIN-03", format!("{date} is in the future"))
-                .fix("Enter it when it is decided, or confirm the date with --allow-future"),
+                .fix("Enter it when it is decided, or confirm the date"),
         );
     }
     if win.amount.is_some_and(|m| m.minor < 0) {

@@ -354,18 +354,30 @@ pub struct ShowChange {
     pub limit: usize,
 }
 
+/// A transaction, and what it did, line by line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChangeShown {
+    pub row: RecentRow,
+    pub lines: Vec<String>,
+}
+
 impl Query for ShowChange {
     const NAME: &'static str = "undo.show";
-    type Reply = Vec<String>;
+    type Reply = ChangeShown;
 
-    fn run(&self, cx: &ReadCx) -> Outcome<Vec<String>> {
+    fn run(&self, cx: &ReadCx) -> Outcome<ChangeShown> {
+        let stretches = cx.reads.txn_rows(self.txn)?;
+        let gone = || Failure::not_found("That change is not in this store's history");
+        let last = stretches.last().map(|r| r.first_seq + r.count - 1).ok_or_else(gone)?;
+        let (_, mut row) = row_at(cx.reads, &cx.settings()?, last)?.ok_or_else(gone)?;
+        row.changes = stretches.iter().map(|r| r.count).sum();
         let mut shower = Shower::new(cx.reads);
         let mut lines = Vec::new();
-        for row in cx.reads.txn_rows(self.txn)? {
+        'all: for row in stretches {
             for seq in row.first_seq..row.first_seq + row.count {
                 let Some(record) = cx.reads.record(seq)? else { continue };
                 if lines.len() >= self.limit {
-                    return Ok(lines);
+                    break 'all;
                 }
                 lines.push(describe(cx.reads, &record, false)?);
                 for f in record.change.fields.iter().filter(|f| f.old != f.new) {
@@ -380,6 +392,6 @@ impl Query for ShowChange {
                 }
             }
         }
-        Ok(lines)
+        Ok(ChangeShown { row, lines })
     }
 }

@@ -79,6 +79,9 @@ pub struct ListWins {
     pub outcome: String,
     /// `own`, `imported`, or empty for both.
     pub source: String,
+    /// Oldest first.
+    #[serde(default)]
+    pub backwards: bool,
     pub limit: usize,
     pub cursor: Option<String>,
 }
@@ -112,6 +115,9 @@ impl Query for ListWins {
             });
             twice.extend(matched(&of));
             rows.extend(of.into_iter().filter(|(_, h)| self.fits(&Win::from_fields(&h.fields), owner)));
+        }
+        if self.backwards {
+            rows.reverse();
         }
         if let Some(after) = after {
             let at = rows.iter().position(|(id, _)| *id == after);
@@ -194,6 +200,8 @@ pub struct Callout {
     /// Imported rows whose owner nobody has named yet.
     pub unmatched_owners: usize,
     pub closed: bool,
+    /// Own entries that an imported row stands for, which counts.
+    pub twice: usize,
     /// "Wins & losses — February 2026: 7 wins · 3 losses · yours: 2"
     pub text: String,
 }
@@ -231,6 +239,7 @@ pub fn callout(reads: &dyn Reads, me: Id, month: Month) -> Outcome<Callout> {
     let (mut won, mut lost) = (BTreeMap::new(), BTreeMap::new());
     let mut largest: Option<(Money, Id)> = None;
     let twice = matched(&rows);
+    callout.twice = twice.len();
     for (id, head) in &rows {
         let win = Win::from_fields(&head.fields);
         if twice.contains_key(id) {

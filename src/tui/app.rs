@@ -71,6 +71,10 @@ pub struct App {
     busy: usize,
     /// Set before each update: the interface reads no clock.
     pub now_ms: i64,
+    /// Its screen is read out (plain mode).
+    pub aloud: bool,
+    /// The next key is a fault of our own: what becomes of it is tried this way.
+    pub fault: bool,
     /// Lines that Up brings back.
     pub(super) earlier: Vec<String>,
     /// Clicks and the wheel come to us.
@@ -153,6 +157,8 @@ impl App {
             interrupted: false,
             busy: 0,
             now_ms: 0,
+            aloud: false,
+            fault: false,
             earlier: vec![],
             mouse: false,
             kept: serde_json::Value::Null,
@@ -189,7 +195,10 @@ impl App {
                     held.push(msg);
                 }
             }
-            Msg::Key(key) => self.key(key, &mut effects),
+            Msg::Key(key) => {
+                assert!(!self.fault, "PAMS_FAULT is set");
+                self.key(key, &mut effects);
+            }
             Msg::Paste(text) => self.paste(&text, &mut effects),
             Msg::Resize => {}
             Msg::Click(x, y) => self.click(x, y, &mut effects),
@@ -459,7 +468,7 @@ impl App {
             }),
             "go.more" => self.layers.push(Layer::Pick(Box::new(places()))),
             "find.open" => self.take(Ask::Pick(Box::new(anything())), effects),
-            "app.split" if self.size.0 < SPLIT => {
+            "app.split" if self.size.0 < SPLIT || self.aloud => {
                 self.warn(format!(
                     "Two places beside each other need {SPLIT} columns; here are {}",
                     self.size.0
@@ -531,6 +540,7 @@ impl App {
                 let ask = self.with_cx(effects, |panes, cx| panes.open_record(kind, id, cx));
                 self.take(ask, effects);
             }
+            Ask::Change(txn) => self.with_cx(effects, |panes, cx| panes.open_change(txn, cx)),
             Ask::Copy(text, what) => {
                 self.say(format!("Copied {what}"), false);
                 effects.push(Effect::Copy(text));

@@ -117,6 +117,7 @@ pub const ALL: &[Spec] = &[
     spec("imports.wins", "imports", "Import wins and losses", "salesforce excel csv workbook").writing(),
     spec("imports.accounts", "imports", "Import accounts", "customers excel csv").writing(),
     spec("imports.projects", "imports", "Import projects", "excel csv").writing(),
+    spec("imports.again", "imports", "Review a committed file again", "reparse repeat").writing(),
     spec("review.commit", "review", "Commit the import", "save write").writing(),
     spec("review.leave", "review", "Leave; the review is kept", "back cancel"),
     spec("review.drop", "review", "Give the import up", "discard cancel delete").writing(),

@@ -17,7 +17,7 @@ const SMALLEST: (u16, u16) = (40, 12);
 
 impl App {
     pub fn draw(&self, area: Rect, buf: &mut Buffer) {
-        let cx = DrawCx { theme: &self.theme, ascii: self.ascii };
+        let cx = DrawCx { theme: &self.theme, ascii: self.ascii, aloud: self.aloud };
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
             let text = format!(
                 "PAMS needs {}x{} cells; this is {}x{}.",

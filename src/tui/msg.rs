@@ -57,6 +57,8 @@ pub enum Slot {
     List,
     Count,
     Strip,
+    /// The months around the wins.
+    Months,
     /// What a pane shows beside or instead of its list.
     Side,
     Wins,

@@ -11,8 +11,8 @@ use crate::tui::testing::Harness;
 use std::collections::HashSet;
 use std::io::{BufRead, Write};
 
-/// The screen that is read out: as wide as one place is drawn alone.
-const SIZE: (u16, u16) = (89, 60);
+/// The screen that is read out: wide enough that hardly a word is cut.
+const SIZE: (u16, u16) = (240, 60);
 /// A place that changed in more lines than this is read out whole.
 const MANY: usize = 6;
 
@@ -29,7 +29,8 @@ pub fn run(
     mut out: impl Write,
 ) -> Outcome<i32> {
     let failed = |e: std::io::Error| Failure::internal(format!("The output is gone: {}", said(&e)));
-    let app = crate::tui::run::app(engine, folders, settings)?;
+    let mut app = crate::tui::run::app(engine, folders, settings)?;
+    app.aloud = true;
     let mut place = Harness::around(engine, app, SIZE.0, SIZE.1)?;
     let mut before = lines(&place.text());
     writeln!(out, "{HELP}").map_err(failed)?;

@@ -90,6 +90,7 @@ pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<A
     let warning = keys.warnings.first().cloned();
     let mut app = App::new(me, keys, theme, !utf8, status);
     app.now_ms = engine.now_ms();
+    app.fault = std::env::var_os("PAMS_FAULT").is_some();
     let remote = std::env::var_os("SSH_CONNECTION").is_some_and(|v| !v.is_empty());
     // Over SSH the terminal's own selection is the only one that reaches the clipboard.
     app.mouse = settings.get("mouse") == "on" || (settings.get("mouse") == "auto" && !remote);

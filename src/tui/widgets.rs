@@ -11,12 +11,20 @@ use unicode_width::UnicodeWidthStr;
 pub struct DrawCx<'a> {
     pub theme: &'a Theme,
     pub ascii: bool,
+    /// Read out line by line: nothing stands beside anything else.
+    pub aloud: bool,
 }
 
 impl DrawCx<'_> {
     pub fn style(&self, id: &str) -> Style {
         self.theme.get(id)
     }
+
+    /// Whether two things stand beside each other from this width on.
+    pub fn beside(&self, area: Rect, from: u16) -> bool {
+        area.width >= from && !self.aloud
+    }
+
     pub fn rule(&self) -> &'static str {
         if self.ascii { "-" } else { "─" }
     }
@@ -123,7 +131,7 @@ mod tests {
         #[test]
         fn a_fitted_text_has_its_width(text in "\\PC{0,20}", cells in 0usize..12, ascii: bool) {
             let theme = Theme::default();
-            let cx = DrawCx { theme: &theme, ascii };
+            let cx = DrawCx { theme: &theme, ascii, aloud: false };
             prop_assert_eq!(cx.fit(&text, cells).width(), cells);
             prop_assert_eq!(cx.fit_right(&text, cells).width(), cells);
         }

@@ -189,6 +189,26 @@ fn signals_end_it_with_the_terminal_as_it_was() {
     }
 }
 
+/// A fault of our own gives the terminal back, says that the data is safe, and leaves a
+/// file that says where it was.
+#[test]
+fn a_fault_gives_the_terminal_back_and_leaves_a_note() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = CommandBuilder::new(EXE);
+    command.args(["--home", home.path().to_str().unwrap(), "demo"]);
+    let (t, reader) = spawn(24, 80, command, &[("PAMS_FAULT", "1")]);
+    let mut t = reading(t, reader);
+    t.wait_for("7 wins");
+    t.press("2");
+    assert_eq!(t.end().exit_code(), 9);
+    t.assert_restored();
+    t.wait_for("your data is safe");
+    let note = pams::config::crash::last(&home.path().join("state")).unwrap();
+    let text = std::fs::read_to_string(&note).unwrap();
+    assert!(text.contains("thread   main") && text.contains("app.rs:"), "{text}");
+    assert!(!text.contains("PAMS_FAULT"), "the message of a fault may hold a name: {text}");
+}
+
 /// The terminal goes away without a word: the process must not stay behind.
 #[test]
 fn a_vanished_terminal_leaves_no_process() {

@@ -608,6 +608,7 @@ fn made_workbooks_import_with_no_wrong_owner() {
             owner: "all".into(),
             outcome: String::new(),
             source: "imported".into(),
+            backwards: false,
             limit: 1_000,
             cursor: None,
         };

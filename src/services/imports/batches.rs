@@ -120,6 +120,8 @@ impl Query for ListBatches {
             {
                 item.values.insert(name.into(), counts[name].clone());
             }
+            let made = cx.reads.record(head.rev)?;
+            item.values.insert("txn".into(), made.map(|r| r.change.txn_id.to_string()).into());
             item.values.insert("at".into(), settings.zone.stamp(id.unix_ms() as i64).into());
             items.push(item);
         }

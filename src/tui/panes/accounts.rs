@@ -428,7 +428,7 @@ impl Pane for Accounts {
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-        if area.width < WIDE {
+        if !cx.beside(area, WIDE) {
             return match self.inside {
                 true => self.draw_account(area, buf, cx),
                 false => self.draw_list(area, buf, cx),

@@ -4,13 +4,12 @@
 use crate::domain::Id;
 use crate::domain::schema::Kind;
 use crate::engine::Engine;
-use crate::services::undo::{ListChanges, ShowChange, Undo};
+use crate::services::undo::{ChangeShown, ListChanges, ShowChange};
 use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::Slot;
-use crate::tui::overlay::Question;
-use crate::tui::panes::{Ask, Pane, act};
+use crate::tui::panes::{Ask, Pane, undo_change};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::table::{Rows, Want, thousands};
 use crate::tui::widgets::{DrawCx, put, rule};
@@ -20,19 +19,40 @@ use ratatui::layout::Rect;
 /// Lines of one change that are shown.
 const LINES: usize = 2_000;
 /// Undoing more than this asks first.
-const MANY: i64 = 100;
+const MANY: u64 = 100;
 
 #[derive(Default)]
 pub struct History {
     filter: String,
     rows: Rows,
-    open: Option<(Id, Vec<String>)>,
+    open: Option<ChangeShown>,
     lines: ListState,
 }
 
 impl History {
     pub fn list_mut(&mut self) -> &mut ListState {
         &mut self.rows.list
+    }
+
+    /// Opens one change, wherever its row is.
+    pub fn show(&mut self, txn: Id, cx: &mut Cx) {
+        let question = move |engine: &Engine| engine.ask(&ShowChange { txn, limit: LINES });
+        cx.ask(Slot::Side, question, move |panes, shown, _| {
+            let history = &mut panes.history;
+            history.lines = ListState { height: history.lines.height, ..ListState::default() };
+            history.lines.set_len(shown.lines.len());
+            history.open = Some(shown);
+        });
+    }
+
+    /// The change that is open or under the cursor: its transaction, what it did, to how
+    /// many records.
+    fn here(&self) -> Option<(Id, String, u64)> {
+        if let Some(ChangeShown { row, .. }) = &self.open {
+            return Some((row.txn, row.what.clone(), row.changes));
+        }
+        let row = self.rows.current()?;
+        Some((row.id, row.text("what"), row.int("changes").unwrap_or(1).max(0) as u64))
     }
 
     fn fetch(&self, want: Want, cx: &mut Cx) {
@@ -49,6 +69,13 @@ impl History {
                 panes.history.fetch(want, cx);
             }
         });
+    }
+}
+
+fn and_more(changes: u64) -> String {
+    match changes {
+        ..=1 => String::new(),
+        n => format!(" and {} more", thousands(n - 1)),
     }
 }
 
@@ -92,7 +119,7 @@ impl Pane for History {
 
     fn refuses(&self, id: &str) -> Refused {
         let of_row = matches!(id, "record.open" | "history.undo" | "list.copy");
-        if of_row && self.rows.current().is_none() { Some(command::NO_ROW) } else { None }
+        if of_row && self.here().is_none() { Some(command::NO_ROW) } else { None }
     }
 
     fn back(&mut self, cx: &mut Cx) -> bool {
@@ -125,27 +152,17 @@ impl Pane for History {
         if id == "list.filter" {
             return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter));
         }
-        let Some(row) = self.rows.current() else { return Ask::Nothing };
-        let (txn, what) = (row.id, row.text("what"));
+        let Some((txn, what, changes)) = self.here() else { return Ask::Nothing };
         match id {
             "record.open" if self.open.take().is_none() => {
-                let question = move |engine: &Engine| engine.ask(&ShowChange { txn, limit: LINES });
-                cx.ask(Slot::Side, question, move |panes, lines, _| {
-                    let history = &mut panes.history;
-                    history.lines = ListState { height: history.lines.height, ..ListState::default() };
-                    history.lines.set_len(lines.len());
-                    history.open = Some((txn, lines));
-                });
+                self.show(txn, cx);
             }
             "history.undo" => {
-                let job = act(move |engine| {
-                    let done = engine.run(&Undo { txn: Some(txn) })?;
-                    Ok((crate::tui::app::told("Undone", &done.reply), None))
-                });
-                return match row.int("changes").unwrap_or(1) {
-                    ..=MANY => Ask::Act(job),
-                    n => Ask::Confirm(Question::Act(job), format!("Undo {n} changes?")),
+                let question = match changes {
+                    ..=MANY => String::new(),
+                    n => format!("Undo {n} changes?"),
                 };
+                return undo_change(txn, question);
             }
             "list.copy" => return Ask::Copy(what.clone(), what),
             _ => {}
@@ -163,9 +180,9 @@ impl Pane for History {
 
     fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let wide = usize::from(area.width);
-        if let (Some((_, lines)), Some(row)) = (&self.open, self.rows.current()) {
-            let by = format!("{}, {}", row.text("by"), row.text("at"));
-            rule(buf, area, 0, &row.text("what"), &by, cx);
+        if let Some(ChangeShown { row, lines }) = &self.open {
+            let what = format!("{}{}", row.what, and_more(row.changes));
+            rule(buf, area, 0, &what, &format!("{}, {}", row.by, row.at), cx);
             for (y, place) in self.lines.visible().enumerate() {
                 let cursor = place == self.lines.cursor;
                 let style = if cursor { "selection" } else { "text" };
@@ -199,10 +216,7 @@ impl Pane for History {
                 "edit" | "" => String::new(),
                 cause => format!("{cause}: "),
             };
-            let more = match item.int("changes").unwrap_or(1) {
-                ..=1 => String::new(),
-                n => format!(" and {} more", thousands(n as u64 - 1)),
-            };
+            let more = and_more(item.int("changes").unwrap_or(1).max(0) as u64);
             let what = format!("{cause}{}{more}", item.text("what"));
             let sign = if cursor { ">" } else { " " };
             let row = format!("{sign} {}", cells(&item.text("at"), &item.text("by"), &changes, &what));

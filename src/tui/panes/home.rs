@@ -61,6 +61,8 @@ fn wins_shown(height: u16) -> usize {
 }
 /// Notices that are counted.
 const NOTICES: usize = 100;
+/// From this width on the callout and the boxes stand beside each other.
+const WIDE: u16 = 90;
 /// Activities of a week that are looked at.
 const WEEK: usize = 200;
 
@@ -207,7 +209,7 @@ impl Pane for Home {
         let callout = if data.hidden { 1 } else { 2 + wins as u16 };
         self.draw_callout(part(area, 0, 0, area.width, callout), buf, data, cx);
         let rest = part(area, 0, callout, area.width, area.height.saturating_sub(callout));
-        if area.width >= 90 {
+        if cx.beside(area, WIDE) {
             let half = area.width / 2;
             let (left, right) = (
                 part(rest, 0, 0, half - 1, rest.height),
@@ -294,7 +296,7 @@ impl Home {
         );
         put(buf, area, 2, 1, &cx.cut(&line, usize::from(area.width) - 3), cx.style("text"));
         let featured = callout.featured.as_ref();
-        let wide = area.width >= 90;
+        let wide = cx.beside(area, WIDE);
         let half = if wide { area.width / 2 } else { area.width };
         for (y, item) in data.wins.items.iter().take(shown).enumerate() {
             draw_win(part(area, 0, 2 + y as u16, half - 1, 1), buf, item, cx);

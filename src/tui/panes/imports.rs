@@ -11,7 +11,7 @@ use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Slot};
 use crate::tui::overlay::Question;
-use crate::tui::panes::{Ask, Pane, touches};
+use crate::tui::panes::{Ask, Pane, touches, undo_change};
 use crate::tui::quick::Prompt;
 use crate::tui::review;
 use crate::tui::widgets::{DrawCx, put, rule};
@@ -33,6 +33,11 @@ impl Imports {
         self.list.set_len(self.open.len() + self.done.len());
     }
 
+    /// The row under the cursor waits for somebody.
+    fn is_open(&self) -> bool {
+        self.list.cursor < self.open.len()
+    }
+
     /// Reviews that wait for somebody.
     pub fn open(&self) -> &[Open] {
         &self.open
@@ -46,11 +51,12 @@ impl Pane for Imports {
 
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
         vec![
-            ("record.open", "review"),
+            ("record.open", if self.is_open() { "go on" } else { "what it did" }),
+            ("imports.again", "review again"),
             ("imports.wins", "import wins"),
             ("imports.accounts", "accounts"),
             ("imports.projects", "projects"),
-            ("record.delete", "give up"),
+            ("record.delete", if self.is_open() { "give up" } else { "take back" }),
             ("app.undo", "undo"),
         ]
     }
@@ -87,8 +93,14 @@ impl Pane for Imports {
     }
 
     fn refuses(&self, id: &str) -> Refused {
-        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete");
-        if of_row && self.list.len == 0 { Some(command::NO_ROW) } else { None }
+        let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "imports.again");
+        match () {
+            () if of_row && self.list.len == 0 => Some(command::NO_ROW),
+            () if id == "imports.again" && self.list.cursor < self.open.len() => {
+                Some("It is under review: Enter goes on with it")
+            }
+            () => None,
+        }
     }
 
     fn command(&mut self, id: &str, _cx: &mut Cx) -> Ask {
@@ -105,7 +117,11 @@ impl Pane for Imports {
                 let id = open.id;
                 Ask::Load(Box::new(move |engine| review::open(engine, id)))
             }
-            ("record.open" | "record.edit", _, Some(batch)) => {
+            ("record.open" | "record.edit", _, Some(batch)) => match batch.text("txn").parse() {
+                Ok(txn) => Ask::Change(txn),
+                Err(_) => Ask::Nothing,
+            },
+            ("imports.again", _, Some(batch)) => {
                 let source = Source::Batch { which: batch.id.to_string() };
                 let target = match batch.text("target").as_str() {
                     "accounts" => Target::Accounts,
@@ -126,9 +142,10 @@ impl Pane for Imports {
                 });
                 Ask::Confirm(Question::Act(job), text)
             }
-            ("record.delete", _, Some(_)) => {
-                Ask::Say("u takes back the last import; older ones: `pams undo TRANSACTION`".into())
-            }
+            ("record.delete", _, Some(batch)) => match batch.text("txn").parse() {
+                Ok(txn) => undo_change(txn, format!("Take {} back, all of it?", batch.text("file"))),
+                Err(_) => Ask::Nothing,
+            },
             _ => Ask::Nothing,
         }
     }

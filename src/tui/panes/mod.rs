@@ -17,6 +17,7 @@ use crate::domain::{Id, Outcome};
 use crate::engine::{Engine, Progress};
 use crate::services::records::{Archive, Merge, Show};
 use crate::services::setup::Me;
+use crate::services::undo::Undo;
 use crate::tui::app::Cx;
 use crate::tui::command::Refused;
 use crate::tui::msg::Data;
@@ -101,6 +102,8 @@ pub enum Ask {
     Go(PaneId, Option<Month>),
     /// A record, in the pane where it lives.
     Open(Kind, String),
+    /// A transaction, in History.
+    Change(Id),
     /// To the terminal's clipboard, and what it is.
     Copy(String, String),
     Confirm(Question, String),
@@ -339,6 +342,12 @@ impl Panes {
         }
     }
 
+    /// Goes to a transaction in History.
+    pub fn open_change(&mut self, txn: Id, cx: &mut Cx) {
+        self.open(PaneId::History, cx);
+        self.history.show(txn, cx);
+    }
+
     /// Goes to another pane, at a month if it has months.
     pub fn go(&mut self, pane: PaneId, month: Option<Month>, cx: &mut Cx) {
         if let (PaneId::Wins, Some(month)) = (pane, month) {
@@ -350,6 +359,7 @@ impl Panes {
     /// Long lists scroll by the line instead of flipping pages.
     pub fn scroll_lines(&mut self, by_line: bool) {
         self.activities.list_mut().by_line = by_line;
+        self.wins.list_mut().by_line = by_line;
         self.accounts.list_mut().by_line = by_line;
         self.history.list_mut().by_line = by_line;
         self.admin.list_mut().by_line = by_line;
@@ -416,6 +426,18 @@ pub fn act(
     work: impl FnOnce(&Engine) -> Outcome<(String, Option<Id>)> + Send + 'static,
 ) -> Box<dyn FnOnce(&Engine) -> Data + Send> {
     Box::new(|engine| Data::Done(work(engine)))
+}
+
+/// Takes a transaction back, once the person said yes.
+pub fn undo_change(txn: Id, question: String) -> Ask {
+    let job = act(move |engine| {
+        let done = engine.run(&Undo { txn: Some(txn) })?;
+        Ok((crate::tui::app::told("Undone", &done.reply), None))
+    });
+    match question.is_empty() {
+        true => Ask::Act(job),
+        false => Ask::Confirm(Question::Act(job), question),
+    }
 }
 
 /// Any place by name.

@@ -66,14 +66,10 @@ fn restore_on_panic() {
     std::panic::set_hook(Box::new(move |info| {
         let on_screen = ENTERED.load(Ordering::SeqCst);
         if on_screen && std::thread::current().name() != Some("main") {
-            return; // a request that failed inside: its caller is told, the screen stays
+            // A request that failed inside: its caller is told, the screen stays.
+            return crate::config::crash::keep(info);
         }
         leave();
-        if on_screen {
-            eprintln!(
-                "PAMS stopped on a fault of its own. Your data is safe: every saved change is on disk."
-            );
-        }
         before(info);
     }));
 }

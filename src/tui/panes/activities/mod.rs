@@ -94,6 +94,8 @@ pub struct Activities {
     due: Vec<Item>,
     due_list: ListState,
     week: Vec<Item>,
+    /// Entries of a day that are above the screen.
+    week_top: usize,
     totals: ListState,
     /// The row that the cursor goes to when it comes: a session was cut off there.
     resume_at: Option<Id>,
@@ -116,6 +118,7 @@ impl Activities {
             due: vec![],
             due_list: ListState::default(),
             week: vec![],
+            week_top: 0,
             totals: ListState::default(),
             resume_at: None,
             wrong: None,
@@ -384,6 +387,24 @@ impl Activities {
         }))
     }
 
+    /// The days of the week scroll together.
+    fn scroll_week(&mut self, id: &str) -> bool {
+        let of_day = |day: &str| self.week.iter().filter(|i| i.text("date") == day).count();
+        let most = self.week.iter().map(|i| of_day(&i.text("date"))).max().unwrap_or(0);
+        let page = self.rows.list.height.max(2) / 2;
+        let to = match id {
+            "list.down" => self.week_top + 1,
+            "list.up" => self.week_top.saturating_sub(1),
+            "list.page_down" => self.week_top + page,
+            "list.page_up" => self.week_top.saturating_sub(page),
+            "list.top" => 0,
+            "list.bottom" => most,
+            _ => return false,
+        };
+        self.week_top = to.min(most.saturating_sub(page));
+        true
+    }
+
     /// The rows marked among those held, or the row under the cursor, as a table.
     fn copy(&self) -> Ask {
         let marked: Vec<&Item> = self.rows.iter().filter(|i| self.rows.is_marked(i.id)).collect();
@@ -506,7 +527,7 @@ impl Pane for Activities {
             View::List => self.rows.command(id),
             View::Due => self.due_list.command(id).then_some(None),
             View::Totals => self.totals.command(id).then_some(None),
-            View::Week => None,
+            View::Week => self.scroll_week(id).then_some(None),
         };
         if let Some(want) = listed {
             if let Some(want) = want {

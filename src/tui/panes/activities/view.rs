@@ -227,11 +227,15 @@ impl Activities {
             put(buf, column, 1, 1, &cx.cut(&sum, wide), style);
             let room = column.height.saturating_sub(3);
             let (count, fit) = (held(*n).count(), usize::from(room) / 2);
-            if count > fit {
-                let more = format!("+{} more", count - fit);
-                put(buf, column, 1, 2 + 2 * fit as u16, &more, cx.style("status.warning"));
-            }
-            for (y, item) in held(*n).take(fit).enumerate() {
+            let top = self.week_top.min(count.saturating_sub(fit));
+            let more = match (top, count.saturating_sub(top + fit)) {
+                (0, 0) => String::new(),
+                (0, below) => format!("+{below} more, j"),
+                (above, 0) => format!("{above} above, k"),
+                (above, below) => format!("{above} above, +{below} more"),
+            };
+            put(buf, column, 1, 2 + 2 * fit as u16, &cx.cut(&more, wide), cx.style("status.warning"));
+            for (y, item) in held(*n).skip(top).take(fit).enumerate() {
                 let (y, account) = (2 + 2 * y as u16, item.text("account"));
                 let what = format!("{} {}", effort_of(item), item.text("type"));
                 put(buf, column, 1, y, &cx.cut(&what, wide), cx.style("text"));

@@ -6,7 +6,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::engine::Engine;
 use crate::services::imports::Target;
-use crate::services::records::{Delete, Page};
+use crate::services::records::Delete;
 use crate::services::show::Item;
 use crate::services::wins::{Callout, Feature, ListMonths, ListWins, ShowCallout};
 use crate::tui::app::Cx;
@@ -15,20 +15,19 @@ use crate::tui::list::ListState;
 use crate::tui::msg::{Data, FormStart, Slot};
 use crate::tui::panes::{Ask, NAMES, Pane, edit_form, touches};
 use crate::tui::quick::Prompt;
+use crate::tui::table::{Rows, Want};
 use crate::tui::widgets::{DrawCx, part, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use sides::Side;
 
-/// Rows asked for: a month has hundreds, not thousands.
-const PAGE: usize = 1_000;
 /// Months in the strip.
 const MONTHS: usize = 6;
 const HEADER: u16 = 5;
 
-struct WinsData {
+/// What stands around the rows.
+struct Around {
     months: Vec<Callout>,
-    page: Page,
     callout: Callout,
 }
 
@@ -42,9 +41,7 @@ pub struct Wins {
     outcome: &'static str,
     months: Vec<Callout>,
     callout: Callout,
-    items: Vec<Item>,
-    more: bool,
-    list: ListState,
+    rows: Rows,
     loaded: bool,
     side: Option<Side>,
 }
@@ -90,7 +87,7 @@ impl Pane for Wins {
 
     fn click(&mut self, line: u16) {
         if let (None, Some(row)) = (&self.side, line.checked_sub(HEADER)) {
-            self.list.point(usize::from(row));
+            self.rows.list.point(usize::from(row));
         }
     }
 
@@ -115,18 +112,11 @@ impl Pane for Wins {
 
     fn load(&mut self, cx: &mut Cx) {
         let month = self.month;
-        let owner = if self.mine { "me" } else { "all" }.to_owned();
-        let (source, outcome) = (self.source.to_owned(), self.outcome.to_owned());
         let question = move |engine: &Engine| {
             let callout = engine.ask(&ShowCallout { month })?;
-            let list = ListWins { month: callout.month, owner, outcome, source, limit: PAGE, cursor: None };
-            let page = match callout.month {
-                Some(_) => engine.ask(&list)?,
-                None => Page { items: vec![], next: None },
-            };
-            Ok(WinsData { months: engine.ask(&ListMonths {})?, page, callout })
+            Ok(Around { months: engine.ask(&ListMonths {})?, callout })
         };
-        cx.ask(Slot::Wins, question, |panes, data, _| panes.wins.take(data));
+        cx.ask(Slot::Months, question, |panes, around, cx| panes.wins.take(around, cx));
     }
 
     fn back(&mut self, _cx: &mut Cx) -> bool {
@@ -140,7 +130,10 @@ impl Pane for Wins {
                 "record.open" | "record.edit" => return side.enter(),
                 _ => {}
             }
-        } else if self.list.command(id) {
+        } else if let Some(want) = self.rows.command(id) {
+            if let Some(want) = want {
+                self.fetch(want, cx);
+            }
             return Ask::Nothing;
         }
         match id {
@@ -162,13 +155,12 @@ impl Pane for Wins {
                 let to = if id == "month.back" { at + 1 } else { at.saturating_sub(1) };
                 if let Some(callout) = self.months.get(to) {
                     self.month = callout.month;
-                    self.list = ListState { height: self.list.height, ..ListState::default() };
-                    self.load(cx);
+                    self.start(cx);
                 }
             }
             "wins.owner" => {
                 self.mine = !self.mine;
-                self.load(cx);
+                self.start(cx);
             }
             "wins.source" => {
                 self.source = match self.source {
@@ -176,7 +168,7 @@ impl Pane for Wins {
                     "own" => "imported",
                     _ => "",
                 };
-                self.load(cx);
+                self.start(cx);
             }
             "wins.outcome" => {
                 self.outcome = match self.outcome {
@@ -184,7 +176,7 @@ impl Pane for Wins {
                     "win" => "loss",
                     _ => "",
                 };
-                self.load(cx);
+                self.start(cx);
             }
             "list.copy" => {
                 if let Some(item) = self.here() {
@@ -227,8 +219,11 @@ impl Pane for Wins {
         Ask::Nothing
     }
 
-    fn layout(&mut self, area: Rect, _cx: &mut Cx) {
-        self.list.set_height(usize::from(area.height.saturating_sub(HEADER + 1)));
+    fn layout(&mut self, area: Rect, cx: &mut Cx) {
+        self.rows.list.set_height(usize::from(area.height.saturating_sub(HEADER + 1)));
+        if let Some(want) = self.rows.near() {
+            self.fetch(want, cx);
+        }
         if let Some(side) = &mut self.side {
             side.list.set_height(usize::from(area.height.saturating_sub(2)));
         }
@@ -260,7 +255,7 @@ impl Pane for Wins {
             |all: &[crate::domain::Money]| all.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(" + ");
         let c = &self.callout;
         let closed = if c.closed { "   closed" } else { "" };
-        let both = match self.items.iter().filter(|item| item.flag("twice")).count() {
+        let both = match c.twice {
             0 => String::new(),
             n => format!("   = {n} imported too, counted once"),
         };
@@ -285,18 +280,15 @@ impl Pane for Wins {
             &cx.fit(&columns.row(cx, head), usize::from(area.width)),
             cx.style("text.muted"),
         );
-        if self.items.is_empty() {
-            put(
-                buf,
-                area,
-                2,
-                6,
-                "Nothing here with these filters: o, s and t change them",
-                cx.style("text.muted"),
-            );
+        if self.rows.is_empty() {
+            let text = match self.rows.loading {
+                true => "looking",
+                false => "Nothing here with these filters: o, s and t change them",
+            };
+            put(buf, area, 2, 6, text, cx.style("text.muted"));
         }
-        for (y, place) in self.list.visible().enumerate() {
-            let item = &self.items[place];
+        for (y, place) in self.rows.list.visible().enumerate() {
+            let Some(item) = self.rows.get(place) else { continue };
             let won = item.text("outcome") == "win";
             let date: Option<chrono::NaiveDate> = item.text("date").parse().ok();
             let amount = match item.text("amount_text") {
@@ -319,7 +311,7 @@ impl Pane for Wins {
                 if item.flag("yours") { "yours".into() } else { item.text("owner") },
                 if source.is_empty() { "own".into() } else { source },
             ];
-            let cursor = place == self.list.cursor;
+            let cursor = place == self.rows.list.cursor;
             let row = columns.row(cx, cells);
             let row = if cursor { format!(">{}", &row[1..]) } else { row };
             let style = match (cursor, won) {
@@ -329,23 +321,50 @@ impl Pane for Wins {
             };
             put(buf, area, 0, HEADER + y as u16, &cx.fit(&row, usize::from(area.width)), style);
         }
-        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(self.more), cx);
+        rule(buf, area, area.height.saturating_sub(1), "", &self.rows.position(None), cx);
     }
 }
 
 impl Wins {
-    fn take(&mut self, data: WinsData) {
+    pub fn list_mut(&mut self) -> &mut ListState {
+        &mut self.rows.list
+    }
+
+    /// The month is known now, and with it the rows.
+    fn take(&mut self, around: Around, cx: &mut Cx) {
         self.loaded = true;
-        self.months = data.months;
-        self.month = data.callout.month;
-        self.callout = data.callout;
-        let under = self.here().map(|i| i.id);
-        self.items = data.page.items;
-        if let Some(place) = under.and_then(|id| self.items.iter().position(|i| i.id == id)) {
-            self.list.cursor = place;
+        self.months = around.months;
+        self.month = around.callout.month;
+        self.callout = around.callout;
+        if self.month.is_some() {
+            let want = if self.rows.is_empty() { self.rows.start() } else { self.rows.again() };
+            self.fetch(want, cx);
         }
-        self.more = data.page.next.is_some();
-        self.list.set_len(self.items.len());
+    }
+
+    /// Another list.
+    fn start(&mut self, cx: &mut Cx) {
+        self.rows.empty();
+        self.load(cx);
+    }
+
+    fn fetch(&self, want: Want, cx: &mut Cx) {
+        let list = ListWins {
+            month: self.month,
+            owner: if self.mine { "me" } else { "all" }.to_owned(),
+            outcome: self.outcome.to_owned(),
+            source: self.source.to_owned(),
+            backwards: !want.is_forward(),
+            limit: want.limit(),
+            cursor: want.cursor(),
+        };
+        let question = move |engine: &Engine| engine.ask(&list);
+        cx.ask(Slot::Wins, question, move |panes, page, cx| {
+            panes.wins.rows.take(&want, page);
+            if let Some(want) = panes.wins.rows.near() {
+                panes.wins.fetch(want, cx);
+            }
+        });
     }
 
     pub fn show_month(&mut self, month: Month) {
@@ -353,7 +372,7 @@ impl Wins {
     }
 
     fn here(&self) -> Option<&Item> {
-        self.items.get(self.list.cursor)
+        self.rows.current()
     }
 
     fn draw_strip(&self, area: Rect, buf: &mut Buffer, month: Month, cx: &DrawCx) {
