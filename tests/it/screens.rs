@@ -322,6 +322,17 @@ fn an_import_is_reviewed_left_resumed_committed_and_undone() {
     assert!(h.text().contains("Imported report.csv: 5 added"), "{}", h.text());
     h.press("3").unwrap();
     assert!(h.text().contains("8 won"), "{}", h.text());
+    // The row of a committed import shows what it did, and takes it back.
+    h.press("8 enter").unwrap();
+    let text = h.text();
+    assert!(
+        text.contains("0 History") && text.contains("added win") && text.contains("batch: report.csv"),
+        "{text}"
+    );
+    h.press("8 d d y 3").unwrap();
+    assert!(h.text().contains("7 won"), "{}", h.text());
+    h.press("ctrl-r").unwrap();
+    assert!(h.text().contains("8 won"), "and back:\n{}", h.text());
     h.press("u").unwrap();
     assert!(h.text().contains("7 won"), "{}", h.text());
     h.press("I").unwrap().type_text("/no/such/file").unwrap().press("enter").unwrap();

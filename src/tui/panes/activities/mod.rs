@@ -434,6 +434,16 @@ impl Pane for Activities {
                 ("app.back", "list"),
             ];
         }
+        if self.looked.view == View::Week {
+            return vec![
+                ("log.open", "log"),
+                ("record.add", "new"),
+                ("month.back", "week"),
+                ("month.today", "this week"),
+                ("activities.week", "list"),
+                ("app.undo", "undo"),
+            ];
+        }
         if self.rows.all_marked || !self.rows.list.marks.is_empty() {
             return vec![
                 ("activities.bulk", "set a field"),

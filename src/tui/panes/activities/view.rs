@@ -225,7 +225,7 @@ impl Activities {
             let over = minutes > self.me.day_minutes;
             let style = cx.style(if over { "status.error" } else { "text.title" });
             put(buf, column, 1, 1, &cx.cut(&sum, wide), style);
-            let room = column.height.saturating_sub(3);
+            let room = column.height.saturating_sub(4);
             let (count, fit) = (held(*n).count(), usize::from(room) / 2);
             let top = self.week_top.min(count.saturating_sub(fit));
             let more = match (top, count.saturating_sub(top + fit)) {
@@ -244,7 +244,7 @@ impl Activities {
             }
         }
         let count = text::count(self.week.len(), "entry").replace("entrys", "entries");
-        rule(buf, area, area.height.saturating_sub(1), "[ and ] turn the week", &count, cx);
+        rule(buf, area, area.height.saturating_sub(1), "[ and ] turn the week, j and k scroll", &count, cx);
     }
 
     fn draw_totals(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
