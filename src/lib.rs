@@ -25,5 +25,6 @@ pub mod intake;
 pub mod jobs;
 pub mod random;
 pub mod services;
+pub mod solver;
 pub mod store;
 pub mod tui;

@@ -101,6 +101,36 @@ pub fn command() -> Command {
                 ),
         )
         .subcommand(
+            Command::new("solve")
+                .about("Plan routes for an instance file: CVRPLIB, Solomon or Cordeau")
+                .arg(Arg::new("file").required(true).value_name("FILE").value_parser(value_parser!(PathBuf)))
+                .arg(
+                    text("time-limit", "SECONDS", "Stop after so long; 60 where nothing is said")
+                        .value_parser(value_parser!(f64)),
+                )
+                .arg(
+                    text("iterations", "N", "Stop after so many iterations")
+                        .value_parser(value_parser!(u64))
+                        .conflicts_with("time-limit"),
+                )
+                .arg(
+                    text("threads", "N", "Threads; all cores where nothing is said")
+                        .value_parser(value_parser!(u64)),
+                )
+                .arg(number("seed", "1", "Another search for another number"))
+                .arg(flag(
+                    "deterministic",
+                    "The same plan for the same seed and iterations, whatever the threads",
+                ))
+                .arg(path("initial", "FILE.sol", "Begin with this plan"))
+                .arg(path("out", "FILE.sol", "Write the plan there"))
+                .arg(flag("progress", "Say how far it is, without a terminal too"))
+                .arg(
+                    text("best-known", "COST", "Tell how far above this cost the plan is")
+                        .value_parser(value_parser!(f64)),
+                ),
+        )
+        .subcommand(
             Command::new("completions")
                 .about("Completions for a shell")
                 .arg(Arg::new("shell").required(true).value_parser(value_parser!(clap_complete::Shell))),

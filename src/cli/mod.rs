@@ -13,6 +13,7 @@ mod notices;
 mod output;
 mod record;
 mod reviews;
+mod solve;
 mod torture;
 mod watch;
 mod wins;
@@ -148,6 +149,7 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "import" => reviews::run(&context, matches),
         "jobs" => jobs::run(&context, matches),
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
+        "solve" => solve::run(&context, matches),
         "notices" => notices::run(&context, matches),
         "drafts" => drafts::run(&context, matches),
         "undo" | "redo" | "history" | "recent" => drafts::time(&context, noun, matches),

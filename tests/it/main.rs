@@ -10,6 +10,7 @@ mod processes;
 mod program;
 mod pty;
 mod screens;
+mod solver;
 mod tidy;
 mod wins;
 mod workbooks;

@@ -326,6 +326,20 @@ fn a_resize_is_drawn_by_itself() {
     assert!(t.end().success());
 }
 
+/// A key that comes together with a change of size is not lost behind it.
+#[test]
+fn a_key_beside_a_resize_is_heard() {
+    for round in 0..15 {
+        let mut t = demo(24, 80, &[]);
+        t.wait_for("7 wins");
+        let size = PtySize { rows: 40, cols: 130, pixel_width: 0, pixel_height: 0 };
+        t.master.as_ref().unwrap().resize(size).unwrap();
+        std::thread::sleep(Duration::from_micros(round * 40));
+        t.press("\x11");
+        assert!(t.end().success());
+    }
+}
+
 /// A long text goes to the person's editor and comes back; keys typed meanwhile are the
 /// editor's.
 #[test]

@@ -74,14 +74,16 @@ pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
     let state = Arc::new((Mutex::new(State::Reading), Condvar::new()));
     let theirs = Keyboard { state: state.clone(), wake: wake.try_clone()? };
     std::thread::Builder::new().name("pams-keys".into()).spawn(move || {
-        let mut resized = false;
+        let (mut resized, mut ready) = (false, false);
         loop {
             if theirs.is(State::Stopping) {
                 theirs.set(State::Stopped);
                 theirs.wait_until(|state| state == State::Reading);
             }
             // What was read with the last key comes first: nothing more may follow.
+            let mut heard = false;
             while matches!(event::poll(Duration::ZERO), Ok(true)) {
+                heard = true;
                 let Ok(event) = event::read() else { return };
                 if let Some(msg) = translate(event)
                     && to.send(msg).is_err()
@@ -89,13 +91,18 @@ pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
                     return;
                 }
             }
+            if ready && !heard {
+                remind();
+            }
             // Told only once crossterm has let go of it: a key behind it is then heard.
             if std::mem::take(&mut resized) && to.send(Msg::Resize).is_err() {
                 return;
             }
             let tty = rustix::stdio::stdin();
             let mut fds = [PollFd::new(&tty, PollFlags::IN), PollFd::new(&woken, PollFlags::IN)];
-            match poll(&mut fds, None) {
+            let polled = poll(&mut fds, None);
+            ready = polled.is_ok() && fds[0].revents().contains(PollFlags::IN);
+            match polled {
                 Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
                     return;
                 }
@@ -109,6 +116,16 @@ pub fn keyboard(to: SyncSender<Msg>) -> std::io::Result<Keyboard> {
         }
     })?;
     Ok(Keyboard { state, wake })
+}
+
+/// A key that came together with a change of size is forgotten by crossterm, which waits
+/// for the terminal to become readable and not for it to be so. Settings set as they are
+/// wake whoever waits, and it looks again.
+fn remind() {
+    let tty = rustix::stdio::stdin();
+    if let Ok(settings) = rustix::termios::tcgetattr(tty) {
+        let _ = rustix::termios::tcsetattr(tty, rustix::termios::OptionalActions::Now, &settings);
+    }
 }
 
 fn translate(event: Event) -> Option<Msg> {

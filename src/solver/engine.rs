@@ -1,0 +1,366 @@
+//! The engine: a first plan, then rounds of annealing on parts of it beside each other,
+//! until the time, the steps or the person's patience end.
+
+use super::anneal::{Annealer, Ruin};
+use super::construct;
+use super::geometry::{along_curve, neighbours};
+use super::parts::{self, Part};
+use super::problem::{Plan, Problem, Route};
+use super::state::{Field, State, plan_of};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// When the engine stops.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    Time(Duration),
+    /// Steps of ruin and recreate: with the same seed the same plan, whatever the threads.
+    Steps(u64),
+}
+
+#[derive(Clone, Debug)]
+pub struct Params {
+    pub limit: Limit,
+    pub threads: usize,
+    pub seed: u64,
+    /// Where to begin instead of a plan of the engine's own.
+    pub initial: Option<Plan>,
+    pub tuning: Tuning,
+}
+
+/// What the engine sets by itself; given here only to try other values.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tuning {
+    /// First and last temperature, in mean costs of going from one visit to the next.
+    pub heat: Option<(f64, f64)>,
+    /// Neighbours beside whom a customer may go.
+    pub neighbours: Option<usize>,
+    pub beside: Option<usize>,
+    pub reach: Option<f64>,
+    pub ruin: Option<Ruin>,
+    pub part: Option<usize>,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    pub elapsed: Duration,
+    /// Of the best plan so far, in the instance's units.
+    pub cost: f64,
+    pub routes: usize,
+    pub unserved: usize,
+    pub steps: u64,
+    /// In mean costs between visits.
+    pub temperature: f64,
+}
+
+/// What the engine is given of the world.
+pub struct Control<'a> {
+    /// Time since it was started.
+    pub clock: &'a (dyn Fn() -> Duration + Sync),
+    pub cancel: &'a AtomicBool,
+    pub progress: &'a mut dyn FnMut(&Progress),
+}
+
+/// What threads see of it.
+#[derive(Clone, Copy)]
+struct Watch<'a> {
+    clock: &'a (dyn Fn() -> Duration + Sync),
+    cancel: &'a AtomicBool,
+}
+
+impl<'a> Control<'a> {
+    fn watch(&self) -> Watch<'a> {
+        Watch { clock: self.clock, cancel: self.cancel }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Solved {
+    pub plan: Plan,
+    pub steps: u64,
+}
+
+/// Customers of a part: a problem below twice that is not parted.
+const PART: usize = 3_000;
+const SMALLEST: usize = 300;
+/// Steps between looks at the clock.
+const LOOK: u64 = 64;
+/// Rounds of a run.
+const ROUNDS: u64 = 60;
+/// Temperatures, in mean costs between visits.
+const HOTTEST: f64 = 3.0;
+const COLD: f64 = 0.015;
+/// Chains of a problem that is not parted.
+const CHAINS: usize = 2;
+
+/// Solves a problem that has passed its check.
+pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solved {
+    let n = problem.customers.len();
+    if n == 0 {
+        return Solved { plan: Plan::default(), steps: 0 };
+    }
+    let order = along_curve(problem);
+    let k = params.tuning.neighbours.unwrap_or(match n {
+        0..3_000 => 100,
+        3_000..20_000 => 64,
+        20_000..300_000 => 48,
+        _ => 24,
+    });
+    let k = k.min(n - 1).max(1);
+    let beside = params.tuning.beside.unwrap_or(k).min(k);
+    let field = Field { near: neighbours(problem, &order, k), ids: order, k, beside };
+    let penalty = penalty(problem);
+    let mut run = Run {
+        problem,
+        field: &field,
+        params,
+        penalty,
+        steps: 0,
+        rate: 50_000.0 * params.threads as f64,
+        arc: 0.0,
+    };
+    let mut plan = run.begin();
+    run.tell(&plan, 0.0, control);
+    let mut best = plan.clone();
+    let arcs: usize = plan.routes.iter().map(|r| r.stops.len() + 1).sum();
+    let arc = (plan.cost - penalty * plan.unserved.len() as i64) as f64 / arcs.max(1) as f64;
+    run.arc = arc;
+    let mut chains: Vec<Working> = vec![];
+    for round in 0.. {
+        let from = run.done(control);
+        if from >= 1.0 || control.cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let (hot, cold) = params.tuning.heat.unwrap_or_else(|| run.heat());
+        let to = (from + 1.0 / ROUNDS as f64).min(1.0);
+        let temperature = |at: f64| arc * hot * (cold / hot).powf(at);
+        let heat = (temperature(from), temperature(to));
+        let size = params.tuning.part.unwrap_or(PART);
+        let count = if n < 2 * SMALLEST { 1 } else { (n / size).max(2) };
+        if count == 1 {
+            if chains.is_empty() || round % 10 == 0 {
+                chains = vec![plan.clone(); CHAINS];
+            }
+            let parts = chains.iter().map(|chain| Part::whole(&field, chain)).collect();
+            chains = run.round(round, parts, heat, to, control);
+            for chain in &chains {
+                if chain.cost < plan.cost || round % 10 == 0 {
+                    plan = chain.clone();
+                }
+                if chain.best_cost < best.cost {
+                    best = chain.best();
+                }
+            }
+        } else {
+            let parts = parts::split(&field, problem, &plan, count, round, params.seed);
+            let ids: Vec<Vec<u32>> = parts.iter().map(|p| p.members.clone()).collect();
+            let worked = run.round(round, parts, heat, to, control);
+            plan = parts::merge(&ids, worked);
+            if plan.cost < best.cost {
+                best = plan.clone();
+            }
+        }
+        run.tell(&best, heat.1 / arc, control);
+    }
+    Solved { plan: plan_of(&field, &best.routes, &best.unserved), steps: run.steps }
+}
+
+/// More than any detour to serve a customer costs.
+fn penalty(problem: &Problem) -> i64 {
+    let homes = (0..problem.depots.len()).map(|d| problem.depot_place(d as u32));
+    let far =
+        |c: usize| homes.clone().map(|h| problem.travel(h, c).max(problem.travel(c, h))).max().unwrap_or(0);
+    let farthest = (0..problem.customers.len()).map(far).max().unwrap_or(0);
+    let fixed = problem.vehicles.iter().map(|v| v.fixed_cost).max().unwrap_or(0);
+    let visits = problem.patterns.iter().flatten().map(|d| d.count_ones()).max().unwrap_or(1);
+    (i64::from(farthest) * 4 + i64::from(fixed) + 1) * i64::from(visits)
+}
+
+/// Routes of a field or a part while they are worked on.
+#[derive(Clone, Debug, Default)]
+pub struct Working {
+    pub routes: Vec<Route>,
+    pub unserved: Vec<u32>,
+    pub cost: i64,
+    pub best_routes: Vec<Route>,
+    pub best_unserved: Vec<u32>,
+    pub best_cost: i64,
+    pub steps: u64,
+}
+
+impl Working {
+    fn of(state: &State) -> Working {
+        let (routes, unserved) = (state.routes(), state.unserved.clone());
+        Working { routes, unserved, cost: state.cost, best_cost: i64::MAX, ..Working::default() }
+    }
+
+    fn best(&self) -> Working {
+        Working {
+            routes: self.best_routes.clone(),
+            unserved: self.best_unserved.clone(),
+            cost: self.best_cost,
+            best_cost: i64::MAX,
+            ..Working::default()
+        }
+    }
+}
+
+struct Run<'a> {
+    problem: &'a Problem,
+    field: &'a Field,
+    params: &'a Params,
+    penalty: i64,
+    steps: u64,
+    /// Steps a second of all threads together.
+    rate: f64,
+    /// Mean cost of going from one visit to the next.
+    arc: f64,
+}
+
+impl Run<'_> {
+    /// The share of the time or the steps that is used.
+    fn done(&self, control: &Control) -> f64 {
+        match self.params.limit {
+            Limit::Time(limit) => (control.clock)().as_secs_f64() / limit.as_secs_f64().max(1e-9),
+            Limit::Steps(steps) => self.steps as f64 / steps.max(1) as f64,
+        }
+    }
+
+    fn begin(&self) -> Working {
+        let mut state = State::new(self.problem, self.field, self.penalty);
+        let mut annealer = Annealer::new(self.params.seed, self.ruin());
+        match &self.params.initial {
+            Some(plan) => {
+                let mut place = vec![0; self.field.ids.len()];
+                self.field.ids.iter().enumerate().for_each(|(n, id)| place[*id as usize] = n as u32);
+                let inside =
+                    |r: &Route| Route { stops: r.stops.iter().map(|s| place[*s as usize]).collect(), ..*r };
+                let routes: Vec<Route> = plan.routes.iter().map(inside).collect();
+                state.load(&routes);
+            }
+            None => state.load(&construct::savings(self.problem, self.field)),
+        }
+        annealer.fill(&mut state);
+        Working::of(&state)
+    }
+
+    fn ruin(&self) -> Ruin {
+        self.params.tuning.ruin.unwrap_or_default()
+    }
+
+    /// First and last temperature, in mean costs between visits: the more steps there are
+    /// for each customer, the hotter it may begin without being still warm at the end.
+    fn heat(&self) -> (f64, f64) {
+        let steps = match self.params.limit {
+            Limit::Time(limit) => self.rate * limit.as_secs_f64(),
+            Limit::Steps(steps) => steps as f64,
+        };
+        let each = steps / self.field.ids.len() as f64;
+        ((0.1 * each.sqrt()).clamp(COLD * 2.0, HOTTEST), COLD)
+    }
+
+    fn tell(&self, best: &Working, temperature: f64, control: &mut Control) {
+        let progress = Progress {
+            elapsed: (control.clock)(),
+            cost: (best.cost - self.penalty * best.unserved.len() as i64) as f64 / self.problem.unit,
+            routes: best.routes.len(),
+            unserved: best.unserved.len(),
+            steps: self.steps,
+            temperature,
+        };
+        (control.progress)(&progress);
+    }
+
+    /// Anneals parts beside each other, from one temperature to another.
+    fn round(
+        &mut self,
+        round: u64,
+        parts: Vec<Part>,
+        heat: (f64, f64),
+        until: f64,
+        control: &Control,
+    ) -> Vec<Working> {
+        let begun = (control.clock)();
+        let customers: usize = parts.iter().map(|p| p.members.len()).sum();
+        let all = match self.params.limit {
+            Limit::Time(limit) => {
+                let left = limit.as_secs_f64() * until - begun.as_secs_f64();
+                (left * self.rate).max(1_000.0)
+            }
+            Limit::Steps(steps) => (steps as f64 * until - self.steps as f64).max(1.0),
+        };
+        let quotas: Vec<u64> =
+            parts.iter().map(|p| (all * p.members.len() as f64 / customers as f64).ceil() as u64).collect();
+        let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let (parts, quotas, watch) = (&parts, &quotas, control.watch());
+        let work = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(part) = parts.get(number) else { break };
+                let seed =
+                    self.params.seed ^ (round << 20 | number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let worked = self.anneal(part, seed, quotas[number], heat, &watch);
+                results.lock().unwrap_or_else(|e| e.into_inner()).push((number, worked));
+            }
+        };
+        let threads = self.params.threads.clamp(1, parts.len());
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut results = results.into_inner().unwrap_or_else(|e| e.into_inner());
+        results.sort_by_key(|(number, _)| *number);
+        let steps: u64 = results.iter().map(|(_, w)| w.steps).sum();
+        self.steps += steps;
+        let took = ((control.clock)() - begun).as_secs_f64().max(1e-6);
+        self.rate = steps as f64 / took;
+        results.into_iter().map(|(_, worked)| worked).collect()
+    }
+
+    fn anneal(&self, part: &Part, seed: u64, quota: u64, heat: (f64, f64), watch: &Watch) -> Working {
+        let mut state = State::new(self.problem, &part.field, self.penalty);
+        state.load(&part.routes);
+        state.reach = (self.arc * self.params.tuning.reach.unwrap_or(6.0)) as i64;
+        let mut annealer = Annealer::new(seed, self.ruin());
+        let mut best = Working { best_cost: i64::MAX, ..Working::default() };
+        let apart = (part.members.len() / 4) as u64;
+        let (mut kept_at, mut low) = (0, state.cost);
+        let hard = match self.params.limit {
+            Limit::Time(limit) => limit,
+            Limit::Steps(_) => Duration::MAX,
+        };
+        let mut temperature = heat.0;
+        let mut steps = 0;
+        while steps < quota {
+            if steps % LOOK == 0 {
+                if watch.cancel.load(Ordering::Relaxed) || hard < Duration::MAX && (watch.clock)() >= hard {
+                    break;
+                }
+                temperature = heat.0 * (heat.1 / heat.0).powf(steps as f64 / quota as f64);
+            }
+            steps += 1;
+            if annealer.step(&mut state, temperature) && state.cost < low {
+                low = state.cost;
+                if steps >= kept_at + apart {
+                    kept_at = steps;
+                    best = Working {
+                        best_routes: state.routes(),
+                        best_unserved: state.unserved.clone(),
+                        best_cost: low,
+                        ..Working::default()
+                    };
+                }
+            }
+        }
+        let now = Working::of(&state);
+        let best = match now.cost <= best.best_cost {
+            true => (now.routes.clone(), now.unserved.clone(), now.cost),
+            false => (best.best_routes, best.best_unserved, best.best_cost),
+        };
+        Working { best_routes: best.0, best_unserved: best.1, best_cost: best.2, steps, ..now }
+    }
+}

@@ -1,0 +1,15 @@
+//! The route optimiser: a problem in, a plan out, with progress, cancel and warm start. It
+//! imports nothing of the rest and knows no store, no terminal, and no clock but the one
+//! handed in.
+
+mod anneal;
+pub mod check;
+mod construct;
+pub mod engine;
+mod geometry;
+mod parts;
+pub mod problem;
+pub mod read;
+mod state;
+
+pub use anneal::Ruin;
