@@ -646,6 +646,29 @@ fn dev() -> Command {
                 .arg(number("kills", "200", "How many on each path")),
         )
         .subcommand(
+            Command::new("bench-solver")
+                .about("Solve a set of instances, each in a process of its own, and make a table")
+                .arg(
+                    Arg::new("set")
+                        .required(true)
+                        .value_name("SET")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("A folder of .vrp and .txt files, or one file"),
+                )
+                .arg(
+                    text("time-limit", "SECONDS", "For each; 60 where nothing is said")
+                        .value_parser(value_parser!(f64)),
+                )
+                .arg(number("seeds", "1", "Runs of each"))
+                .arg(path(
+                    "results",
+                    "FILE.csv",
+                    "Runs are appended there; those that stand there are not repeated",
+                ))
+                .arg(path("best-known", "FILE.csv", "Columns instance and best_known"))
+                .arg(path("table", "FILE.md", "Put the table into this page")),
+        )
+        .subcommand(
             Command::new("bench")
                 .about("Measure commits, lists and months of the current store")
                 .arg(number("rounds", "50", "Repeats of each measurement")),

@@ -40,6 +40,7 @@ pub struct Tuning {
     pub reach: Option<f64>,
     pub ruin: Option<Ruin>,
     pub part: Option<usize>,
+    pub round_steps: Option<f64>,
 }
 
 /// How far it is.
@@ -87,13 +88,18 @@ const PART: usize = 3_000;
 const SMALLEST: usize = 300;
 /// Steps between looks at the clock.
 const LOOK: u64 = 64;
-/// Rounds of a run.
-const ROUNDS: u64 = 60;
+/// Steps for each customer between two cuts: seams are where less is tried, so they move
+/// often.
+const ROUND_STEPS: f64 = 8.0;
+const FEWEST_ROUNDS: f64 = 20.0;
+const MOST_ROUNDS: f64 = 1_000.0;
 /// Temperatures, in mean costs between visits.
 const HOTTEST: f64 = 3.0;
+const WARM: f64 = 0.2;
 const COLD: f64 = 0.015;
-/// Chains of a problem that is not parted.
+/// Chains of a problem that is not parted, and how often they all go on from the better one.
 const CHAINS: usize = 2;
+const MEETINGS: f64 = 12.0;
 
 /// Solves a problem that has passed its check.
 pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solved {
@@ -134,21 +140,20 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
             break;
         }
         let (hot, cold) = params.tuning.heat.unwrap_or_else(|| run.heat());
-        let to = (from + 1.0 / ROUNDS as f64).min(1.0);
+        let to = (from + 1.0 / run.rounds()).min(1.0);
         let temperature = |at: f64| arc * hot * (cold / hot).powf(at);
         let heat = (temperature(from), temperature(to));
         let size = params.tuning.part.unwrap_or(PART);
-        let count = if n < 2 * SMALLEST { 1 } else { (n / size).max(2) };
+        let count = if run.is_whole() { 1 } else { (n / size).max(2) };
         if count == 1 {
-            if chains.is_empty() || round % 10 == 0 {
+            let meet = (from * MEETINGS) as u64 != ((from - 1.0 / run.rounds()) * MEETINGS) as u64;
+            if chains.is_empty() || meet {
                 chains = vec![plan.clone(); CHAINS];
             }
             let parts = chains.iter().map(|chain| Part::whole(&field, chain)).collect();
             chains = run.round(round, parts, heat, to, control);
+            plan = chains.iter().min_by_key(|c| c.cost).cloned().unwrap_or(plan);
             for chain in &chains {
-                if chain.cost < plan.cost || round % 10 == 0 {
-                    plan = chain.clone();
-                }
                 if chain.best_cost < best.cost {
                     best = chain.best();
                 }
@@ -253,12 +258,29 @@ impl Run<'_> {
     /// First and last temperature, in mean costs between visits: the more steps there are
     /// for each customer, the hotter it may begin without being still warm at the end.
     fn heat(&self) -> (f64, f64) {
+        // A plan that was given is bettered, not melted.
+        let hottest = if self.params.initial.is_some() { WARM } else { HOTTEST };
+        ((0.1 * self.steps_each().sqrt()).clamp(COLD * 2.0, hottest), COLD)
+    }
+
+    /// Steps there will be for each customer.
+    fn steps_each(&self) -> f64 {
         let steps = match self.params.limit {
             Limit::Time(limit) => self.rate * limit.as_secs_f64(),
             Limit::Steps(steps) => steps as f64,
         };
-        let each = steps / self.field.ids.len() as f64;
-        ((0.1 * each.sqrt()).clamp(COLD * 2.0, HOTTEST), COLD)
+        let chains = if self.is_whole() { CHAINS } else { 1 };
+        steps / (self.field.ids.len() * chains) as f64
+    }
+
+    /// Too small to be cut into parts.
+    fn is_whole(&self) -> bool {
+        self.field.ids.len() < 2 * SMALLEST
+    }
+
+    fn rounds(&self) -> f64 {
+        let rounds = self.steps_each() / self.params.tuning.round_steps.unwrap_or(ROUND_STEPS);
+        rounds.clamp(FEWEST_ROUNDS, MOST_ROUNDS)
     }
 
     fn tell(&self, best: &Working, temperature: f64, control: &mut Control) {

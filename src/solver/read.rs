@@ -496,6 +496,9 @@ pub fn read_solution(problem: &Problem, text: &str) -> Result<Plan, Misread> {
             plan.routes.push(route);
         }
     }
+    if plan.routes.is_empty() && !text.to_lowercase().contains("cost") {
+        return misread(0, "This is no solution: no line begins with \"Route\"");
+    }
     plan.unserved = (0..served.len() as u32).filter(|n| !served[*n as usize]).collect();
     Ok(plan)
 }

@@ -683,6 +683,12 @@ impl<'p> State<'p> {
 
     /// A route of its own, where a vehicle is left.
     fn look_at_new(&mut self, customer: u32, days: u32) {
+        // There and back again costs at least twice the way to the nearest depot.
+        let least = 2 * i64::from(self.depot_cost(customer));
+        let symmetric = !matches!(self.problem.metric, Metric::Matrix(_));
+        if symmetric && !self.periodic && i64::from(self.spots[0].cost) <= least {
+            return;
+        }
         for (number, vehicle) in self.problem.vehicles.iter().enumerate() {
             if self.demand[customer as usize] > vehicle.capacity {
                 continue;

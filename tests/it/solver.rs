@@ -1,11 +1,13 @@
 //! The optimiser: plans against exact ones, the checker against broken plans, the same
 //! plan for the same seed, and instances that are no good.
 
+use crate::program::EXE;
 use pams::solver::check::check;
 use pams::solver::engine::{Control, Limit, Params, Solved, Tuning, solve};
 use pams::solver::problem::{Customer, Depot, Metric, Plan, Problem, Route, UNBOUND, Vehicle, Why};
 use pams::solver::read::{read, read_solution, write_solution};
 use proptest::prelude::*;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -423,4 +425,37 @@ fn given_instances_are_solved_well() {
         assert_eq!(worth.unserved, 0, "{file}");
         assert!(cost >= best * 0.999 && cost <= best * within, "{file}: {cost} of {best}");
     }
+}
+
+// ---- the command ---------------------------------------------------------------------------
+
+#[test]
+fn solve_says_what_is_wrong_and_prints_what_it_has_on_ctrl_c() {
+    let town = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-data/routes/town.vrp");
+    let solve = |args: &[&str]| {
+        let mut command = std::process::Command::new(EXE);
+        command.arg("solve").args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    for (args, code, words) in [
+        (&[town, "--deterministic"][..], 2, "--deterministic needs --iterations"),
+        (&["no-such-file.vrp"], 4, "There is no file"),
+        (&[concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], 3, "This is no instance"),
+        (&[town, "--initial", town, "--iterations", "9"], 3, "This is no solution"),
+    ] {
+        let ran = solve(args).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+    let child = solve(&[town, "--time-limit", "600", "--json"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert!(
+        ran.status.success() && value["feasible"] == true && value["iterations"].as_u64() > Some(0),
+        "{value}"
+    );
 }
