@@ -230,9 +230,9 @@ impl Activities {
             let top = self.week_top.min(count.saturating_sub(fit));
             let more = match (top, count.saturating_sub(top + fit)) {
                 (0, 0) => String::new(),
-                (0, below) => format!("+{below} more, j"),
-                (above, 0) => format!("{above} above, k"),
-                (above, below) => format!("{above} above, +{below} more"),
+                (0, below) => format!("{below} down, j"),
+                (above, 0) => format!("{above} up, k"),
+                (above, below) => format!("{above} up, {below} down"),
             };
             put(buf, column, 1, 2 + 2 * fit as u16, &cx.cut(&more, wide), cx.style("status.warning"));
             for (y, item) in held(*n).skip(top).take(fit).enumerate() {
