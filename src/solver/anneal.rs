@@ -140,6 +140,10 @@ impl Annealer {
             for place in 0..self.string.len() {
                 let visit = self.string[place];
                 let customer = state.customer(visit);
+                let stays = if whole { state.is_held(customer) } else { state.is_pinned(visit) };
+                if stays || state.route_of(visit) == NONE {
+                    continue;
+                }
                 if !state.periodic {
                     state.unlink(visit);
                     self.loose.push((customer, ANY_DAY));
@@ -149,19 +153,12 @@ impl Annealer {
                     self.loose.push((customer, day));
                 } else {
                     for visit in state.visits_of(customer) {
-                        let route = state.route_of(visit);
-                        if route != NONE {
+                        if state.route_of(visit) != NONE {
                             state.unlink(visit);
-                            if self.marks[route as usize] != self.stamp && state.timed {
-                                state.retime(route);
-                            }
                         }
                     }
                     self.loose.push((customer, ANY_DAY));
                 }
-            }
-            if state.timed {
-                state.retime(route);
             }
         }
     }
@@ -222,7 +219,8 @@ impl Annealer {
 mod tests {
     use super::super::check::check;
     use super::super::geometry::{along_curve, neighbours};
-    use super::super::problem::{Customer, Depot, Metric, Problem, UNBOUND, Vehicle};
+    use super::super::problem::{Customer, Depot, Problem, UNBOUND, Vehicle};
+    use super::super::soft::Aims;
     use super::super::state::{Field, State, plan_of};
     use super::*;
 
@@ -239,6 +237,7 @@ mod tests {
                 service: rng.i32(0..30),
                 window: if timed { (early, early + rng.i32(200..1_500)) } else { (0, UNBOUND) },
                 patterns: if periodic { rng.u32(0..3) } else { 0 },
+                ..Customer::default()
             });
         }
         Problem {
@@ -249,13 +248,18 @@ mod tests {
             ],
             customers,
             vehicles: vec![
-                Vehicle { depot: 0, capacity: 100, max_duration: 3_000, fixed_cost: 50, count: 4 },
-                Vehicle { depot: 1, capacity: 60, max_duration: UNBOUND, fixed_cost: 0, count: 3 },
+                Vehicle {
+                    capacity: 100,
+                    max_duration: 3_000,
+                    fixed_cost: 50,
+                    count: 4,
+                    ..Vehicle::default()
+                },
+                Vehicle { depot: 1, capacity: 60, count: 3, ..Vehicle::default() },
             ],
             days: if periodic { 4 } else { 1 },
             patterns: if periodic { vec![vec![1, 2, 4, 8], vec![5, 10], vec![15]] } else { vec![vec![1]] },
-            metric: Metric::Nearest,
-            unit: 1.0,
+            ..Problem::default()
         }
     }
 
@@ -268,7 +272,9 @@ mod tests {
             let order = along_curve(&problem);
             let field = Field { near: neighbours(&problem, &order, 30), ids: order, k: 30, beside: 30 };
             let penalty = 100_000;
-            let mut state = State::new(&problem, &field, penalty);
+            let quota = problem.quota();
+            let aims = Aims::default();
+            let mut state = State::new(&problem, &field, &quota, &aims, penalty);
             let mut annealer = Annealer::new(11, Ruin::default());
             annealer.fill(&mut state);
             for step in 0..30_000 {

@@ -6,7 +6,9 @@ use super::construct;
 use super::geometry::{along_curve, neighbours};
 use super::parts::{self, Part};
 use super::problem::{Plan, Problem, Route};
+use super::soft::{self, Aims};
 use super::state::{Field, State, plan_of};
+use super::territory;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -100,6 +102,8 @@ const COLD: f64 = 0.015;
 /// Chains of a problem that is not parted, and how often they all go on from the better one.
 const CHAINS: usize = 2;
 const MEETINGS: f64 = 12.0;
+/// The share of a run after which what is aimed at stands still.
+const STEADY: f64 = 0.7;
 
 /// Solves a problem that has passed its check.
 pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solved {
@@ -123,21 +127,29 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
         field: &field,
         params,
         penalty,
+        quota: problem.quota(),
+        aims: Aims { change: i64::from(problem.soft.change), ..Aims::default() },
         steps: 0,
         rate: 50_000.0 * params.threads as f64,
         arc: 0.0,
     };
     let mut plan = run.begin();
+    run.aim(&mut plan);
     run.tell(&plan, 0.0, control);
     let mut best = plan.clone();
     let arcs: usize = plan.routes.iter().map(|r| r.stops.len() + 1).sum();
-    let arc = (plan.cost - penalty * plan.unserved.len() as i64) as f64 / arcs.max(1) as f64;
+    let arc = run.travel(&plan) as f64 / arcs.max(1) as f64;
     run.arc = arc;
     let mut chains: Vec<Working> = vec![];
     for round in 0.. {
         let from = run.done(control);
         if from >= 1.0 || control.cancel.load(Ordering::Relaxed) {
             break;
+        }
+        if problem.has_wishes() && from < STEADY {
+            run.aim(&mut plan);
+            run.measure(&mut best);
+            chains.iter_mut().for_each(|chain| run.measure(chain));
         }
         let (hot, cold) = params.tuning.heat.unwrap_or_else(|| run.heat());
         let to = (from + 1.0 / run.rounds()).min(1.0);
@@ -150,7 +162,7 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
             if chains.is_empty() || meet {
                 chains = vec![plan.clone(); CHAINS];
             }
-            let parts = chains.iter().map(|chain| Part::whole(&field, chain)).collect();
+            let parts = chains.iter().map(|chain| Part::whole(problem, &field, chain)).collect();
             chains = run.round(round, parts, heat, to, control);
             plan = chains.iter().min_by_key(|c| c.cost).cloned().unwrap_or(plan);
             for chain in &chains {
@@ -180,7 +192,11 @@ fn penalty(problem: &Problem) -> i64 {
     let farthest = (0..problem.customers.len()).map(far).max().unwrap_or(0);
     let fixed = problem.vehicles.iter().map(|v| v.fixed_cost).max().unwrap_or(0);
     let visits = problem.patterns.iter().flatten().map(|d| d.count_ones()).max().unwrap_or(1);
-    (i64::from(farthest) * 4 + i64::from(fixed) + 1) * i64::from(visits)
+    let service = problem.customers.iter().map(|c| c.service).max().unwrap_or(0);
+    let soft = &problem.soft;
+    let work = if problem.has_wishes() { 4 * service } else { 0 };
+    let wishes = i64::from(work) + i64::from(soft.preference) + i64::from(soft.change) + 1;
+    (i64::from(farthest) * 4 + i64::from(fixed) + wishes) * i64::from(visits)
 }
 
 /// Routes of a field or a part while they are worked on.
@@ -217,6 +233,9 @@ struct Run<'a> {
     field: &'a Field,
     params: &'a Params,
     penalty: i64,
+    /// Routes of each vehicle and day.
+    quota: Vec<u32>,
+    aims: Aims,
     steps: u64,
     /// Steps a second of all threads together.
     rate: f64,
@@ -234,21 +253,56 @@ impl Run<'_> {
     }
 
     fn begin(&self) -> Working {
-        let mut state = State::new(self.problem, self.field, self.penalty);
+        let mut state = State::new(self.problem, self.field, &self.quota, &self.aims, self.penalty);
         let mut annealer = Annealer::new(self.params.seed, self.ruin());
+        let mut place = vec![0; self.field.ids.len()];
+        self.field.ids.iter().enumerate().for_each(|(n, id)| place[*id as usize] = n as u32);
+        let inside = |r: &Route| Route { stops: r.stops.iter().map(|s| place[*s as usize]).collect(), ..*r };
         match &self.params.initial {
-            Some(plan) => {
-                let mut place = vec![0; self.field.ids.len()];
-                self.field.ids.iter().enumerate().for_each(|(n, id)| place[*id as usize] = n as u32);
-                let inside =
-                    |r: &Route| Route { stops: r.stops.iter().map(|s| place[*s as usize]).collect(), ..*r };
-                let routes: Vec<Route> = plan.routes.iter().map(inside).collect();
-                state.load(&routes);
+            Some(plan) => state.load(&plan.routes.iter().map(inside).collect::<Vec<Route>>()),
+            None if self.problem.consistent => {
+                let pinned = self.problem.pins.iter().map(|pin| inside(&pin.route));
+                state.load(&pinned.collect::<Vec<Route>>());
+                for (customer, given) in territory::skeleton(self.problem, self.field).iter().enumerate() {
+                    if let Some((vehicle, days)) = given
+                        && !state.is_served(customer as u32)
+                    {
+                        state.insert_as(customer as u32, *vehicle, *days);
+                    }
+                }
+                state.keep();
             }
             None => state.load(&construct::savings(self.problem, self.field)),
         }
         annealer.fill(&mut state);
         Working::of(&state)
+    }
+
+    /// The routes in the problem's customers.
+    fn routes_of(&self, plan: &Working) -> Vec<Route> {
+        plan_of(self.field, &plan.routes, &[]).routes
+    }
+
+    /// Takes what is aimed at from a plan, and measures the plan by it.
+    fn aim(&mut self, plan: &mut Working) {
+        if self.problem.has_wishes() {
+            self.aims = Aims::of(self.problem, &self.routes_of(plan));
+            self.measure(plan);
+        }
+    }
+
+    /// What a plan costs by the present aims.
+    fn measure(&self, plan: &mut Working) {
+        plan.cost = soft::cost(self.problem, &self.aims, &self.routes_of(plan))
+            + self.penalty * plan.unserved.len() as i64;
+    }
+
+    fn travel(&self, plan: &Working) -> i64 {
+        let routes = self.routes_of(plan);
+        let service = |r: &Route| {
+            r.stops.iter().map(|s| i64::from(self.problem.customers[*s as usize].service)).sum::<i64>()
+        };
+        routes.iter().map(|r| soft::length(self.problem, r) - service(r)).sum()
     }
 
     fn ruin(&self) -> Ruin {
@@ -344,8 +398,9 @@ impl Run<'_> {
     }
 
     fn anneal(&self, part: &Part, seed: u64, quota: u64, heat: (f64, f64), watch: &Watch) -> Working {
-        let mut state = State::new(self.problem, &part.field, self.penalty);
+        let mut state = State::new(self.problem, &part.field, &part.quota, &self.aims, self.penalty);
         state.load(&part.routes);
+        state.most_changed = part.most_changed;
         state.reach = (self.arc * self.params.tuning.reach.unwrap_or(6.0)) as i64;
         let mut annealer = Annealer::new(seed, self.ruin());
         let mut best = Working { best_cost: i64::MAX, ..Working::default() };

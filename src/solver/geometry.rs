@@ -158,10 +158,11 @@ impl Grid {
 /// other (the proximity of Vidal et al., 2013). Rows of `k`, nearest first.
 pub fn neighbours(problem: &Problem, order: &[u32], k: usize) -> Vec<u32> {
     let n = order.len();
-    let timed = problem.customers.iter().any(|c| c.window.1 < super::problem::UNBOUND || c.window.0 > 0);
+    // Windows that few customers have say little about who is near.
+    let windows = |c: &super::problem::Customer| c.window.1 < super::problem::UNBOUND || c.window.0 > 0;
+    let timed = problem.customers.iter().filter(|c| windows(c)).count() * 2 > n;
     if !matches!(problem.metric, Metric::Matrix(_)) && (!timed || n > MOST_PAIRS) {
-        let points: Vec<(f64, f64)> = order.iter().map(|c| problem.position(*c as usize)).collect();
-        return nearest(&points, k);
+        return nearest_of_class(problem, order, k);
     }
     let mut rows = vec![u32::MAX; n * k];
     let mut all: Vec<(i64, u32)> = Vec::new();
@@ -181,6 +182,28 @@ pub fn neighbours(problem: &Problem, order: &[u32], k: usize) -> Vec<u32> {
         all.sort_unstable();
         for (slot, (_, other)) in row.iter_mut().zip(&all) {
             *slot = *other;
+        }
+    }
+    rows
+}
+
+/// The nearest of those who could be of the same vehicle.
+fn nearest_of_class(problem: &Problem, order: &[u32], k: usize) -> Vec<u32> {
+    let at = |place: u32| problem.position(order[place as usize] as usize);
+    let class = problem.classes();
+    let mut members = vec![vec![]; class.len()];
+    for (place, customer) in order.iter().enumerate() {
+        members[class[problem.customers[*customer as usize].fleet as usize] as usize].push(place as u32);
+    }
+    let mut rows = vec![u32::MAX; order.len() * k];
+    for members in members.iter().filter(|m| !m.is_empty()) {
+        let points: Vec<(f64, f64)> = members.iter().map(|place| at(*place)).collect();
+        let found = nearest(&points, k);
+        for (member, row) in members.iter().zip(found.chunks_exact(k.max(1))) {
+            let own = &mut rows[*member as usize * k..(*member as usize + 1) * k];
+            for (slot, other) in own.iter_mut().zip(row.iter().take_while(|o| **o != u32::MAX)) {
+                *slot = members[*other as usize];
+            }
         }
     }
     rows

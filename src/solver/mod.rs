@@ -10,6 +10,8 @@ mod geometry;
 mod parts;
 pub mod problem;
 pub mod read;
+pub mod soft;
 mod state;
+mod territory;
 
 pub use anneal::Ruin;

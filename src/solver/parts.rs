@@ -3,6 +3,7 @@
 
 use super::engine::Working;
 use super::problem::{Problem, Route};
+use super::soft;
 use super::state::{Field, NONE};
 
 pub struct Part {
@@ -11,12 +12,18 @@ pub struct Part {
     pub field: Field,
     /// In its own customers.
     pub routes: Vec<Route>,
+    /// How many routes it may have of each vehicle on each day.
+    pub quota: Vec<u32>,
+    /// How many of its customers may be changed.
+    pub most_changed: u32,
 }
 
 impl Part {
     /// All of it as one part.
-    pub fn whole(field: &Field, plan: &Working) -> Part {
+    pub fn whole(problem: &Problem, field: &Field, plan: &Working) -> Part {
         Part {
+            quota: problem.quota(),
+            most_changed: problem.most_changed,
             members: (0..field.ids.len() as u32).collect(),
             field: Field {
                 ids: field.ids.clone(),
@@ -75,11 +82,73 @@ pub fn split(
         let stops = route.stops.iter().map(|s| place[*s as usize]).collect();
         routes[owner[*first as usize] as usize].push(Route { stops, ..*route });
     }
+    let quotas = quotas(problem, &routes);
+    let most_changed = shares_of_changes(field, problem, plan, &members);
     let mut scratch = Vec::new();
-    let parts = members.into_iter().zip(routes).filter(|(members, _)| !members.is_empty());
+    let parts = members.into_iter().zip(routes).zip(quotas.into_iter().zip(most_changed));
     parts
-        .map(|(members, routes)| Part { field: field.part(&members, &mut scratch), members, routes })
+        .filter(|((members, _), _)| !members.is_empty())
+        .map(|((members, routes), (quota, most_changed))| Part {
+            field: field.part(&members, &mut scratch),
+            members,
+            routes,
+            quota,
+            most_changed,
+        })
         .collect()
+}
+
+/// What each part may have of the vehicles: those that it uses, and a share of the others.
+/// A vehicle that alone visits its customers is all in one part.
+fn quotas(problem: &Problem, parts: &[Vec<Route>]) -> Vec<Vec<u32>> {
+    let days = problem.days as usize;
+    let mut free = problem.quota();
+    let mut quotas = vec![vec![0; free.len()]; parts.len()];
+    let mut part_of = vec![NONE; problem.vehicles.len()];
+    for (number, routes) in parts.iter().enumerate() {
+        for route in routes {
+            let slot = route.vehicle as usize * days + route.day as usize;
+            part_of[route.vehicle as usize] = number as u32;
+            quotas[number][slot] += 1;
+            free[slot] = free[slot].saturating_sub(1);
+        }
+    }
+    let count = parts.len() as u32;
+    for (number, quota) in quotas.iter_mut().enumerate() {
+        let number = number as u32;
+        for (slot, (quota, free)) in quota.iter_mut().zip(&free).enumerate() {
+            let vehicle = slot / days;
+            *quota += match problem.consistent {
+                true if part_of[vehicle] == NONE => *free * u32::from(vehicle as u32 % count == number),
+                true => *free * u32::from(part_of[vehicle] == number),
+                false => *free / count + u32::from(number < *free % count),
+            };
+        }
+    }
+    quotas
+}
+
+/// How many customers of each part may be changed: those that are, and a share of what is
+/// left to the whole.
+fn shares_of_changes(field: &Field, problem: &Problem, plan: &Working, members: &[Vec<u32>]) -> Vec<u32> {
+    if problem.current.is_empty() || problem.most_changed == u32::MAX {
+        return vec![u32::MAX; members.len()];
+    }
+    let mut given = vec![(0, 0u32); field.ids.len()];
+    for route in &plan.routes {
+        for stop in &route.stops {
+            let (vehicle, days) = &mut given[*stop as usize];
+            (*vehicle, *days) = (route.vehicle, *days | 1 << route.day);
+        }
+    }
+    let is_changed = |c: &&u32| {
+        let (vehicle, days) = given[**c as usize];
+        days != 0 && soft::is_changed(problem, field.ids[**c as usize] as usize, vehicle, days)
+    };
+    let changed: Vec<u32> = members.iter().map(|m| m.iter().filter(is_changed).count() as u32).collect();
+    let left = problem.most_changed.saturating_sub(changed.iter().sum());
+    let share = |m: &Vec<u32>| (u64::from(left) * m.len() as u64 / field.ids.len() as u64) as u32;
+    members.iter().zip(changed).map(|(m, changed)| changed + share(m)).collect()
 }
 
 fn groups(field: &Field, problem: &Problem, plan: &Working) -> Vec<Group> {
@@ -91,7 +160,15 @@ fn groups(field: &Field, problem: &Problem, plan: &Working) -> Vec<Group> {
         }
         of
     }
-    if problem.days > 1 {
+    let mut route_by = vec![NONE; if problem.consistent { problem.vehicles.len() } else { 0 }];
+    if problem.consistent {
+        for (number, route) in plan.routes.iter().enumerate() {
+            match route_by[route.vehicle as usize] {
+                NONE => route_by[route.vehicle as usize] = number as u32,
+                other => leader[number] = other,
+            }
+        }
+    } else if problem.days > 1 {
         let mut route_of = vec![NONE; field.ids.len()];
         for (number, route) in plan.routes.iter().enumerate() {
             for stop in &route.stops {

@@ -1,6 +1,7 @@
 //! What is to be planned, in the field's terms: a vehicle routing problem with capacities,
 //! time windows, duration limits and periodic visits (Toth and Vigo, *Vehicle Routing*,
-//! 2014).
+//! 2014); with one vehicle for all visits of a customer it is the consistent one of Groër,
+//! Golden and Wasil (2009), which a journey plan is.
 //!
 //! Costs, times and durations are whole numbers of an instance's unit divided by
 //! [`Problem::unit`], so that a sum kept step by step equals one computed anew.
@@ -32,6 +33,26 @@ pub struct Customer {
     pub window: (i32, i32),
     /// Which of [`Problem::patterns`] say on what days visits may be.
     pub patterns: u32,
+    /// Which of [`Problem::fleets`] may visit.
+    pub fleet: u32,
+    /// Days that are preferred, bit 0 the first; 0: all alike.
+    pub preferred: u32,
+}
+
+impl Default for Customer {
+    fn default() -> Customer {
+        Customer {
+            label: 0,
+            x: 0.0,
+            y: 0.0,
+            demand: 0,
+            service: 0,
+            window: (0, UNBOUND),
+            patterns: 0,
+            fleet: 0,
+            preferred: 0,
+        }
+    }
 }
 
 /// Vehicles that are alike.
@@ -45,6 +66,24 @@ pub struct Vehicle {
     pub fixed_cost: i32,
     /// Routes of them a day.
     pub count: u32,
+    /// Longest route in visits.
+    pub max_stops: u32,
+    /// Vehicles of one group are to work about as much.
+    pub group: u32,
+}
+
+impl Default for Vehicle {
+    fn default() -> Vehicle {
+        Vehicle {
+            depot: 0,
+            capacity: i32::MAX,
+            max_duration: UNBOUND,
+            fixed_cost: 0,
+            count: u32::MAX,
+            max_stops: u32::MAX,
+            group: 0,
+        }
+    }
 }
 
 /// How far two places are apart.
@@ -54,8 +93,37 @@ pub enum Metric {
     Nearest,
     /// The same, cut.
     Down,
+    /// Driving in the plane, whose positions are metres: seconds for each metre of the
+    /// first `town` metres, and of those beyond, where roads are faster.
+    Road { near: f64, far: f64, town: f64 },
     /// `from × places + to`; places are the customers, then the depots.
     Matrix(Vec<i32>),
+}
+
+/// What is wished for and not demanded, in cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Soft {
+    /// Of work that is more or less than the mean of a vehicle's group: cost of each
+    /// further unit of work where it is off by the whole mean.
+    pub balance: f64,
+    /// The same of a day against the mean of the vehicle's days.
+    pub day_balance: f64,
+    /// For each visit, of each unit of distance to the middle of its vehicle's customers.
+    pub compactness: f64,
+    /// Of a visit on a day that is not preferred.
+    pub preference: i32,
+    /// Of each day that visits are away from even spacing.
+    pub spacing: i32,
+    /// Of a customer whose vehicle or days are not the current ones.
+    pub change: i32,
+}
+
+/// Visits that stay as they are: the first of a route, in their order, or all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    pub route: Route,
+    /// Nobody else comes into the route.
+    pub closed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,11 +134,45 @@ pub struct Problem {
     pub vehicles: Vec<Vehicle>,
     /// Days of the cycle, 1 to 32.
     pub days: u32,
+    /// Days of a week, where the cycle has weeks; else those of the cycle.
+    pub week: u32,
     /// Sets of allowed combinations of days; bit 0 is the first day.
     pub patterns: Vec<Vec<u32>>,
+    /// Sets of vehicles in order; an empty one is all of them.
+    pub fleets: Vec<Vec<u32>>,
+    /// All visits of a customer are by one of the vehicles, of which there is one each.
+    pub consistent: bool,
+    pub soft: Soft,
+    /// Vehicle and days that each customer has now; empty where there is no plan.
+    pub current: Vec<Option<(u32, u32)>>,
+    /// So many customers may be given other vehicles or days than now.
+    pub most_changed: u32,
+    pub pins: Vec<Pin>,
     pub metric: Metric,
     /// Whole numbers of cost in one of the instance's own units.
     pub unit: f64,
+}
+
+impl Default for Problem {
+    fn default() -> Problem {
+        Problem {
+            name: String::new(),
+            depots: vec![],
+            customers: vec![],
+            vehicles: vec![],
+            days: 1,
+            week: u32::MAX,
+            patterns: vec![vec![1]],
+            fleets: vec![vec![]],
+            consistent: false,
+            soft: Soft::default(),
+            current: vec![],
+            most_changed: u32::MAX,
+            pins: vec![],
+            metric: Metric::Nearest,
+            unit: 1.0,
+        }
+    }
 }
 
 impl Problem {
@@ -81,8 +183,12 @@ impl Problem {
             return all[from * (self.customers.len() + self.depots.len()) + to];
         }
         let (a, b) = (self.position(from), self.position(to));
-        let far = distance(a, b) * self.unit;
-        if self.metric == Metric::Nearest { (far + 0.5).floor() as i32 } else { far.floor() as i32 }
+        let far = distance(a, b);
+        match self.metric {
+            Metric::Nearest => (far * self.unit + 0.5).floor() as i32,
+            Metric::Road { near, far: rest, town } => drive(far, near, rest, town),
+            _ => (far * self.unit).floor() as i32,
+        }
     }
 
     pub fn position(&self, place: usize) -> (f64, f64) {
@@ -103,6 +209,11 @@ impl Problem {
     pub fn is_timed(&self) -> bool {
         let bound = |(early, late): (i32, i32)| early > 0 || late < UNBOUND;
         self.customers.iter().any(|c| bound(c.window)) || self.depots.iter().any(|d| bound(d.window))
+    }
+
+    /// Whether vehicles have wishes that depend on more than one of their visits.
+    pub fn has_wishes(&self) -> bool {
+        self.soft.balance > 0.0 || self.soft.day_balance > 0.0 || self.soft.compactness > 0.0
     }
 
     /// Finds what no plan could be made of.
@@ -153,6 +264,16 @@ impl Problem {
             if set.iter().any(|p| *p == 0 || p & !all != 0) {
                 return fail(format!("Customer {} has a combination of days outside the cycle", c.label));
             }
+            let fleet = self.fleets.get(c.fleet as usize);
+            if fleet.is_none_or(|f| f.iter().any(|v| *v as usize >= self.vehicles.len()) || !f.is_sorted()) {
+                return fail(format!("Customer {} has vehicles that are not there", c.label));
+            }
+        }
+        if self.consistent && self.vehicles.iter().any(|v| v.count != 1) {
+            return fail("One vehicle for all visits of a customer wants one vehicle of each kind".into());
+        }
+        if !self.current.is_empty() && self.current.len() != self.customers.len() {
+            return fail("The current plan is not one of these customers".into());
         }
         for v in &self.vehicles {
             if v.depot as usize >= self.depots.len()
@@ -171,11 +292,63 @@ impl Problem {
         depots.chain(self.customers.iter().map(|c| (c.label, c.x, c.y)))
     }
 
+    /// How many routes there may be of each vehicle on each day, `vehicle × days + day`.
+    pub fn quota(&self) -> Vec<u32> {
+        self.vehicles.iter().flat_map(|v| (0..self.days).map(|_| v.count)).collect()
+    }
+
+    /// The vehicles that may visit a customer.
+    pub fn fleet(&self, customer: usize) -> impl Iterator<Item = u32> + '_ {
+        let fleet = &self.fleets[self.customers[customer].fleet as usize];
+        let all = if fleet.is_empty() { self.vehicles.len() as u32 } else { 0 };
+        fleet.iter().copied().chain(0..all)
+    }
+
+    /// Which fleets have vehicles in common, directly or through others: for each the first
+    /// of them.
+    pub fn classes(&self) -> Vec<u32> {
+        let mut class: Vec<u32> = (0..self.fleets.len() as u32).collect();
+        let mut first = vec![u32::MAX; self.vehicles.len()];
+        for (number, fleet) in self.fleets.iter().enumerate() {
+            let all = if fleet.is_empty() { self.vehicles.len() as u32 } else { 0 };
+            for vehicle in fleet.iter().copied().chain(0..all) {
+                let first = &mut first[vehicle as usize];
+                match *first {
+                    u32::MAX => *first = class[number],
+                    other => {
+                        let (keep, drop) = (class[other as usize], class[number]);
+                        class.iter_mut().filter(|c| **c == drop).for_each(|c| *c = keep);
+                    }
+                }
+            }
+        }
+        class
+    }
+
+    pub fn may_visit(&self, vehicle: u32, customer: usize) -> bool {
+        let fleet = &self.fleets[self.customers[customer].fleet as usize];
+        fleet.is_empty() || fleet.binary_search(&vehicle).is_ok()
+    }
+
+    /// The day of an even spread that visits of a pattern are away from, summed.
+    pub fn unevenness(&self, pattern: u32) -> u32 {
+        let (count, first) = (pattern.count_ones(), pattern.trailing_zeros());
+        let (mut left, mut sum) = (pattern, 0);
+        while left != 0 {
+            let day = left.trailing_zeros();
+            left &= left - 1;
+            let next = if left == 0 { self.days + first } else { left.trailing_zeros() };
+            sum += ((next - day) * count).abs_diff(self.days) / count;
+        }
+        sum
+    }
+
     /// Why no vehicle could ever visit a customer, if that is so.
     pub fn why_never(&self, customer: usize) -> Option<Why> {
         let c = &self.customers[customer];
         let mut why = None;
-        for v in self.vehicles.iter().filter(|v| v.count > 0) {
+        let fleet = self.fleet(customer).map(|v| &self.vehicles[v as usize]);
+        for v in fleet.filter(|v| v.count > 0 && v.max_stops > 0) {
             let (depot, place) = (&self.depots[v.depot as usize], self.depot_place(v.depot));
             let (there, back) = (self.travel(place, customer), self.travel(customer, place));
             let begin = c.window.0.max(depot.window.0.saturating_add(there));
@@ -194,6 +367,12 @@ impl Problem {
         }
         why.or(Some(Why::Vehicles))
     }
+}
+
+/// Seconds of driving so many metres.
+#[inline]
+pub fn drive(metres: f64, near: f64, far: f64, town: f64) -> i32 {
+    (metres.min(town) * near + (metres - town).max(0.0) * far + 0.5) as i32
 }
 
 /// As far as the crow flies in the plane.

@@ -124,7 +124,7 @@ impl<'a> Words<'a> {
 }
 
 fn customer(label: u32, (x, y): (f64, f64)) -> Customer {
-    Customer { label, x, y, demand: 0, service: 0, window: (0, UNBOUND), patterns: 0 }
+    Customer { label, x, y, ..Customer::default() }
 }
 
 /// CVRPLIB: <http://vrp.galgos.inf.puc-rio.br>; with `TIME_WINDOW_SECTION` as VRPLIB has it.
@@ -259,11 +259,10 @@ fn cvrplib(name: &str, text: &str) -> Result<Problem, Misread> {
         name: title,
         depots: vec![Depot { label: 0, x, y, window: window(&depot) }],
         customers,
-        vehicles: vec![Vehicle { depot: 0, capacity, max_duration: longest, fixed_cost: 0, count: vehicles }],
-        days: 1,
-        patterns: vec![vec![1]],
+        vehicles: vec![Vehicle { capacity, max_duration: longest, count: vehicles, ..Vehicle::default() }],
         metric,
         unit,
+        ..Problem::default()
     })
 }
 
@@ -350,11 +349,10 @@ fn solomon(name: &str, text: &str) -> Result<Problem, Misread> {
         name: if title.is_empty() { name.to_owned() } else { title },
         depots: vec![depot],
         customers,
-        vehicles: vec![Vehicle { depot: 0, capacity, max_duration: UNBOUND, fixed_cost: 0, count }],
-        days: 1,
-        patterns: vec![vec![1]],
+        vehicles: vec![Vehicle { capacity, count, ..Vehicle::default() }],
         metric: Metric::Down,
         unit: DIMACS,
+        ..Problem::default()
     })
 }
 
@@ -429,11 +427,11 @@ fn cordeau(name: &str, text: &str) -> Result<Problem, Misread> {
         name: name.to_owned(),
         depots: vec![depot],
         customers,
-        vehicles: vec![Vehicle { depot: 0, capacity, max_duration, fixed_cost: 0, count: vehicles }],
+        vehicles: vec![Vehicle { capacity, max_duration, count: vehicles, ..Vehicle::default() }],
         days,
         patterns,
-        metric: Metric::Nearest,
         unit: CORDEAU,
+        ..Problem::default()
     })
 }
 

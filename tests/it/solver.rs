@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 fn customer(label: u32, x: f64, y: f64, demand: i32) -> Customer {
-    Customer { label, x, y, demand, service: 0, window: (0, UNBOUND), patterns: 0 }
+    Customer { label, x, y, demand, ..Customer::default() }
 }
 
 fn problem(customers: Vec<Customer>, capacity: i32) -> Problem {
@@ -20,11 +20,8 @@ fn problem(customers: Vec<Customer>, capacity: i32) -> Problem {
         name: "made".into(),
         depots: vec![Depot { label: 0, x: 0.0, y: 0.0, window: (0, UNBOUND) }],
         customers,
-        vehicles: vec![Vehicle { depot: 0, capacity, max_duration: UNBOUND, fixed_cost: 0, count: u32::MAX }],
-        days: 1,
-        patterns: vec![vec![1]],
-        metric: Metric::Nearest,
-        unit: 1.0,
+        vehicles: vec![Vehicle { capacity, ..Vehicle::default() }],
+        ..Problem::default()
     }
 }
 

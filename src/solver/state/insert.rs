@@ -1,0 +1,440 @@
+//! Where a customer can go: the cheapest place beside its neighbours on each day, and the
+//! cheapest days.
+
+use super::super::problem::Metric;
+use super::{ANY_DAY, NONE, Op, State};
+
+/// Where a visit could go: behind `after` (`NONE`: first) in a route, or into a new one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    cost: i32,
+    route: u32,
+    after: u32,
+    /// Of a new route.
+    vehicle: u16,
+}
+
+const NO_SPOT: Spot = Spot { cost: i32::MAX, route: NONE, after: NONE, vehicle: 0 };
+
+/// Vehicles looked at for a customer all whose visits are by one.
+const CREW: usize = 6;
+/// Of those whom no neighbour has, so many whose middle is near are tried.
+const STRANGERS: usize = 4;
+
+impl State<'_> {
+    /// Finds the cheapest place for a customer on each of `days` beside its neighbours;
+    /// each place is overlooked with a chance of `blink` in 256.
+    fn look<const PERIODIC: bool, const TIMED: bool, const CONSISTENT: bool>(
+        &mut self,
+        customer: u32,
+        days: u32,
+        blink: u8,
+        rng: &mut fastrand::Rng,
+    ) {
+        let cycle = self.problem.days as usize;
+        let mut spots = std::mem::take(&mut self.spots);
+        spots.clear();
+        spots.resize(if CONSISTENT { cycle * self.crew.len() } else { cycle }, NO_SPOT);
+        let open = CONSISTENT && self.crew.is_empty();
+        let demand = self.demand[customer as usize];
+        let symmetric = !matches!(self.problem.metric, Metric::Matrix(_));
+        let field = self.field;
+        let mut dice = rng.u64(..);
+        let mut thrown = 0;
+        let row = customer as usize * field.k;
+        let beside = row..row + field.beside.min(field.k);
+        for place in beside {
+            let (other, near) = (field.near[place], self.near[place]);
+            if other == NONE
+                || symmetric && !PERIODIC && 2 * i64::from(near) > i64::from(spots[0].cost) + self.reach
+            {
+                break;
+            }
+            let visits = if PERIODIC { self.visits_of(other) } else { other..other + 1 };
+            for visit in visits {
+                let link = self.links[visit as usize];
+                if link.route == NONE {
+                    continue;
+                }
+                let tour = self.tours[link.route as usize];
+                let mut spot = 0;
+                if PERIODIC {
+                    spot = usize::from(tour.day);
+                    if days & 1 << spot == 0 {
+                        continue;
+                    }
+                }
+                if CONSISTENT {
+                    match self.crew.iter().position(|v| *v == tour.vehicle) {
+                        Some(slot) => spot += slot * cycle,
+                        None if open && self.crew.len() < CREW && self.may_visit(tour.vehicle, customer) => {
+                            spot += self.crew.len() * cycle;
+                            self.crew.push(tour.vehicle);
+                            spots.resize(self.crew.len() * cycle, NO_SPOT);
+                        }
+                        None => continue,
+                    }
+                }
+                // What is farther from the customer than this neighbour is cannot be better
+                // than this; what is nearer was looked at already.
+                let best = spots[spot].cost;
+                let hope = |was: i32, end: u32| !symmetric || end == NONE || 2 * near - was < best;
+                let (hope_before, hope_behind) = (hope(link.from, link.prev), hope(link.to, link.next));
+                if !(hope_before || hope_behind) {
+                    continue;
+                }
+                if !self.takes(link.route, customer, demand) {
+                    continue;
+                }
+                if thrown == 8 {
+                    (dice, thrown) = (rng.u64(..), 0);
+                }
+                let blinked = (dice as u8) < blink;
+                dice >>= 8;
+                thrown += 1;
+                if blinked {
+                    continue;
+                }
+                let home = self.home_of(tour.vehicle);
+                for (behind, hope) in [(false, hope_before), (true, hope_behind)] {
+                    if !hope {
+                        continue;
+                    }
+                    let (after, next, was) = match behind {
+                        false => (link.prev, visit, link.from),
+                        true => (visit, link.next, link.to),
+                    };
+                    let place = |v: u32| if v == NONE { home } else { self.customer_of[v as usize] };
+                    let (from, to) = match (behind, symmetric) {
+                        (false, true) => (self.travel(place(after), customer), near),
+                        (true, true) => (near, self.travel(customer, place(next))),
+                        _ => (self.travel(place(after), customer), self.travel(customer, place(next))),
+                    };
+                    let cost = from + to - was;
+                    if cost < spots[spot].cost
+                        && !self.is_pinned(next)
+                        && self.leaves_time::<TIMED>(customer, link.route, (after, next), (from, to), cost)
+                    {
+                        spots[spot] = Spot { cost, route: link.route, after, vehicle: 0 };
+                    }
+                }
+            }
+        }
+        self.spots = spots;
+        if CONSISTENT {
+            if open && self.crew.is_empty() {
+                self.find_crew(customer);
+            }
+            self.look_at_ends::<TIMED>(customer, days);
+        } else {
+            self.look_at_new(customer, days);
+        }
+    }
+
+    /// Whether a vehicle has room for a customer whatever the time, and may visit it.
+    #[inline]
+    fn takes(&self, route: u32, customer: u32, demand: i32) -> bool {
+        let tour = &self.tours[route as usize];
+        let vehicle = &self.problem.vehicles[usize::from(tour.vehicle)];
+        tour.load + demand <= vehicle.capacity
+            && tour.count < vehicle.max_stops
+            && !tour.closed
+            && (self.consistent || self.may_visit(tour.vehicle, customer))
+    }
+
+    #[inline]
+    fn may_visit(&self, vehicle: u16, customer: u32) -> bool {
+        self.problem.fleets.len() == 1 && self.problem.fleets[0].is_empty()
+            || self.problem.may_visit(u32::from(vehicle), self.field.ids[customer as usize] as usize)
+    }
+
+    /// Whether a route has the time for a customer behind `after` that makes it longer.
+    #[inline]
+    fn leaves_time<const TIMED: bool>(
+        &mut self,
+        customer: u32,
+        route: u32,
+        between: (u32, u32),
+        ways: (i32, i32),
+        longer: i32,
+    ) -> bool {
+        if TIMED {
+            return self.fits_in_time(customer, route, between, ways, longer);
+        }
+        let tour = &self.tours[route as usize];
+        let vehicle = &self.problem.vehicles[usize::from(tour.vehicle)];
+        !self.limited || tour.length + longer + self.service[customer as usize] <= vehicle.max_duration
+    }
+
+    /// A route of its own, where a vehicle is left.
+    fn look_at_new(&mut self, customer: u32, days: u32) {
+        // There and back again costs at least twice the way to the nearest depot.
+        let least = 2 * i64::from(self.depot_cost(customer));
+        let symmetric = !matches!(self.problem.metric, Metric::Matrix(_));
+        if symmetric && !self.periodic && i64::from(self.spots[0].cost) <= least {
+            return;
+        }
+        for vehicle in 0..self.problem.vehicles.len() as u16 {
+            if self.may_visit(vehicle, customer) {
+                self.look_at_own(customer, vehicle, days, 0);
+            }
+        }
+    }
+
+    /// A new route of one vehicle on each of `days`; spots of the first day are at `from`.
+    fn look_at_own(&mut self, customer: u32, vehicle: u16, days: u32, first: usize) {
+        let kind = &self.problem.vehicles[usize::from(vehicle)];
+        if self.demand[customer as usize] > kind.capacity || kind.max_stops == 0 {
+            return;
+        }
+        let home = self.home_of(vehicle);
+        let (from, to) = (self.travel(home, customer), self.travel(customer, home));
+        if !self.fits_alone(customer, vehicle, from, to) {
+            return;
+        }
+        let cost = from.saturating_add(to).saturating_add(kind.fixed_cost);
+        for day in bits(days) {
+            let slot = usize::from(vehicle) * self.problem.days as usize + day;
+            if cost < self.spots[first + day].cost && self.used[slot] < self.quota[slot] {
+                self.spots[first + day] = Spot { cost, route: NONE, after: NONE, vehicle };
+            }
+        }
+    }
+
+    /// Vehicles for a customer none of whose neighbours has one that may visit it.
+    fn find_crew(&mut self, customer: u32) {
+        let at = self.at[customer as usize];
+        let id = self.field.ids[customer as usize] as usize;
+        let days = self.problem.days as usize;
+        let here = |v: &u32| self.quota[*v as usize * days..][..days].iter().any(|q| *q > 0);
+        let middle = |v: u32| match self.aims.middle.get(v as usize) {
+            Some(middle) => *middle,
+            None => self.at[self.home_of(v as u16) as usize],
+        };
+        let far = |v: u32| super::distance(at, middle(v));
+        let mut near: Vec<(f64, u16)> =
+            self.problem.fleet(id).filter(here).map(|v| (far(v), v as u16)).collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        self.crew.extend(near.iter().take(STRANGERS).map(|(_, v)| *v));
+        self.spots.resize(self.crew.len() * days, NO_SPOT);
+    }
+
+    /// Days on which no neighbour is visited by one of the crew: first or last in the route
+    /// there is, or a new one.
+    fn look_at_ends<const TIMED: bool>(&mut self, customer: u32, days: u32) {
+        let cycle = self.problem.days as usize;
+        let demand = self.demand[customer as usize];
+        for slot in 0..self.crew.len() {
+            let vehicle = self.crew[slot];
+            let home = self.home_of(vehicle);
+            let mut free = 0;
+            for day in bits(days) {
+                let spot = slot * cycle + day;
+                if self.spots[spot].cost < i32::MAX {
+                    continue;
+                }
+                let route = self.route_on[usize::from(vehicle) * cycle + day];
+                if route == NONE {
+                    free |= 1 << day;
+                    continue;
+                }
+                if !self.takes(route, customer, demand) {
+                    continue;
+                }
+                let tour = self.tours[route as usize];
+                for (after, next) in [(NONE, tour.first), (tour.last, NONE)] {
+                    self.offer::<TIMED>(customer, route, home, (after, next), spot);
+                }
+            }
+            if free != 0 {
+                self.look_at_own(customer, vehicle, free, slot * cycle);
+            }
+        }
+    }
+
+    /// Takes a place into account.
+    fn offer<const TIMED: bool>(
+        &mut self,
+        customer: u32,
+        route: u32,
+        home: u32,
+        (after, next): (u32, u32),
+        spot: usize,
+    ) {
+        let place = |v: u32| if v == NONE { home } else { self.customer_of[v as usize] };
+        let (from, to) = (self.travel(place(after), customer), self.travel(customer, place(next)));
+        let was = match (after, next) {
+            (NONE, next) => self.links[next as usize].from,
+            (after, _) => self.links[after as usize].to,
+        };
+        let cost = from + to - was;
+        if cost < self.spots[spot].cost
+            && !self.is_pinned(next)
+            && self.leaves_time::<TIMED>(customer, route, (after, next), (from, to), cost)
+        {
+            self.spots[spot] = Spot { cost, route, after, vehicle: 0 };
+        }
+    }
+
+    /// The cheapest of a set of patterns, and the slot of the crew that it is for.
+    fn choose(&self, customer: u32, patterns: &[u32]) -> Option<(usize, u32)> {
+        let cycle = self.problem.days as usize;
+        let service = self.service[customer as usize];
+        let slots = if self.consistent { self.crew.len() } else { 1 };
+        let mut best = None;
+        for slot in 0..slots {
+            let spots = &self.spots[slot * cycle..(slot + 1) * cycle];
+            let vehicle = self.crew.get(slot).copied().unwrap_or(0);
+            let away = match self.is_soft && self.consistent {
+                true => self.remoteness(customer, usize::from(vehicle)),
+                false => 0,
+            };
+            'patterns: for pattern in patterns {
+                let (mut travel, mut cost) = (0i64, 0i64);
+                for day in bits(*pattern) {
+                    let spot = spots[day];
+                    if spot.cost == i32::MAX {
+                        continue 'patterns;
+                    }
+                    travel += i64::from(spot.cost);
+                    if self.is_soft && self.consistent {
+                        let before =
+                            if spot.route == NONE { 0 } else { self.tours[spot.route as usize].length };
+                        cost += away
+                            + self.day_imbalance(usize::from(vehicle), before, before + spot.cost + service);
+                    }
+                }
+                if self.is_soft && self.consistent {
+                    let more = travel + i64::from(pattern.count_ones() as i32 * service);
+                    let work = self.work[usize::from(vehicle)];
+                    cost += self.imbalance(usize::from(vehicle), work, more as i32);
+                }
+                cost += travel + self.assignment(customer, (vehicle, *pattern));
+                if best.is_none_or(|(least, _, _)| cost < least) {
+                    best = Some((cost, slot, *pattern));
+                }
+            }
+        }
+        best.map(|(_, slot, pattern)| (slot, pattern))
+    }
+
+    /// Puts a customer where it costs least: its visit of one day, or (`ANY_DAY`) all its
+    /// visits on the days of its cheapest pattern. What fits nowhere is unserved.
+    pub fn insert(&mut self, customer: u32, day: u32, blink: u8, rng: &mut fastrand::Rng) -> bool {
+        if day != ANY_DAY && self.is_visited_on(customer, day) {
+            return true;
+        }
+        let problem = self.problem;
+        let set = problem.customers[self.field.ids[customer as usize] as usize].patterns as usize;
+        let one = [1 << (day & 31)];
+        let patterns: &[u32] = if day == ANY_DAY { &problem.patterns[set] } else { &one };
+        let days = patterns.iter().fold(0, |all, days| all | days);
+        self.crew.clear();
+        if self.consistent && day != ANY_DAY {
+            self.crew.push(self.assigned[customer as usize].0);
+        }
+        match (self.periodic, self.timed, self.consistent) {
+            (_, false, true) => self.look::<true, false, true>(customer, days, blink, rng),
+            (_, true, true) => self.look::<true, true, true>(customer, days, blink, rng),
+            (false, false, _) => self.look::<false, false, false>(customer, days, blink, rng),
+            (false, true, _) => self.look::<false, true, false>(customer, days, blink, rng),
+            (true, false, _) => self.look::<true, false, false>(customer, days, blink, rng),
+            (true, true, _) => self.look::<true, true, false>(customer, days, blink, rng),
+        }
+        let chosen = match day {
+            ANY_DAY => self.choose(customer, patterns),
+            day => (self.spots[day as usize].cost < i32::MAX).then_some((0, 1 << day)),
+        };
+        self.put(customer, day == ANY_DAY, chosen)
+    }
+
+    /// Puts all visits of a customer into routes of one vehicle on these days, wherever in
+    /// them it costs least.
+    pub fn insert_as(&mut self, customer: u32, vehicle: u16, days: u32) -> bool {
+        let cycle = self.problem.days as usize;
+        let demand = self.demand[customer as usize];
+        let home = self.home_of(vehicle);
+        self.crew.clear();
+        self.crew.push(vehicle);
+        self.spots.clear();
+        self.spots.resize(cycle, NO_SPOT);
+        for day in bits(days) {
+            let route = self.route_on[usize::from(vehicle) * cycle + day];
+            if route == NONE {
+                self.look_at_own(customer, vehicle, 1 << day, 0);
+            } else if self.takes(route, customer, demand) {
+                let mut after = NONE;
+                loop {
+                    let next = match after {
+                        NONE => self.tours[route as usize].first,
+                        after => self.links[after as usize].next,
+                    };
+                    self.offer::<true>(customer, route, home, (after, next), day);
+                    if next == NONE {
+                        break;
+                    }
+                    after = next;
+                }
+            }
+        }
+        let fits = bits(days).all(|day| self.spots[day].cost < i32::MAX);
+        fits && self.put(customer, true, Some((0, days)))
+    }
+
+    /// Puts visits on the spots that were found; `whole`: all of the customer's.
+    fn put(&mut self, customer: u32, whole: bool, chosen: Option<(usize, u32)>) -> bool {
+        let Some((slot, pattern)) = chosen else {
+            self.give_up(customer);
+            return false;
+        };
+        if whole {
+            if !self.is_served(customer) {
+                self.serve(customer);
+                self.log.push(Op::Served { customer });
+            }
+            self.assign(customer, (self.crew.get(slot).copied().unwrap_or(0), pattern));
+        }
+        let mut days = bits(pattern);
+        for visit in self.visits_of(customer) {
+            if self.links[visit as usize].route != NONE {
+                continue;
+            }
+            let Some(day) = days.next() else { break };
+            let spot = self.spots[slot * self.problem.days as usize + day];
+            let route = match spot.route {
+                NONE => self.open(spot.vehicle, day as u16),
+                route => route,
+            };
+            self.link(visit, route, spot.after);
+        }
+        true
+    }
+
+    fn is_visited_on(&self, customer: u32, day: u32) -> bool {
+        let routes = self.visits_of(customer).map(|v| self.route_of(v)).filter(|r| *r != NONE);
+        routes.map(|r| self.tours[r as usize].day).any(|d| u32::from(d) == day)
+    }
+
+    /// Takes a customer out altogether.
+    fn give_up(&mut self, customer: u32) {
+        for visit in self.visits_of(customer) {
+            if self.route_of(visit) != NONE {
+                self.unlink(visit);
+            }
+        }
+        if self.is_served(customer) {
+            self.assign(customer, (0, 0));
+            self.leave(customer);
+            self.log.push(Op::Unserved { customer });
+        }
+    }
+}
+
+/// The numbers of the bits that are set, lowest first.
+fn bits(mut set: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (set != 0).then(|| set.trailing_zeros() as usize);
+        set &= set.wrapping_sub(1);
+        bit
+    })
+}
