@@ -101,33 +101,37 @@ pub fn command() -> Command {
                 ),
         )
         .subcommand(
-            Command::new("solve")
+            search_args(Command::new("solve"), "FILE.sol")
                 .about("Plan routes for an instance file: CVRPLIB, Solomon or Cordeau")
                 .arg(Arg::new("file").required(true).value_name("FILE").value_parser(value_parser!(PathBuf)))
                 .arg(
-                    text("time-limit", "SECONDS", "Stop after so long; 60 where nothing is said")
-                        .value_parser(value_parser!(f64)),
-                )
-                .arg(
-                    text("iterations", "N", "Stop after so many iterations")
-                        .value_parser(value_parser!(u64))
-                        .conflicts_with("time-limit"),
-                )
-                .arg(
-                    text("threads", "N", "Threads; all cores where nothing is said")
-                        .value_parser(value_parser!(u64)),
-                )
-                .arg(number("seed", "1", "Another search for another number"))
-                .arg(flag(
-                    "deterministic",
-                    "The same plan for the same seed and iterations, whatever the threads",
-                ))
-                .arg(path("initial", "FILE.sol", "Begin with this plan"))
-                .arg(path("out", "FILE.sol", "Write the plan there"))
-                .arg(flag("progress", "Say how far it is, without a terminal too"))
-                .arg(
                     text("best-known", "COST", "Tell how far above this cost the plan is")
                         .value_parser(value_parser!(f64)),
+                )
+                .subcommand_negates_reqs(true)
+                .args_conflicts_with_subcommands(true)
+                .subcommand(
+                    search_args(Command::new("journey"), "PLAN.json")
+                        .about("Plan journeys: which rep visits which outlet when, from a JSON file")
+                        .arg(
+                            Arg::new("file")
+                                .required(true)
+                                .value_name("FILE.json")
+                                .value_parser(value_parser!(PathBuf)),
+                        )
+                        .arg(
+                            text("most-changed", "PERCENT", "So many outlets may get another rep or days")
+                                .value_parser(value_parser!(f64)),
+                        )
+                        .arg(
+                            text(
+                                "edited",
+                                "OUTLET",
+                                "Work only near these, which were edited since --initial",
+                            )
+                            .value_delimiter(','),
+                        )
+                        .arg(text("why", "OUTLET", "What each rep would cost for it").value_delimiter(',')),
                 ),
         )
         .subcommand(
@@ -162,6 +166,28 @@ pub fn command() -> Command {
 
 pub fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+/// What every search takes.
+fn search_args(command: Command, plan: &'static str) -> Command {
+    command
+        .arg(
+            text("time-limit", "SECONDS", "Stop after so long; 60 where nothing is said")
+                .value_parser(value_parser!(f64)),
+        )
+        .arg(
+            text("iterations", "N", "Stop after so many iterations")
+                .value_parser(value_parser!(u64))
+                .conflicts_with("time-limit"),
+        )
+        .arg(
+            text("threads", "N", "Threads; all cores where nothing is said").value_parser(value_parser!(u64)),
+        )
+        .arg(number("seed", "1", "Another search for another number"))
+        .arg(flag("deterministic", "The same plan for the same seed and iterations, whatever the threads"))
+        .arg(path("initial", plan, "Begin with this plan"))
+        .arg(path("out", plan, "Write the plan there"))
+        .arg(flag("progress", "Say how far it is, without a terminal too"))
 }
 
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -667,6 +693,16 @@ fn dev() -> Command {
                 ))
                 .arg(path("best-known", "FILE.csv", "Columns instance and best_known"))
                 .arg(path("table", "FILE.md", "Put the table into this page")),
+        )
+        .subcommand(
+            Command::new("journey")
+                .about("Make a journey to plan: outlets in settlements, or with a plan that is known")
+                .arg(number("outlets", "1000", "How many"))
+                .arg(number("seed", "1", "Another one for another number"))
+                .arg(flag("planted", "Rings of outlets whose best plan is known"))
+                .arg(path("worn", "TASK.json", "Wear a plan of this journey as years do"))
+                .arg(path("plan", "PLAN.json", "The plan to wear"))
+                .arg(path("out", "FILE.json", "Write it there")),
         )
         .subcommand(
             Command::new("bench")

@@ -10,6 +10,7 @@ mod db;
 mod drafts;
 mod imports;
 mod jobs;
+mod journey;
 mod notices;
 mod output;
 mod record;

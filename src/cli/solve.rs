@@ -3,9 +3,9 @@
 use crate::cli::{Context, output};
 use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind, Outcome};
-use crate::solver::check::check;
+use crate::solver::check::{Worth, check};
 use crate::solver::engine::{Control, Limit, Params, Progress, Solved, Tuning, solve};
-use crate::solver::problem::{Problem, Why};
+use crate::solver::problem::{Plan, Problem, Why};
 use crate::solver::read;
 use clap::ArgMatches;
 use std::io::{IsTerminal, Write};
@@ -18,29 +18,18 @@ use std::time::{Duration, Instant};
 const DEFAULT_SECONDS: f64 = 60.0;
 
 pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    if let Some(("journey", matches)) = matches.subcommand() {
+        return super::journey::run(context, matches);
+    }
     let file = matches.get_one::<PathBuf>("file").ok_or_else(|| Failure::usage("Which file?"))?;
-    let (start, before) = (Instant::now(), memory("VmRSS"));
+    let (start, footprint) = (Instant::now(), Footprint::now());
     let text = text_of(file)?;
     let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let problem = read::read(&stem, &text).map_err(|e| misread(file, &e))?;
     drop(text);
     let params = params(&problem, matches)?;
-    let cancel = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, cancel.clone())
-            .map_err(|e| Failure::internal(format!("Signals cannot be heard: {}", said(&e))))?;
-    }
     let best_known = matches.get_one::<f64>("best-known").copied();
-    let mut line = Line::new(matches.get_flag("progress"), best_known);
-    let begun = Instant::now();
-    let clock = move || begun.elapsed();
-    let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |p| line.show(p) };
-    let Solved { plan, steps } = solve(&problem, &params, &mut control);
-    line.end();
-    let worth = check(&problem, &plan).map_err(|wrong| {
-        Failure::internal(format!("The checker refuses the plan: {}", wrong.join("; ")))
-            .hint("This is a fault of the optimiser: please report it with the file")
-    })?;
+    let Found { plan, steps, worth } = search(&problem, &params, best_known, matches.get_flag("progress"))?;
     let cost = worth.cost as f64 / problem.unit;
     if let Some(out) = matches.get_one::<PathBuf>("out") {
         std::fs::write(out, read::write_solution(&problem, &plan, cost))
@@ -66,11 +55,9 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             "elapsed_s": start.elapsed().as_secs_f64(),
             "threads": params.threads,
             "seed": params.seed,
-            "cpu_s": cpu_seconds(),
-            "peak_bytes": memory("VmHWM"),
-            "bytes_per_customer": memory("VmHWM").saturating_sub(before) / (problem.customers.len() as u64).max(1),
             "reasons": reasons,
         });
+        footprint.tell(&mut value, "bytes_per_customer", problem.customers.len());
         if let Some(gap) = gap {
             value["gap_pct"] = gap.into();
         }
@@ -96,6 +83,56 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     Ok(())
 }
 
+/// What a search found, and what the checker says of it.
+pub(super) struct Found {
+    pub plan: Plan,
+    pub steps: u64,
+    pub worth: Worth,
+}
+
+/// Searches until the limit or a signal, telling how far it is, and checks the plan.
+pub(super) fn search(
+    problem: &Problem,
+    params: &Params,
+    best_known: Option<f64>,
+    progress: bool,
+) -> Outcome<Found> {
+    let cancel = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, cancel.clone())
+            .map_err(|e| Failure::internal(format!("Signals cannot be heard: {}", said(&e))))?;
+    }
+    let mut line = Line::new(progress, best_known);
+    let begun = Instant::now();
+    let clock = move || begun.elapsed();
+    let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |p| line.show(p) };
+    let Solved { plan, steps } = solve(problem, params, &mut control);
+    line.end();
+    let worth = check(problem, &plan).map_err(|wrong| {
+        Failure::internal(format!("The checker refuses the plan: {}", wrong.join("; ")))
+            .hint("This is a fault of the optimiser: please report it with the file")
+    })?;
+    Ok(Found { plan, steps, worth })
+}
+
+/// What this process takes of the machine, from here on.
+pub(super) struct Footprint {
+    before: u64,
+}
+
+impl Footprint {
+    pub fn now() -> Footprint {
+        Footprint { before: memory("VmRSS") }
+    }
+
+    pub fn tell(&self, value: &mut serde_json::Value, each: &str, count: usize) {
+        let peak = memory("VmHWM");
+        value["cpu_s"] = cpu_seconds().into();
+        value["peak_bytes"] = peak.into();
+        value[each] = (peak.saturating_sub(self.before) / (count as u64).max(1)).into();
+    }
+}
+
 /// A figure of this process in bytes, as the system counts it; 0 where it does not tell.
 fn memory(what: &str) -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -115,7 +152,7 @@ fn cost_text(cost: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn text_of(file: &Path) -> Outcome<String> {
+pub(super) fn text_of(file: &Path) -> Outcome<String> {
     let bytes = std::fs::read(file).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Failure::not_found(format!("There is no file {}", file.display())),
         _ => Failure::invalid(format!("{} cannot be read: {}", file.display(), said(&e))),
@@ -128,7 +165,8 @@ fn misread(file: &Path, error: &read::Misread) -> Failure {
         .hint("CVRPLIB (.vrp), Solomon and Cordeau's periodic layouts are read")
 }
 
-fn params(problem: &Problem, matches: &ArgMatches) -> Outcome<Params> {
+/// When to stop, on how many threads, and from which seed.
+pub(super) fn limits(matches: &ArgMatches) -> Outcome<(Limit, usize, u64)> {
     let iterations = matches.get_one::<u64>("iterations").copied();
     if matches.get_flag("deterministic") && iterations.is_none() {
         return Err(Failure::usage("--deterministic needs --iterations: time is never the same twice"));
@@ -145,6 +183,12 @@ fn params(problem: &Problem, matches: &ArgMatches) -> Outcome<Params> {
     };
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let threads = matches.get_one::<u64>("threads").copied().unwrap_or(cores).clamp(1, 256) as usize;
+    let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
+    Ok((limit, threads, seed))
+}
+
+fn params(problem: &Problem, matches: &ArgMatches) -> Outcome<Params> {
+    let (limit, threads, seed) = limits(matches)?;
     let initial = match matches.get_one::<PathBuf>("initial") {
         None => None,
         Some(file) => {
@@ -159,8 +203,7 @@ fn params(problem: &Problem, matches: &ArgMatches) -> Outcome<Params> {
             Some(plan)
         }
     };
-    let seed = matches.get_one::<u64>("seed").copied().unwrap_or(1);
-    Ok(Params { limit, threads, seed, initial, tuning: Tuning::default() })
+    Ok(Params { limit, threads, seed, initial, edited: vec![], tuning: Tuning::default() })
 }
 
 /// The line that says how far it is: one that is written over on a terminal, else a line

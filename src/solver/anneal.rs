@@ -103,7 +103,7 @@ impl Annealer {
             false => self.rng.u32(..n),
         };
         // A visit of one day is put back on that day; a customer may change its days.
-        let whole = !state.periodic || self.rng.bool();
+        let whole = !state.periodic || self.rng.u8(..) < if state.consistent { 205 } else { 128 };
         let average = f64::from(n - state.unserved.len() as u32) / (state.tours.len().max(1) as f64);
         let longest = self.ruin.string.min(average.max(1.0));
         let most = 4.0 * self.ruin.customers / (1.0 + longest) - 1.0;
@@ -269,7 +269,7 @@ mod tests {
     fn a_cost_kept_is_a_cost_computed() {
         for (timed, periodic) in [(false, false), (true, false), (false, true), (true, true)] {
             let problem = made(120, timed, periodic, 3);
-            let order = along_curve(&problem);
+            let order = along_curve(&problem, &(0..problem.customers.len() as u32).collect::<Vec<u32>>());
             let field = Field { near: neighbours(&problem, &order, 30), ids: order, k: 30, beside: 30 };
             let penalty = 100_000;
             let quota = problem.quota();

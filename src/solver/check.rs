@@ -1,7 +1,7 @@
 //! The checker: recomputes a plan's cost and every hard rule from the problem and the plan
 //! alone. It shares nothing with the engine but the types.
 
-use super::problem::{Plan, Problem, Route};
+use super::problem::{Pin, Plan, Problem, Route, Why};
 
 /// What a plan is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,6 +21,7 @@ pub fn check(problem: &Problem, plan: &Plan) -> Result<Worth, Vec<String>> {
     let mut wrong = Vec::new();
     let mut worth = Worth { unserved: plan.unserved.len(), ..Worth::default() };
     let mut days = vec![0u32; problem.customers.len()];
+    let mut by: Vec<Option<u32>> = vec![None; problem.customers.len()];
     let mut used = std::collections::HashMap::<(u32, u32), u32>::new();
     for (number, route) in plan.routes.iter().enumerate() {
         let name = format!("Route {}", number + 1);
@@ -33,6 +34,9 @@ pub fn check(problem: &Problem, plan: &Plan) -> Result<Worth, Vec<String>> {
             continue;
         }
         *used.entry((route.vehicle, route.day)).or_default() += 1;
+        if problem.vehicles[route.vehicle as usize].days & 1 << route.day == 0 {
+            wrong.push(format!("{name} is on a day on which its vehicle does not drive"));
+        }
         for stop in &route.stops {
             let Some(seen) = days.get_mut(*stop as usize) else {
                 wrong.push(format!("{name} visits a customer that is not there"));
@@ -46,16 +50,37 @@ pub fn check(problem: &Problem, plan: &Plan) -> Result<Worth, Vec<String>> {
                 ));
             }
             *seen |= 1 << route.day;
+            if !problem.may_visit(route.vehicle, *stop as usize) {
+                wrong.push(format!(
+                    "{name} visits customer {}, which its vehicle may not",
+                    problem.customers[*stop as usize].label
+                ));
+            }
+            match &mut by[*stop as usize] {
+                Some(other) if problem.consistent && *other != route.vehicle => wrong.push(format!(
+                    "Customer {} is visited by two vehicles",
+                    problem.customers[*stop as usize].label
+                )),
+                of => *of = Some(route.vehicle),
+            }
         }
         worth.routes += 1;
         worth.visits += route.stops.len();
-        worth.cost += drive(problem, route, &name, &mut wrong);
+        worth.cost += drive(problem, route, &name, &mut |_, text| wrong.push(text));
     }
     for ((vehicle, day), count) in used {
         let most = problem.vehicles[vehicle as usize].count;
         if count > most {
             wrong.push(format!("Day {} has {count} routes of a vehicle of which there are {most}", day + 1));
         }
+    }
+    pins(problem, plan, &mut wrong);
+    let changed = problem.current.iter().zip(&by).zip(&days);
+    let changed = changed
+        .filter(|((now, by), days)| matches!((now, by), (Some(now), Some(by)) if *now != (*by, **days)));
+    let changed = changed.count();
+    if changed > problem.most_changed as usize {
+        wrong.push(format!("{changed} customers are changed, at most {} may be", problem.most_changed));
     }
     let mut left = vec![false; problem.customers.len()];
     for customer in &plan.unserved {
@@ -80,14 +105,42 @@ pub fn check(problem: &Problem, plan: &Plan) -> Result<Worth, Vec<String>> {
     if wrong.is_empty() { Ok(worth) } else { Err(wrong) }
 }
 
+/// What pins hold is where they hold it.
+fn pins(problem: &Problem, plan: &Plan, wrong: &mut Vec<String>) {
+    for Pin { route, closed } in &problem.pins {
+        let same = |r: &&Route| (r.vehicle, r.day) == (route.vehicle, route.day);
+        let stops = plan.routes.iter().find(same).map_or(&[][..], |r| &r.stops);
+        if !stops.starts_with(&route.stops) || *closed && stops.len() != route.stops.len() {
+            wrong.push(format!(
+                "The route of vehicle {} on day {} is not as it is pinned",
+                route.vehicle + 1,
+                route.day + 1
+            ));
+        }
+    }
+}
+
+/// The first rule that a route breaks, of those that it alone can break.
+pub fn broken_rule(problem: &Problem, route: &Route) -> Option<Why> {
+    let mut broken = None;
+    drive(problem, route, "", &mut |why, _| broken = broken.or(Some(why)));
+    broken
+}
+
 /// Drives a route; its cost.
-fn drive(problem: &Problem, route: &Route, name: &str, wrong: &mut Vec<String>) -> i64 {
+fn drive(problem: &Problem, route: &Route, name: &str, wrong: &mut dyn FnMut(Why, String)) -> i64 {
     let vehicle = &problem.vehicles[route.vehicle as usize];
     let depot = &problem.depots[vehicle.depot as usize];
     let home = problem.depot_place(vehicle.depot);
     let load: i64 = route.stops.iter().map(|s| i64::from(problem.customers[*s as usize].demand)).sum();
     if load > i64::from(vehicle.capacity) {
-        wrong.push(format!("{name} carries {load}, its vehicle {}", vehicle.capacity));
+        wrong(Why::Capacity, format!("{name} carries {load}, its vehicle {}", vehicle.capacity));
+    }
+    if route.stops.len() > vehicle.max_stops as usize {
+        wrong(
+            Why::Stops,
+            format!("{name} visits {}, at most {} are allowed", route.stops.len(), vehicle.max_stops),
+        );
     }
     let arcs = || {
         let from = std::iter::once(home).chain(route.stops.iter().map(|s| *s as usize));
@@ -105,10 +158,13 @@ fn drive(problem: &Problem, route: &Route, name: &str, wrong: &mut Vec<String>) 
         };
         now = now.max(i64::from(early));
         if now > i64::from(late) {
-            wrong.push(match problem.customers.get(to) {
-                Some(c) => format!("{name} comes to customer {} at {now}, later than {late}", c.label),
-                None => format!("{name} is back at {now}, later than {late}"),
-            });
+            wrong(
+                Why::Window,
+                match problem.customers.get(to) {
+                    Some(c) => format!("{name} comes to customer {} at {now}, later than {late}", c.label),
+                    None => format!("{name} is back at {now}, later than {late}"),
+                },
+            );
             break;
         }
         now += i64::from(stay);
@@ -134,7 +190,7 @@ fn drive(problem: &Problem, route: &Route, name: &str, wrong: &mut Vec<String>) 
     }
     let lasts = (now - begin).max(travel + service);
     if lasts > i64::from(vehicle.max_duration) {
-        wrong.push(format!("{name} lasts {lasts}, at most {} is allowed", vehicle.max_duration));
+        wrong(Why::Duration, format!("{name} lasts {lasts}, at most {} is allowed", vehicle.max_duration));
     }
     travel + i64::from(vehicle.fixed_cost)
 }

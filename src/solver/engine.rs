@@ -4,7 +4,9 @@
 use super::anneal::{Annealer, Ruin};
 use super::construct;
 use super::geometry::{along_curve, neighbours};
+use super::mend::mend;
 use super::parts::{self, Part};
+use super::polish::polish;
 use super::problem::{Plan, Problem, Route};
 use super::soft::{self, Aims};
 use super::state::{Field, State, plan_of};
@@ -28,6 +30,9 @@ pub struct Params {
     pub seed: u64,
     /// Where to begin instead of a plan of the engine's own.
     pub initial: Option<Plan>,
+    /// Customers that were edited since the initial plan: only what is near them is worked
+    /// on; empty: everything.
+    pub edited: Vec<u32>,
     pub tuning: Tuning,
 }
 
@@ -99,9 +104,15 @@ const MOST_ROUNDS: f64 = 1_000.0;
 const HOTTEST: f64 = 3.0;
 const WARM: f64 = 0.2;
 const COLD: f64 = 0.015;
+/// So much hotter where a customer moves with all its visits of the cycle at once.
+const ALL_VISITS: f64 = 40.0;
 /// Chains of a problem that is not parted, and how often they all go on from the better one.
 const CHAINS: usize = 2;
 const MEETINGS: f64 = 12.0;
+/// Kicks for each stop of a route that is polished at the end.
+const KICKS: usize = 40;
+/// First plans of a journey, each weighed by the one before.
+const SKETCHES: usize = 3;
 /// The share of a run after which what is aimed at stands still.
 const STEADY: f64 = 0.7;
 
@@ -111,34 +122,20 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
     if n == 0 {
         return Solved { plan: Plan::default(), steps: 0 };
     }
-    let order = along_curve(problem);
-    let k = params.tuning.neighbours.unwrap_or(match n {
-        0..3_000 => 100,
-        3_000..20_000 => 64,
-        20_000..300_000 => 48,
-        _ => 24,
-    });
-    let k = k.min(n - 1).max(1);
+    let mut run = Run::new(problem, params);
+    if let Some(initial) = params.initial.as_ref().filter(|_| !params.edited.is_empty()) {
+        return mend(&mut run, initial, &params.edited, control);
+    }
+    let order = along_curve(problem, &(0..n as u32).collect::<Vec<u32>>());
+    let k = run.neighbours(n);
     let beside = params.tuning.beside.unwrap_or(k).min(k);
     let field = Field { near: neighbours(problem, &order, k), ids: order, k, beside };
-    let penalty = penalty(problem);
-    let mut run = Run {
-        problem,
-        field: &field,
-        params,
-        penalty,
-        quota: problem.quota(),
-        aims: Aims { change: i64::from(problem.soft.change), ..Aims::default() },
-        steps: 0,
-        rate: 50_000.0 * params.threads as f64,
-        arc: 0.0,
-    };
-    let mut plan = run.begin();
-    run.aim(&mut plan);
+    let mut plan = run.begin(&field);
+    run.aim(&field, &mut plan);
     run.tell(&plan, 0.0, control);
     let mut best = plan.clone();
     let arcs: usize = plan.routes.iter().map(|r| r.stops.len() + 1).sum();
-    let arc = run.travel(&plan) as f64 / arcs.max(1) as f64;
+    let arc = run.travel(&field, &plan) as f64 / arcs.max(1) as f64;
     run.arc = arc;
     let mut chains: Vec<Working> = vec![];
     for round in 0.. {
@@ -147,9 +144,9 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
             break;
         }
         if problem.has_wishes() && from < STEADY {
-            run.aim(&mut plan);
-            run.measure(&mut best);
-            chains.iter_mut().for_each(|chain| run.measure(chain));
+            run.aim(&field, &mut plan);
+            run.measure(&field, &mut best);
+            chains.iter_mut().for_each(|chain| run.measure(&field, chain));
         }
         let (hot, cold) = params.tuning.heat.unwrap_or_else(|| run.heat());
         let to = (from + 1.0 / run.rounds()).min(1.0);
@@ -181,7 +178,12 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
         }
         run.tell(&best, heat.1 / arc, control);
     }
-    Solved { plan: plan_of(&field, &best.routes, &best.unserved), steps: run.steps }
+    let mut plan = plan_of(&field, &best.routes, &best.unserved);
+    let hard = run.hard();
+    let watch = control.watch();
+    let is_over = || watch.cancel.load(Ordering::Relaxed) || (watch.clock)() >= hard;
+    polish(problem, &mut plan, KICKS, (params.threads, params.seed), &is_over);
+    Solved { plan, steps: run.steps }
 }
 
 /// More than any detour to serve a customer costs.
@@ -217,7 +219,7 @@ impl Working {
         Working { routes, unserved, cost: state.cost, best_cost: i64::MAX, ..Working::default() }
     }
 
-    fn best(&self) -> Working {
+    pub fn best(&self) -> Working {
         Working {
             routes: self.best_routes.clone(),
             unserved: self.best_unserved.clone(),
@@ -228,77 +230,129 @@ impl Working {
     }
 }
 
-struct Run<'a> {
-    problem: &'a Problem,
-    field: &'a Field,
+/// A search under way.
+pub struct Run<'a> {
+    pub problem: &'a Problem,
     params: &'a Params,
     penalty: i64,
     /// Routes of each vehicle and day.
     quota: Vec<u32>,
-    aims: Aims,
-    steps: u64,
+    pub aims: Aims,
+    pub steps: u64,
     /// Steps a second of all threads together.
     rate: f64,
     /// Mean cost of going from one visit to the next.
-    arc: f64,
+    pub arc: f64,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(problem: &'a Problem, params: &'a Params) -> Run<'a> {
+        Run {
+            problem,
+            params,
+            penalty: penalty(problem),
+            quota: problem.quota(),
+            aims: Aims { change: i64::from(problem.soft.change), ..Aims::default() },
+            steps: 0,
+            rate: 50_000.0 * params.threads as f64,
+            arc: 0.0,
+        }
+    }
+
+    /// Neighbours kept of each of so many customers.
+    pub fn neighbours(&self, customers: usize) -> usize {
+        let k = self.params.tuning.neighbours.unwrap_or(match customers {
+            0..3_000 if self.problem.consistent => 48,
+            0..3_000 => 100,
+            3_000..20_000 if self.problem.consistent => 48,
+            3_000..20_000 => 64,
+            20_000..300_000 => 48,
+            _ => 24,
+        });
+        k.min(customers.saturating_sub(1)).max(1)
+    }
+
     /// The share of the time or the steps that is used.
-    fn done(&self, control: &Control) -> f64 {
+    pub fn done(&self, control: &Control) -> f64 {
         match self.params.limit {
-            Limit::Time(limit) => (control.clock)().as_secs_f64() / limit.as_secs_f64().max(1e-9),
+            Limit::Time(limit) => {
+                let time = limit.as_secs_f64() * self.annealed();
+                (control.clock)().as_secs_f64() / time.max(1e-9)
+            }
             Limit::Steps(steps) => self.steps as f64 / steps.max(1) as f64,
         }
     }
 
-    fn begin(&self) -> Working {
-        let mut state = State::new(self.problem, self.field, &self.quota, &self.aims, self.penalty);
+    fn begin(&self, field: &Field) -> Working {
         let mut annealer = Annealer::new(self.params.seed, self.ruin());
-        let mut place = vec![0; self.field.ids.len()];
-        self.field.ids.iter().enumerate().for_each(|(n, id)| place[*id as usize] = n as u32);
+        let mut place = vec![0; field.ids.len()];
+        field.ids.iter().enumerate().for_each(|(n, id)| place[*id as usize] = n as u32);
         let inside = |r: &Route| Route { stops: r.stops.iter().map(|s| place[*s as usize]).collect(), ..*r };
+        let empty = || State::new(self.problem, field, &self.quota, &self.aims, self.penalty);
+        let mut state = empty();
         match &self.params.initial {
             Some(plan) => state.load(&plan.routes.iter().map(inside).collect::<Vec<Route>>()),
             None if self.problem.consistent => {
-                let pinned = self.problem.pins.iter().map(|pin| inside(&pin.route));
-                state.load(&pinned.collect::<Vec<Route>>());
-                for (customer, given) in territory::skeleton(self.problem, self.field).iter().enumerate() {
-                    if let Some((vehicle, days)) = given
-                        && !state.is_served(customer as u32)
-                    {
-                        state.insert_as(customer as u32, *vehicle, *days);
+                let pinned: Vec<Route> = self.problem.pins.iter().map(|pin| inside(&pin.route)).collect();
+                let mut weight = territory::weights(self.problem, field);
+                for _ in 0..SKETCHES {
+                    state = empty();
+                    state.load(&pinned);
+                    let skeleton = territory::skeleton(self.problem, field, &weight);
+                    for (customer, given) in skeleton.iter().enumerate() {
+                        if let Some((vehicle, days)) = given
+                            && !state.is_served(customer as u32)
+                        {
+                            state.insert_as(customer as u32, *vehicle, *days);
+                        }
                     }
+                    state.keep();
+                    self.reweigh(field, &mut weight, &skeleton, &state);
                 }
-                state.keep();
             }
-            None => state.load(&construct::savings(self.problem, self.field)),
+            None => state.load(&construct::savings(self.problem, field)),
         }
         annealer.fill(&mut state);
         Working::of(&state)
     }
 
+    /// Weighs customers by the work that their vehicle really has.
+    fn reweigh(&self, field: &Field, weight: &mut [f64], skeleton: &[Option<(u16, u32)>], state: &State) {
+        let work = soft::work(self.problem, &plan_of(field, &state.routes(), &[]).routes);
+        let mut sums = vec![0.0; work.len()];
+        let served =
+            |c: usize| skeleton[c].filter(|_| state.is_served(c as u32)).map(|(v, _)| usize::from(v));
+        for (customer, weight) in weight.iter().enumerate() {
+            served(customer).into_iter().for_each(|v| sums[v] += weight);
+        }
+        for (customer, weight) in weight.iter_mut().enumerate() {
+            // Who did not fit weighs as much more as it stood in the way.
+            let true_weight = served(customer).map_or(1.2, |v| work[v] as f64 / f64::max(sums[v], 1.0));
+            *weight *= true_weight;
+        }
+    }
+
     /// The routes in the problem's customers.
-    fn routes_of(&self, plan: &Working) -> Vec<Route> {
-        plan_of(self.field, &plan.routes, &[]).routes
+    fn routes_of(&self, field: &Field, plan: &Working) -> Vec<Route> {
+        plan_of(field, &plan.routes, &[]).routes
     }
 
     /// Takes what is aimed at from a plan, and measures the plan by it.
-    fn aim(&mut self, plan: &mut Working) {
+    fn aim(&mut self, field: &Field, plan: &mut Working) {
         if self.problem.has_wishes() {
-            self.aims = Aims::of(self.problem, &self.routes_of(plan));
-            self.measure(plan);
+            self.aims = Aims::of(self.problem, &self.routes_of(field, plan));
+            self.measure(field, plan);
         }
     }
 
     /// What a plan costs by the present aims.
-    fn measure(&self, plan: &mut Working) {
-        plan.cost = soft::cost(self.problem, &self.aims, &self.routes_of(plan))
+    fn measure(&self, field: &Field, plan: &mut Working) {
+        plan.cost = soft::cost(self.problem, &self.aims, &self.routes_of(field, plan))
             + self.penalty * plan.unserved.len() as i64;
     }
 
-    fn travel(&self, plan: &Working) -> i64 {
-        let routes = self.routes_of(plan);
+    fn travel(&self, field: &Field, plan: &Working) -> i64 {
+        let routes = self.routes_of(field, plan);
         let service = |r: &Route| {
             r.stops.iter().map(|s| i64::from(self.problem.customers[*s as usize].service)).sum::<i64>()
         };
@@ -314,7 +368,9 @@ impl Run<'_> {
     fn heat(&self) -> (f64, f64) {
         // A plan that was given is bettered, not melted.
         let hottest = if self.params.initial.is_some() { WARM } else { HOTTEST };
-        ((0.1 * self.steps_each().sqrt()).clamp(COLD * 2.0, hottest), COLD)
+        let times = if self.problem.consistent { ALL_VISITS } else { 1.0 };
+        let hot = (0.1 * self.steps_each().sqrt()).clamp(COLD * 2.0, hottest);
+        (times * hot, COLD * times.sqrt())
     }
 
     /// Steps there will be for each customer.
@@ -324,12 +380,25 @@ impl Run<'_> {
             Limit::Steps(steps) => steps as f64,
         };
         let chains = if self.is_whole() { CHAINS } else { 1 };
-        steps / (self.field.ids.len() * chains) as f64
+        steps / (self.problem.customers.len() * chains) as f64
+    }
+
+    /// The share of the time that is for annealing; the rest is for polish.
+    fn annealed(&self) -> f64 {
+        if self.problem.consistent { 0.95 } else { 0.99 }
+    }
+
+    /// When everything has to end.
+    fn hard(&self) -> Duration {
+        match self.params.limit {
+            Limit::Time(limit) => limit,
+            Limit::Steps(_) => Duration::MAX,
+        }
     }
 
     /// Too small to be cut into parts.
     fn is_whole(&self) -> bool {
-        self.field.ids.len() < 2 * SMALLEST
+        self.problem.customers.len() < 2 * SMALLEST
     }
 
     fn rounds(&self) -> f64 {
@@ -350,7 +419,7 @@ impl Run<'_> {
     }
 
     /// Anneals parts beside each other, from one temperature to another.
-    fn round(
+    pub fn round(
         &mut self,
         round: u64,
         parts: Vec<Part>,
@@ -362,7 +431,7 @@ impl Run<'_> {
         let customers: usize = parts.iter().map(|p| p.members.len()).sum();
         let all = match self.params.limit {
             Limit::Time(limit) => {
-                let left = limit.as_secs_f64() * until - begun.as_secs_f64();
+                let left = limit.as_secs_f64() * self.annealed() * until - begun.as_secs_f64();
                 (left * self.rate).max(1_000.0)
             }
             Limit::Steps(steps) => (steps as f64 * until - self.steps as f64).max(1.0),
@@ -406,10 +475,7 @@ impl Run<'_> {
         let mut best = Working { best_cost: i64::MAX, ..Working::default() };
         let apart = (part.members.len() / 4) as u64;
         let (mut kept_at, mut low) = (0, state.cost);
-        let hard = match self.params.limit {
-            Limit::Time(limit) => limit,
-            Limit::Steps(_) => Duration::MAX,
-        };
+        let hard = self.hard();
         let mut temperature = heat.0;
         let mut steps = 0;
         while steps < quota {

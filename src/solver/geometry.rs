@@ -27,16 +27,15 @@ fn hilbert(mut x: u32, mut y: u32) -> u64 {
 }
 
 /// Customers along a Hilbert curve: who is near in the plane is near in memory.
-pub fn along_curve(problem: &Problem) -> Vec<u32> {
-    let all = &problem.customers;
-    let low = |of: fn(&(f64, f64)) -> f64| all.iter().map(|c| of(&(c.x, c.y))).fold(f64::INFINITY, f64::min);
-    let high =
-        |of: fn(&(f64, f64)) -> f64| all.iter().map(|c| of(&(c.x, c.y))).fold(f64::NEG_INFINITY, f64::max);
+pub fn along_curve(problem: &Problem, customers: &[u32]) -> Vec<u32> {
+    let all = || customers.iter().map(|c| &problem.customers[*c as usize]);
+    let low = |of: fn(&(f64, f64)) -> f64| all().map(|c| of(&(c.x, c.y))).fold(f64::INFINITY, f64::min);
+    let high = |of: fn(&(f64, f64)) -> f64| all().map(|c| of(&(c.x, c.y))).fold(f64::NEG_INFINITY, f64::max);
     let (x, y) = (low(|p| p.0), low(|p| p.1));
     let side = (high(|p| p.0) - x).max(high(|p| p.1) - y).max(1e-9);
     let cell = |v: f64, from: f64| ((v - from) / side * f64::from((1 << BITS) - 1)) as u32;
     let mut keyed: Vec<(u64, u32)> =
-        all.iter().enumerate().map(|(n, c)| (hilbert(cell(c.x, x), cell(c.y, y)), n as u32)).collect();
+        customers.iter().zip(all()).map(|(n, c)| (hilbert(cell(c.x, x), cell(c.y, y)), *n)).collect();
     keyed.sort_unstable();
     keyed.into_iter().map(|(_, n)| n).collect()
 }

@@ -25,12 +25,7 @@ impl Part {
             quota: problem.quota(),
             most_changed: problem.most_changed,
             members: (0..field.ids.len() as u32).collect(),
-            field: Field {
-                ids: field.ids.clone(),
-                near: field.near.clone(),
-                k: field.k,
-                beside: field.beside,
-            },
+            field: field.clone(),
             routes: plan.routes.clone(),
         }
     }

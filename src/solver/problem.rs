@@ -68,6 +68,8 @@ pub struct Vehicle {
     pub count: u32,
     /// Longest route in visits.
     pub max_stops: u32,
+    /// Days on which there are any, bit 0 the first.
+    pub days: u32,
     /// Vehicles of one group are to work about as much.
     pub group: u32,
 }
@@ -81,6 +83,7 @@ impl Default for Vehicle {
             fixed_cost: 0,
             count: u32::MAX,
             max_stops: u32::MAX,
+            days: u32::MAX,
             group: 0,
         }
     }
@@ -294,7 +297,8 @@ impl Problem {
 
     /// How many routes there may be of each vehicle on each day, `vehicle × days + day`.
     pub fn quota(&self) -> Vec<u32> {
-        self.vehicles.iter().flat_map(|v| (0..self.days).map(|_| v.count)).collect()
+        let on = |v: &Vehicle, day: u32| if v.days & 1 << day == 0 { 0 } else { v.count };
+        self.vehicles.iter().flat_map(|v| (0..self.days).map(move |day| on(v, day))).collect()
     }
 
     /// The vehicles that may visit a customer.
@@ -391,6 +395,8 @@ pub enum Why {
     Window,
     /// Going there and back is longer than a route may be.
     Duration,
+    /// Routes have as many visits as they may.
+    Stops,
     /// All vehicles are full.
     Vehicles,
 }
@@ -401,6 +407,7 @@ impl Why {
             Why::Capacity => "its demand is above every vehicle's capacity",
             Why::Window => "its time window cannot be met from any depot",
             Why::Duration => "going there and back takes longer than a route may",
+            Why::Stops => "all days of its vehicles have as many stops as they may",
             Why::Vehicles => "all vehicles of its days are full",
         }
     }

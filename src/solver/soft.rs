@@ -2,15 +2,15 @@
 //! the middle of their vehicle's, preferred days, few changes of a plan in force. Each is a
 //! term that a move of one visit changes in constant time.
 
-use super::problem::{Problem, Route, Soft, distance};
+use super::problem::{Problem, Route, Soft, Vehicle, distance};
 
 /// What balance and compactness are measured against, taken from a plan: while the engine
 /// works they stand still, so that a vehicle's terms depend on nothing but itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Aims {
     /// The mean work in a cycle of each vehicle's group, and of a day; 0: none.
-    pub work: Vec<i64>,
-    pub day: Vec<i64>,
+    pub work: Vec<Spring>,
+    pub day: Vec<Spring>,
     /// The middle of each vehicle's visits.
     pub middle: Vec<(f64, f64)>,
     /// Cost of a customer whose vehicle or days are changed.
@@ -23,11 +23,16 @@ impl Aims {
         let n = problem.vehicles.len();
         let work = work(problem, routes);
         let groups = problem.vehicles.iter().map(|v| v.group as usize + 1).max().unwrap_or(0);
-        let (mut sums, mut counts) = (vec![0i64; groups], vec![0i64; groups]);
+        let (mut sums, mut times) = (vec![0i64; groups], vec![0i64; groups]);
         for (vehicle, work) in problem.vehicles.iter().zip(&work) {
             sums[vehicle.group as usize] += work;
-            counts[vehicle.group as usize] += 1;
+            times[vehicle.group as usize] += time(problem, vehicle);
         }
+        let share = |v: &Vehicle| {
+            let of = time(problem, v) as f64 / times[v.group as usize].max(1) as f64;
+            (sums[v.group as usize] as f64 * of) as i64
+        };
+        let days = |v: &Vehicle| i64::from(on_days(problem, v).max(1));
         let mut middle = vec![(0.0, 0.0, 0.0); n];
         for route in routes {
             for stop in &route.stops {
@@ -40,15 +45,26 @@ impl Aims {
         let middle = middle.into_iter().enumerate();
         Aims {
             change: i64::from(problem.soft.change),
-            day: work.iter().map(|w| w / i64::from(problem.days)).collect(),
-            work: problem
-                .vehicles
+            day: work
                 .iter()
-                .map(|v| sums[v.group as usize] / counts[v.group as usize].max(1))
+                .zip(&problem.vehicles)
+                .map(|(w, v)| Spring::new(problem.soft.day_balance, w / days(v)))
                 .collect(),
+            work: problem.vehicles.iter().map(|v| Spring::new(problem.soft.balance, share(v))).collect(),
             middle: middle.map(|(v, (x, y, n))| if n > 0.0 { (x / n, y / n) } else { home(v) }).collect(),
         }
     }
+}
+
+/// Days of the cycle on which a vehicle works.
+fn on_days(problem: &Problem, vehicle: &Vehicle) -> u32 {
+    let all = if problem.days == 32 { u32::MAX } else { (1 << problem.days) - 1 };
+    (vehicle.days & all).count_ones()
+}
+
+/// Time that a vehicle has in the cycle: its share of its group's work is as large.
+fn time(problem: &Problem, vehicle: &Vehicle) -> i64 {
+    i64::from(vehicle.max_duration.min(86_400)) * i64::from(on_days(problem, vehicle))
 }
 
 /// What a plan costs with its soft terms, computed anew; who is unserved is not counted.
@@ -64,8 +80,7 @@ pub fn cost(problem: &Problem, aims: &Aims, routes: &[Route]) -> i64 {
         let vehicle = route.vehicle as usize;
         sum += length - service + i64::from(problem.vehicles[vehicle].fixed_cost);
         if is_soft {
-            let (weight, aim) = (problem.soft.day_balance, aims.day[vehicle]);
-            sum += balance(weight, length, aim) - balance(weight, 0, aim);
+            sum += aims.day[vehicle].cost(length) - aims.day[vehicle].cost(0);
         }
         for stop in &route.stops {
             let (of, days) = &mut given[*stop as usize];
@@ -77,8 +92,7 @@ pub fn cost(problem: &Problem, aims: &Aims, routes: &[Route]) -> i64 {
     }
     if is_soft {
         let each = work(problem, routes).into_iter().zip(&aims.work);
-        let weight = problem.soft.balance;
-        sum += each.map(|(w, aim)| balance(weight, w, *aim) - balance(weight, 0, *aim)).sum::<i64>();
+        sum += each.map(|(work, aim)| aim.cost(work) - aim.cost(0)).sum::<i64>();
     }
     if problem.days > 1 || problem.consistent {
         let given = given.iter().enumerate().filter(|(_, (_, days))| *days != 0);
@@ -113,21 +127,30 @@ pub fn length(problem: &Problem, route: &Route) -> i64 {
 /// must never pay.
 const STEEPEST: f64 = 0.9;
 
-/// What working `work` costs where `aim` is wished for: the square of what it is off by, and
-/// straight on where that would be steeper than [`STEEPEST`].
-#[inline]
-pub fn balance(weight: f64, work: i64, aim: i64) -> i64 {
-    if aim <= 0 || weight <= 0.0 {
-        return 0;
+/// What pulls work to an aim.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spring {
+    /// None where it is 0.
+    pub aim: i64,
+    stiffness: f64,
+}
+
+impl Spring {
+    fn new(weight: f64, aim: i64) -> Spring {
+        Spring { aim, stiffness: if aim > 0 { weight / (2.0 * aim as f64) } else { 0.0 } }
     }
-    let (off, aim) = ((work - aim) as f64, aim as f64);
-    let (far, steepest) = (off.abs(), if off > 0.0 { 4.0 * STEEPEST } else { STEEPEST });
-    let bend = aim * steepest / weight;
-    let cost = match far <= bend {
-        true => weight * far * far / (2.0 * aim),
-        false => weight * bend * bend / (2.0 * aim) + steepest * (far - bend),
-    };
-    cost as i64
+
+    /// What working `work` costs: the square of what it is off by, and straight on where that
+    /// would be steeper than [`STEEPEST`].
+    #[inline]
+    pub fn cost(&self, work: i64) -> i64 {
+        let off = (work - self.aim) as f64;
+        let (far, steepest) = (off.abs(), if off > 0.0 { 4.0 * STEEPEST } else { STEEPEST });
+        if 2.0 * self.stiffness * far <= steepest {
+            return (self.stiffness * far * far) as i64;
+        }
+        (steepest * (far - steepest / (4.0 * self.stiffness))) as i64
+    }
 }
 
 /// What a visit costs for being away from its vehicle's middle.

@@ -12,26 +12,30 @@ struct Piece<'a> {
 }
 
 /// A vehicle and days for each customer of the field; none where it has to be looked for.
-pub fn skeleton(problem: &Problem, field: &Field) -> Vec<Option<(u16, u32)>> {
+pub fn skeleton(problem: &Problem, field: &Field, weight: &[f64]) -> Vec<Option<(u16, u32)>> {
     let at = |c: u32| problem.position(field.ids[c as usize] as usize);
-    let weight = weights(problem, field);
     let mut plan = vec![None; field.ids.len()];
     for (vehicles, mut members) in classes(problem, field) {
         let mut areas = vec![];
-        cut(Piece { members: &mut members, count: vehicles.len() }, &at, &weight, &mut |p| {
+        cut(Piece { members: &mut members, count: vehicles.len() }, &at, weight, &mut |p| {
             areas.push(p.to_vec());
         });
-        let mut free = vehicles;
-        for area in areas {
-            let middle = middle(&area, &at);
-            let far = |v: &u32| {
-                let home = problem.depot_place(problem.vehicles[*v as usize].depot);
-                distance(problem.position(home), middle)
-            };
-            let nearest = (0..free.len()).min_by(|a, b| far(&free[*a]).total_cmp(&far(&free[*b])));
-            let Some(nearest) = nearest else { break };
-            let vehicle = free.remove(nearest);
-            week(problem, field, vehicle, area, &at, &weight, &mut plan);
+        // The nearest pairs of an area and a vehicle's depot first.
+        let mut pairs = vec![];
+        for (area, members) in areas.iter().enumerate() {
+            let middle = middle(members, &at);
+            pairs.extend(vehicles.iter().map(|vehicle| {
+                let home = problem.depot_place(problem.vehicles[*vehicle as usize].depot);
+                (distance(problem.position(home), middle), area, *vehicle)
+            }));
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let mut taken = std::collections::HashSet::new();
+        for (_, area, vehicle) in pairs {
+            if !areas[area].is_empty() && taken.insert(vehicle) {
+                let members = std::mem::take(&mut areas[area]);
+                week(problem, field, vehicle, members, &at, weight, &mut plan);
+            }
         }
     }
     plan
@@ -108,9 +112,20 @@ fn middle(members: &[u32], at: &dyn Fn(u32) -> (f64, f64)) -> (f64, f64) {
     (sum.0 / n, sum.1 / n)
 }
 
-/// Work of each customer in the cycle: its visits, the way to near ones, and its share of
-/// the way from the depot.
-fn weights(problem: &Problem, field: &Field) -> Vec<f64> {
+/// How much farther it is from one stop of a day to the next than to the nearest outlets:
+/// a day visits not all of them, and a round cannot always go to the nearest.
+const DETOUR: f64 = 1.3;
+
+/// Work of a customer in the cycle: so many visits of a vehicle whose day is `longest` and
+/// has at most `stops`, the way between near ones, and a share of the way from the depot.
+pub fn work(visits: u32, service: f64, hop: f64, home: f64, (longest, stops): (f64, u32)) -> f64 {
+    let stop = (service + DETOUR * hop).max(1.0);
+    let stops = (longest / stop).clamp(1.0, f64::from(stops.clamp(1, 60)));
+    f64::from(visits) * (stop + 2.0 * home / stops)
+}
+
+/// The work of each customer of the field.
+pub fn weights(problem: &Problem, field: &Field) -> Vec<f64> {
     let one = |place: usize| {
         let id = field.ids[place] as usize;
         let customer = &problem.customers[id];
@@ -122,10 +137,8 @@ fn weights(problem: &Problem, field: &Field) -> Vec<f64> {
         let Some(vehicle) = problem.fleet(id).next() else { return 0.0 };
         let vehicle = &problem.vehicles[vehicle as usize];
         let home = f64::from(problem.travel(problem.depot_place(vehicle.depot), id));
-        let stop = (f64::from(customer.service) + hop).max(1.0);
-        let stops =
-            (f64::from(vehicle.max_duration) / stop).clamp(1.0, f64::from(vehicle.max_stops).min(60.0));
-        f64::from(visits) * (stop + 2.0 * home / stops)
+        let day = (f64::from(vehicle.max_duration), vehicle.max_stops);
+        work(visits, f64::from(customer.service), hop, home, day)
     };
     (0..field.ids.len()).map(one).collect()
 }

@@ -26,7 +26,7 @@ fn problem(customers: Vec<Customer>, capacity: i32) -> Problem {
 }
 
 fn params(limit: Limit, threads: usize, seed: u64) -> Params {
-    Params { limit, threads, seed, initial: None, tuning: Tuning::default() }
+    Params { limit, threads, seed, initial: None, edited: vec![], tuning: Tuning::default() }
 }
 
 fn run(problem: &Problem, params: &Params) -> Solved {

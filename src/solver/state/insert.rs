@@ -50,13 +50,17 @@ impl State<'_> {
             {
                 break;
             }
+            if CONSISTENT && self.passes_over(other, customer, days, open) {
+                continue;
+            }
             let visits = if PERIODIC { self.visits_of(other) } else { other..other + 1 };
             for visit in visits {
                 let link = self.links[visit as usize];
                 if link.route == NONE {
                     continue;
                 }
-                let tour = self.tours[link.route as usize];
+                let tour = &self.tours[link.route as usize];
+                let vehicle = tour.vehicle;
                 let mut spot = 0;
                 if PERIODIC {
                     spot = usize::from(tour.day);
@@ -65,14 +69,13 @@ impl State<'_> {
                     }
                 }
                 if CONSISTENT {
-                    match self.crew.iter().position(|v| *v == tour.vehicle) {
+                    match self.crew.iter().position(|v| *v == vehicle) {
                         Some(slot) => spot += slot * cycle,
-                        None if open && self.crew.len() < CREW && self.may_visit(tour.vehicle, customer) => {
+                        None => {
                             spot += self.crew.len() * cycle;
-                            self.crew.push(tour.vehicle);
+                            self.crew.push(vehicle);
                             spots.resize(self.crew.len() * cycle, NO_SPOT);
                         }
-                        None => continue,
                     }
                 }
                 // What is farther from the customer than this neighbour is cannot be better
@@ -95,7 +98,7 @@ impl State<'_> {
                 if blinked {
                     continue;
                 }
-                let home = self.home_of(tour.vehicle);
+                let home = self.home_of(vehicle);
                 for (behind, hope) in [(false, hope_before), (true, hope_behind)] {
                     if !hope {
                         continue;
@@ -129,6 +132,17 @@ impl State<'_> {
         } else {
             self.look_at_new(customer, days);
         }
+    }
+
+    /// Whether none of a neighbour's visits is of the crew, or could join it, on these days.
+    #[inline]
+    fn passes_over(&self, other: u32, customer: u32, days: u32, open: bool) -> bool {
+        let (vehicle, on) = self.assigned[other as usize];
+        if on & days == 0 {
+            return true;
+        }
+        let joins = open && self.crew.len() < CREW;
+        !self.crew.contains(&vehicle) && !(joins && self.may_visit(vehicle, customer))
     }
 
     /// Whether a vehicle has room for a customer whatever the time, and may visit it.
@@ -342,6 +356,17 @@ impl State<'_> {
             (true, true, _) => self.look::<true, true, false>(customer, days, blink, rng),
         }
         let chosen = match day {
+            ANY_DAY if self.consistent => self.choose(customer, patterns).or_else(|| {
+                // Those whom no neighbour has: one of them may have nobody yet.
+                self.crew.clear();
+                self.spots.clear();
+                self.find_crew(customer);
+                match self.timed {
+                    false => self.look_at_ends::<false>(customer, days),
+                    true => self.look_at_ends::<true>(customer, days),
+                }
+                self.choose(customer, patterns)
+            }),
             ANY_DAY => self.choose(customer, patterns),
             day => (self.spots[day as usize].cost < i32::MAX).then_some((0, 1 << day)),
         };

@@ -15,6 +15,7 @@ pub const ANY_DAY: u32 = u32::MAX;
 
 /// Customers in the engine's order and who is near whom, for the whole problem or for a
 /// part of it.
+#[derive(Clone)]
 pub struct Field {
     /// The customers of the problem, in the order they have here.
     pub ids: Vec<u32>,
@@ -523,15 +524,15 @@ impl<'p> State<'p> {
     /// What more work of a vehicle in the cycle costs.
     #[inline]
     fn imbalance(&self, vehicle: usize, work: i64, more: i32) -> i64 {
-        let (weight, aim) = (self.problem.soft.balance, self.aims.work[vehicle]);
-        soft::balance(weight, work + i64::from(more), aim) - soft::balance(weight, work, aim)
+        let aim = &self.aims.work[vehicle];
+        aim.cost(work + i64::from(more)) - aim.cost(work)
     }
 
     /// What a longer day of a vehicle costs.
     #[inline]
     fn day_imbalance(&self, vehicle: usize, before: i32, now: i32) -> i64 {
-        let (weight, aim) = (self.problem.soft.day_balance, self.aims.day[vehicle]);
-        soft::balance(weight, i64::from(now), aim) - soft::balance(weight, i64::from(before), aim)
+        let aim = &self.aims.day[vehicle];
+        aim.cost(i64::from(now)) - aim.cost(i64::from(before))
     }
 
     #[inline]
