@@ -136,7 +136,7 @@ fn why(task: &Task, built: &Built, plan: &Plan, id: &str) -> Outcome<Why> {
         rep: name(c.vehicle),
         days: c.days.map_or(vec![], |days| days_of(task, days)),
         minutes: c.days.is_ok().then_some(c.travel as f64 / 60.0),
-        not: c.days.err().map(|why| why.text()),
+        not: c.days.err().map(|why| why.text_in_plan()),
     });
     Ok(Why { outlet: id.to_owned(), rep: has, choices: chosen.collect() })
 }

@@ -78,8 +78,8 @@ impl Annealer {
         self.sort_by_chance(state, &mut left);
         for customer in left {
             state.insert(customer, ANY_DAY, 0, &mut self.rng);
+            state.keep();
         }
-        state.keep();
     }
 
     fn sort_by_chance(&mut self, state: &State, left: &mut [u32]) {
@@ -98,17 +98,21 @@ impl Annealer {
         self.marks.resize(state.tours.len(), 0);
         let n = state.customers() as u32;
         let unserved = !state.unserved.is_empty();
-        let seed = match unserved && self.rng.bool() {
+        // Trying so much at once takes long: it is tried less often.
+        let seed = match unserved && self.rng.u8(..) < if state.consistent { 16 } else { 128 } {
             true => state.unserved[self.rng.usize(..state.unserved.len())],
             false => self.rng.u32(..n),
         };
         // A visit of one day is put back on that day; a customer may change its days.
-        let whole = !state.periodic || self.rng.u8(..) < if state.consistent { 205 } else { 128 };
+        let share = if state.consistent { 0.8 } else { 0.5 };
+        let whole = !state.periodic || !state.is_served(seed) || self.rng.f64() < share;
         let average = f64::from(n - state.unserved.len() as u32) / (state.tours.len().max(1) as f64);
         let longest = self.ruin.string.min(average.max(1.0));
         let most = 4.0 * self.ruin.customers / (1.0 + longest) - 1.0;
-        let strings = (self.rng.f64() * most + 1.0) as usize;
+        let mut strings = (self.rng.f64() * most + 1.0) as usize;
         if !state.is_served(seed) {
+            // Whoever found no place yet needs more room than a string leaves.
+            strings *= if state.consistent { 3 } else { 1 };
             self.loose.push((seed, ANY_DAY));
         }
         let field = state.field;
@@ -219,8 +223,8 @@ impl Annealer {
 mod tests {
     use super::super::check::check;
     use super::super::geometry::{along_curve, neighbours};
-    use super::super::problem::{Customer, Depot, Problem, UNBOUND, Vehicle};
-    use super::super::soft::Aims;
+    use super::super::problem::{Customer, Depot, Problem, Soft, UNBOUND, Vehicle};
+    use super::super::soft::{self, Aims};
     use super::super::state::{Field, State, plan_of};
     use super::*;
 
@@ -283,8 +287,72 @@ mod tests {
                 if step % 500 == 0 {
                     let plan = plan_of(&field, &state.routes(), &state.unserved);
                     let worth = check(&problem, &plan).unwrap();
-                    assert_eq!(worth.cost + penalty * worth.unserved as i64, state.cost, "step {step}");
+                    let left = plan.unserved.iter().map(|c| &problem.customers[*c as usize]);
+                    let left: i64 = left.map(|c| penalty * i64::from(problem.most_visits(c))).sum();
+                    assert_eq!(worth.cost + left, state.cost, "step {step}");
                 }
+            }
+        }
+    }
+
+    /// The same where one vehicle has all visits of a customer, with every wish, pins and a
+    /// cap of changes.
+    #[test]
+    fn wishes_kept_are_wishes_computed() {
+        for timed in [false, true] {
+            let mut problem = made(120, timed, true, 5);
+            problem.consistent = true;
+            problem.week = 2;
+            problem.vehicles = (0..6)
+                .map(|n| Vehicle {
+                    depot: n % 2,
+                    max_duration: 3_000,
+                    count: 1,
+                    max_stops: 12,
+                    group: n % 3,
+                    ..Vehicle::default()
+                })
+                .collect();
+            problem.fleets = vec![vec![], vec![0, 2, 4], vec![1, 2, 3, 5]];
+            let mut rng = Rng::with_seed(7);
+            for customer in &mut problem.customers {
+                customer.fleet = rng.u32(0..3);
+                customer.preferred = rng.u32(0..16);
+            }
+            problem.soft = Soft {
+                balance: 20.0,
+                day_balance: 0.5,
+                compactness: 0.3,
+                preference: 40,
+                spacing: 7,
+                change: 90,
+            };
+            problem.current = (0..120).map(|_| Some((rng.u32(0..6), 5))).collect();
+            problem.check().unwrap();
+            let order = along_curve(&problem, &(0..120).collect::<Vec<u32>>());
+            let field = Field { near: neighbours(&problem, &order, 30), ids: order, k: 30, beside: 30 };
+            let (quota, penalty) = (problem.quota(), 100_000);
+            let mut aims = Aims::default();
+            for round in 0..3 {
+                let mut state = State::new(&problem, &field, &quota, &aims, penalty);
+                let mut annealer = Annealer::new(round, Ruin::default());
+                annealer.fill(&mut state);
+                for step in 0..8_000 {
+                    annealer.step(&mut state, if step % 2_000 < 1_000 { 900.0 } else { 0.5 });
+                    if step % 500 == 0 {
+                        let plan = plan_of(&field, &state.routes(), &state.unserved);
+                        check(&problem, &plan).unwrap();
+                        let left = plan.unserved.iter().map(|c| &problem.customers[*c as usize]);
+                        let left: i64 = left.map(|c| penalty * i64::from(problem.most_visits(c))).sum();
+                        assert_eq!(
+                            soft::cost(&problem, &aims, &plan.routes) + left,
+                            state.cost,
+                            "step {step}"
+                        );
+                    }
+                }
+                // What is aimed at comes from the plan there is.
+                aims = Aims::of(&problem, &plan_of(&field, &state.routes(), &[]).routes);
             }
         }
     }

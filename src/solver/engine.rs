@@ -132,7 +132,7 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
     let field = Field { near: neighbours(problem, &order, k), ids: order, k, beside };
     let mut plan = run.begin(&field);
     run.aim(&field, &mut plan);
-    run.tell(&plan, 0.0, control);
+    run.tell(&field, &plan, 0.0, control);
     let mut best = plan.clone();
     let arcs: usize = plan.routes.iter().map(|r| r.stops.len() + 1).sum();
     let arc = run.travel(&field, &plan) as f64 / arcs.max(1) as f64;
@@ -176,7 +176,7 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
                 best = plan.clone();
             }
         }
-        run.tell(&best, heat.1 / arc, control);
+        run.tell(&field, &best, heat.1 / arc, control);
     }
     let mut plan = plan_of(&field, &best.routes, &best.unserved);
     let hard = run.hard();
@@ -186,19 +186,18 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
     Solved { plan, steps: run.steps }
 }
 
-/// More than any detour to serve a customer costs.
+/// More than any detour for a visit costs.
 fn penalty(problem: &Problem) -> i64 {
     let homes = (0..problem.depots.len()).map(|d| problem.depot_place(d as u32));
     let far =
         |c: usize| homes.clone().map(|h| problem.travel(h, c).max(problem.travel(c, h))).max().unwrap_or(0);
     let farthest = (0..problem.customers.len()).map(far).max().unwrap_or(0);
     let fixed = problem.vehicles.iter().map(|v| v.fixed_cost).max().unwrap_or(0);
-    let visits = problem.patterns.iter().flatten().map(|d| d.count_ones()).max().unwrap_or(1);
     let service = problem.customers.iter().map(|c| c.service).max().unwrap_or(0);
     let soft = &problem.soft;
     let work = if problem.has_wishes() { 4 * service } else { 0 };
     let wishes = i64::from(work) + i64::from(soft.preference) + i64::from(soft.change) + 1;
-    (i64::from(farthest) * 4 + i64::from(fixed) + wishes) * i64::from(visits)
+    i64::from(farthest) * 4 + i64::from(fixed) + wishes
 }
 
 /// Routes of a field or a part while they are worked on.
@@ -312,6 +311,7 @@ impl<'a> Run<'a> {
             }
             None => state.load(&construct::savings(self.problem, field)),
         }
+        state.most_changed = self.problem.most_changed;
         annealer.fill(&mut state);
         Working::of(&state)
     }
@@ -348,7 +348,13 @@ impl<'a> Run<'a> {
     /// What a plan costs by the present aims.
     fn measure(&self, field: &Field, plan: &mut Working) {
         plan.cost = soft::cost(self.problem, &self.aims, &self.routes_of(field, plan))
-            + self.penalty * plan.unserved.len() as i64;
+            + self.price(field, &plan.unserved);
+    }
+
+    /// What those cost who are not served.
+    fn price(&self, field: &Field, unserved: &[u32]) -> i64 {
+        let customer = |place: &u32| &self.problem.customers[field.ids[*place as usize] as usize];
+        unserved.iter().map(|c| self.penalty * i64::from(self.problem.most_visits(customer(c)))).sum()
     }
 
     fn travel(&self, field: &Field, plan: &Working) -> i64 {
@@ -406,10 +412,13 @@ impl<'a> Run<'a> {
         rounds.clamp(FEWEST_ROUNDS, MOST_ROUNDS)
     }
 
-    fn tell(&self, best: &Working, temperature: f64, control: &mut Control) {
+    fn tell(&self, field: &Field, best: &Working, temperature: f64, control: &mut Control) {
         let progress = Progress {
             elapsed: (control.clock)(),
-            cost: (best.cost - self.penalty * best.unserved.len() as i64) as f64 / self.problem.unit,
+            cost: match self.problem.has_wishes() {
+                true => self.travel(field, best) as f64,
+                false => (best.cost - self.price(field, &best.unserved)) as f64,
+            } / self.problem.unit,
             routes: best.routes.len(),
             unserved: best.unserved.len(),
             steps: self.steps,

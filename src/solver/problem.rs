@@ -225,7 +225,7 @@ impl Problem {
     /// A sentence that names the part of the problem and what is wrong with it.
     pub fn check(&self) -> Result<(), String> {
         let fail = |text: String| Err(text);
-        if self.depots.is_empty() || self.vehicles.is_empty() {
+        if !self.customers.is_empty() && (self.depots.is_empty() || self.vehicles.is_empty()) {
             return fail("The problem has no depot or no vehicle".into());
         }
         if !(1..=32).contains(&self.days) {
@@ -329,6 +329,12 @@ impl Problem {
         class
     }
 
+    /// The visits of a customer's longest pattern.
+    pub fn most_visits(&self, customer: &Customer) -> u32 {
+        let set = self.patterns[customer.patterns as usize].iter();
+        set.map(|days| days.count_ones()).max().unwrap_or(1)
+    }
+
     pub fn may_visit(&self, vehicle: u32, customer: usize) -> bool {
         let fleet = &self.fleets[self.customers[customer].fleet as usize];
         fleet.is_empty() || fleet.binary_search(&vehicle).is_ok()
@@ -399,16 +405,31 @@ pub enum Why {
     Stops,
     /// All vehicles are full.
     Vehicles,
+    /// As many customers are changed as may be.
+    Changes,
 }
 
 impl Why {
+    /// Of a customer that a plan leaves out though a vehicle could visit it alone.
+    pub fn text_in_plan(self) -> &'static str {
+        match self {
+            Why::Capacity => "its demand is more than what its vehicles have left",
+            Why::Window => "the days of the vehicles near it reach it outside its window",
+            Why::Duration => "the days of the vehicles near it are too long already",
+            Why::Stops => "the days of the vehicles near it have all the stops they may",
+            Why::Vehicles => "no vehicle is left on its days",
+            Why::Changes => "no more customers may be changed",
+        }
+    }
+
+    /// Of a customer that no vehicle could visit even alone.
     pub fn text(self) -> &'static str {
         match self {
             Why::Capacity => "its demand is above every vehicle's capacity",
             Why::Window => "its time window cannot be met from any depot",
             Why::Duration => "going there and back takes longer than a route may",
-            Why::Stops => "all days of its vehicles have as many stops as they may",
-            Why::Vehicles => "all vehicles of its days are full",
+            Why::Stops => "its vehicles may not stop anywhere",
+            Why::Vehicles | Why::Changes => "all vehicles of its days are full",
         }
     }
 }

@@ -20,25 +20,36 @@ pub fn skeleton(problem: &Problem, field: &Field, weight: &[f64]) -> Vec<Option<
         cut(Piece { members: &mut members, count: vehicles.len() }, &at, weight, &mut |p| {
             areas.push(p.to_vec());
         });
-        // The nearest pairs of an area and a vehicle's depot first.
-        let mut pairs = vec![];
-        for (area, members) in areas.iter().enumerate() {
-            let middle = middle(members, &at);
-            pairs.extend(vehicles.iter().map(|vehicle| {
-                let home = problem.depot_place(problem.vehicles[*vehicle as usize].depot);
-                (distance(problem.position(home), middle), area, *vehicle)
-            }));
-        }
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let mut taken = std::collections::HashSet::new();
-        for (_, area, vehicle) in pairs {
-            if !areas[area].is_empty() && taken.insert(vehicle) {
-                let members = std::mem::take(&mut areas[area]);
-                week(problem, field, vehicle, members, &at, weight, &mut plan);
-            }
+        let middles: Vec<(f64, f64)> = areas.iter().map(|members| middle(members, &at)).collect();
+        for (members, vehicle) in areas.into_iter().zip(matched(problem, vehicles, &middles)) {
+            week(problem, field, vehicle, members, &at, weight, &mut plan);
         }
     }
     plan
+}
+
+/// A vehicle for each area, so that none is far from its depot: pairs are swapped while the
+/// squares of the distances become less.
+fn matched(problem: &Problem, mut vehicles: Vec<u32>, middles: &[(f64, f64)]) -> Vec<u32> {
+    let far = |vehicle: u32, area: usize| {
+        let home = problem.depot_place(problem.vehicles[vehicle as usize].depot);
+        distance(problem.position(home), middles[area]).powi(2)
+    };
+    loop {
+        let mut better = false;
+        for a in 0..middles.len() {
+            for b in a + 1..middles.len() {
+                let (one, other) = (vehicles[a], vehicles[b]);
+                if far(other, a) + far(one, b) < far(one, a) + far(other, b) - 1e-6 {
+                    vehicles.swap(a, b);
+                    better = true;
+                }
+            }
+        }
+        if !better {
+            return vehicles;
+        }
+    }
 }
 
 /// Gives a vehicle's customers days of the week, and weeks.

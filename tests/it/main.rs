@@ -6,6 +6,7 @@ mod crash;
 mod docs;
 mod golden;
 mod interface;
+mod journey;
 mod processes;
 mod program;
 mod pty;

@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const EARTH: f64 = 6_371_008.8;
 /// A task that is spread wider than this in metres has a wrong position somewhere.
 const WIDEST: f64 = 2_000_000.0;
+/// Of their hours reps of modern trade can fill so much less: few outlets far apart, with
+/// appointments.
+const MODERN: f64 = 0.87;
 /// Faults named at once.
 const NAMED: usize = 10;
 /// Days of the cycle that the engine counts.
@@ -104,6 +107,8 @@ pub fn build(task: &Task, in_force: Option<&InForce>) -> Result<Built, Vec<Strin
     }
     faults.end()?;
     let mut sets = Sets::default();
+    // Thousands of outlets have the same fleet and the same patterns.
+    let (mut fleets, mut rhythms) = (HashMap::new(), HashMap::new());
     let places: HashMap<&str, u32> = (0..).zip(&task.outlets).map(|(n, o)| (o.id.as_str(), n)).collect();
     let who: HashMap<&str, u32> = (0..).zip(&reps).map(|(n, r)| (r.id.as_str(), n)).collect();
     let mut notes = Vec::new();
@@ -114,26 +119,37 @@ pub fn build(task: &Task, in_force: Option<&InForce>) -> Result<Built, Vec<Strin
     let mut customers = Vec::with_capacity(task.outlets.len());
     for (n, outlet) in task.outlets.iter().enumerate() {
         let what = format!("outlet {}", outlet.id);
-        let mut fleet: Vec<u32> =
-            (0..).zip(&reps).filter(|(_, r)| serves(r, outlet, of[n], &number)).map(|(r, _)| r).collect();
-        if fleet.is_empty() {
+        let market = match outlet.channel {
+            Channel::General => (outlet.channel, of[n], ""),
+            Channel::Modern => (outlet.channel, 0, outlet.chain.as_str()),
+        };
+        let serving = || {
+            let reps = (0..).zip(&reps).filter(|(_, r)| serves(r, outlet, of[n], &number));
+            sets.fleet(reps.map(|(r, _)| r).collect())
+        };
+        let mut fleet = *fleets.entry(market).or_insert_with(serving);
+        if sets.fleets[fleet as usize].is_empty() {
             faults.add(format!("{what}: nobody visits its {}", kind(outlet)));
             continue;
         }
         if let Some(rep) = locks.rep.get(&(n as u32)) {
-            if !fleet.contains(rep) {
+            if !sets.fleets[fleet as usize].contains(rep) {
                 faults.add(format!("{what}: rep {} may not visit it", reps[*rep as usize].id));
             }
-            fleet = vec![*rep];
+            fleet = sets.fleet(vec![*rep]);
         }
         let mut allowed = faults.take(&what, mask(&outlet.days, task.days_per_week)).unwrap_or(0);
         let preferred = faults.take(&what, mask(&outlet.prefer, task.days_per_week)).unwrap_or(0);
         allowed &= locks.week.get(&(n as u32)).copied().unwrap_or(u32::MAX);
-        let patterns = match locks.days.get(&(n as u32)) {
-            Some(days) => Ok(vec![*days]),
-            None => patterns(outlet.visits, task, allowed),
+        let patterns = match (locks.days.get(&(n as u32)), rhythms.get(&(outlet.visits, allowed))) {
+            (Some(days), _) => Ok(sets.patterns(vec![*days])),
+            (None, Some(set)) => Ok(*set),
+            (None, None) => patterns(outlet.visits, task, allowed).map(|all| sets.patterns(all)),
         };
         let Some(patterns) = faults.take(&what, patterns) else { continue };
+        if !locks.days.contains_key(&(n as u32)) {
+            rhythms.insert((outlet.visits, allowed), patterns);
+        }
         let window = match &outlet.window {
             None => Some((0, UNBOUND)),
             Some((from, to)) => faults.take(&what, clock(from).and_then(|from| Ok((from, clock(to)?)))),
@@ -149,8 +165,8 @@ pub fn build(task: &Task, in_force: Option<&InForce>) -> Result<Built, Vec<Strin
             demand: 0,
             service: seconds(outlet.minutes),
             window,
-            patterns: sets.patterns(patterns),
-            fleet: sets.fleet(fleet),
+            patterns,
+            fleet,
             preferred: if outlet.prefer.is_empty() { 0 } else { every_week(preferred, task) },
         });
     }
@@ -225,7 +241,7 @@ fn places(task: &Task, faults: &mut Faults) {
     let mut seen = HashSet::new();
     let mut place = |what: &str, id: &str, lat: f64, lon: f64, faults: &mut Faults| {
         if id.is_empty() {
-            faults.add(format!("a {what} has no id"));
+            faults.add(format!("{what}: its id is missing"));
         } else if !seen.insert((what.to_owned(), id.to_owned())) {
             faults.add(format!("{what} {id}: there are two of this id"));
         }
@@ -479,7 +495,7 @@ fn staff(
                 (Some(count), _) => count,
                 (None, Channel::General) => (work / time).ceil() as u32,
                 (None, Channel::Modern) => {
-                    left += work / time;
+                    left += work / (time * MODERN);
                     let due = (left.ceil() as u32).saturating_sub(counted);
                     counted += due;
                     due

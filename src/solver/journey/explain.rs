@@ -45,21 +45,22 @@ impl<'a> Tried<'a> {
 
     /// The rule that binds where nobody can visit a customer: that of the most days of its
     /// reps.
-    pub fn why_unserved(&self, customer: u32) -> Why {
+    pub fn why_unserved(&self, customer: u32) -> &'static str {
         if let Some(why) = self.problem.why_never(customer as usize) {
-            return why;
+            return why.text();
         }
         let mut counts: Vec<(usize, Why)> = Vec::new();
         let set = self.problem.customers[customer as usize].patterns as usize;
         for vehicle in self.nearest(customer) {
             let choice = self.with(customer, vehicle, &self.problem.patterns[set]);
-            let Err(why) = choice.days else { continue };
+            let why = choice.days.err().unwrap_or(Why::Changes);
             match counts.iter_mut().find(|(_, of)| *of == why) {
                 Some((count, _)) => *count += 1,
                 None => counts.push((1, why)),
             }
         }
-        counts.into_iter().max_by_key(|(count, _)| *count).map_or(Why::Vehicles, |(_, why)| why)
+        let most = counts.into_iter().max_by_key(|(count, _)| *count);
+        most.map_or(Why::Vehicles, |(_, why)| why).text_in_plan()
     }
 
     /// The vehicles that may visit a customer and whose visits are the nearest.

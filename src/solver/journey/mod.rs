@@ -118,7 +118,7 @@ pub struct Wishes {
 impl Default for Wishes {
     fn default() -> Wishes {
         Wishes {
-            balance: 10.0,
+            balance: 20.0,
             day_balance: 0.2,
             compactness: 0.05,
             preference: 5.0,
@@ -141,7 +141,7 @@ pub struct Distributor {
     pub mt_reps: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Channel {
     /// General trade: stays within its distributor.
     #[default]

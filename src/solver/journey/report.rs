@@ -92,7 +92,7 @@ pub fn report(task: &Task, built: &Built, plan: &Plan) -> Outcome {
         unserved: plan
             .unserved
             .iter()
-            .map(|c| Unserved { outlet: name(*c), why: tried.why_unserved(*c).text().to_owned() })
+            .map(|c| Unserved { outlet: name(*c), why: tried.why_unserved(*c).to_owned() })
             .collect(),
         notes: built.notes.clone(),
         routes: plan.routes.iter().map(|r| planned(task, built, r)).collect(),

@@ -304,6 +304,9 @@ impl State<'_> {
                 false => 0,
             };
             'patterns: for pattern in patterns {
+                if !self.may_change(customer, (vehicle, *pattern)) {
+                    continue;
+                }
                 let (mut travel, mut cost) = (0i64, 0i64);
                 for day in bits(*pattern) {
                     let spot = spots[day];

@@ -157,7 +157,7 @@ pub struct State<'p> {
     /// Unserved customers, and where they stand in the list.
     pub unserved: Vec<u32>,
     unserved_at: Vec<u32>,
-    /// What an unserved customer costs.
+    /// What a visit that an unserved customer wants costs.
     pub penalty: i64,
     /// Cost of all routes and all unserved customers.
     pub cost: i64,
@@ -184,14 +184,10 @@ impl<'p> State<'p> {
     ) -> State<'p> {
         let n = field.ids.len();
         let customers = || field.ids.iter().map(|id| &problem.customers[*id as usize]);
-        let visits = |patterns: u32| {
-            let set = problem.patterns[patterns as usize].iter();
-            set.map(|days| days.count_ones()).max().unwrap_or(1)
-        };
         let (mut first, mut customer_of) = (Vec::with_capacity(n + 1), Vec::new());
         for (place, customer) in customers().enumerate() {
             first.push(customer_of.len() as u32);
-            customer_of.extend(std::iter::repeat_n(place as u32, visits(customer.patterns) as usize));
+            customer_of.extend(std::iter::repeat_n(place as u32, problem.most_visits(customer) as usize));
         }
         first.push(customer_of.len() as u32);
         let all = customer_of.len();
@@ -236,7 +232,7 @@ impl<'p> State<'p> {
             unserved: (0..n as u32).collect(),
             unserved_at: (0..n as u32).collect(),
             penalty,
-            cost: penalty * n as i64,
+            cost: penalty * all as i64,
             log: vec![],
             spots: vec![],
             crew: vec![],
@@ -568,13 +564,13 @@ impl<'p> State<'p> {
             self.unserved_at[*moved as usize] = place as u32;
         }
         self.unserved_at[customer as usize] = NONE;
-        self.cost -= self.penalty;
+        self.cost -= self.penalty * self.visits_of(customer).len() as i64;
     }
 
     fn leave(&mut self, customer: u32) {
         self.unserved_at[customer as usize] = self.unserved.len() as u32;
         self.unserved.push(customer);
-        self.cost += self.penalty;
+        self.cost += self.penalty * self.visits_of(customer).len() as i64;
     }
 
     pub fn is_served(&self, customer: u32) -> bool {
@@ -608,6 +604,14 @@ impl<'p> State<'p> {
     fn is_changed(&self, customer: u32, (vehicle, days): (u16, u32)) -> bool {
         let customer = self.field.ids[customer as usize] as usize;
         days != 0 && soft::is_changed(self.problem, customer, u32::from(vehicle), days)
+    }
+
+    /// Whether a customer may be given a vehicle and days without changing more customers
+    /// than may be.
+    fn may_change(&self, customer: u32, to: (u16, u32)) -> bool {
+        self.changed < self.most_changed.max(self.changed_before)
+            || !self.is_changed(customer, to)
+            || self.is_changed(customer, self.assigned[customer as usize])
     }
 
     /// Keeps what was done since the last call.
