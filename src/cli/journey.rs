@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// An edit is answered within so long, where nothing is said.
-const EDIT: Duration = Duration::from_millis(250);
+const EDIT: Duration = Duration::from_millis(150);
 /// Unserved outlets named on a terminal.
 const NAMED: usize = 20;
 

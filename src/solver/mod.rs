@@ -2,11 +2,11 @@
 //! imports nothing of the rest and knows no store, no terminal, and no clock but the one
 //! handed in.
 
-mod anneal;
+pub mod anneal;
 pub mod check;
 mod construct;
 pub mod engine;
-mod geometry;
+pub mod geometry;
 pub mod journey;
 mod mend;
 mod parts;
@@ -14,7 +14,7 @@ mod polish;
 pub mod problem;
 pub mod read;
 pub mod soft;
-mod state;
+pub mod state;
 mod territory;
 
 pub use anneal::Ruin;

@@ -364,12 +364,12 @@ impl Problem {
             let begin = c.window.0.max(depot.window.0.saturating_add(there));
             let reason = if c.demand > v.capacity {
                 Why::Capacity
+            } else if there.saturating_add(c.service).saturating_add(back) > v.max_duration {
+                Why::Duration
             } else if begin > c.window.1
                 || begin.saturating_add(c.service).saturating_add(back) > depot.window.1
             {
                 Why::Window
-            } else if there.saturating_add(c.service).saturating_add(back) > v.max_duration {
-                Why::Duration
             } else {
                 return None;
             };

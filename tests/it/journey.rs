@@ -195,7 +195,7 @@ fn locks_hold_reps_days_places_and_whole_days() {
     let (one, two, three) = (weekly(0), weekly(3), weekly(6));
     let id = |n: usize| task.outlets[n].id.clone();
     let day = before.routes.iter().find(|r| r.outlets.contains(&id(three))).unwrap().clone();
-    let other = built.reps.iter().filter(|r| r.channel == Channel::General).next_back().unwrap().id.clone();
+    let other = built.reps.iter().rfind(|r| r.channel == Channel::General).unwrap().id.clone();
     task.locks = vec![
         Lock { outlet: id(one), rep: Some(other.clone()), days: vec!["Sat".into()], ..Lock::default() },
         Lock {

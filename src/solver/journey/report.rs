@@ -70,10 +70,14 @@ pub struct Unserved {
 pub fn report(task: &Task, built: &Built, plan: &Plan) -> Outcome {
     let problem = &built.problem;
     let quality_of = |plan: &Plan| quality(built, &task.travel, plan);
-    let now = quality_of(plan);
     let tried = Tried::new(problem, plan);
     let name = |customer: u32| task.outlets[customer as usize].id.clone();
-    let lower = lower_bound(problem) / 60.0;
+    // Beside each other: somebody waits for an edit.
+    let (now, before, lower) = std::thread::scope(|scope| {
+        let before = built.before.as_ref().map(|plan| scope.spawn(|| quality_of(plan)));
+        let (now, lower) = (quality_of(plan), lower_bound(problem) / 60.0);
+        (now, before.and_then(|before| before.join().ok()), lower)
+    });
     let gap = task.known_minutes.map(|known| (now.travel_minutes / known - 1.0) * 100.0);
     Outcome {
         journey: task.name.clone(),
@@ -86,7 +90,7 @@ pub fn report(task: &Task, built: &Built, plan: &Plan) -> Outcome {
         known: task.known_minutes,
         gap_pct: gap,
         feasible: plan.unserved.is_empty(),
-        before: built.before.as_ref().map(quality_of),
+        before,
         quality: now,
         changed: changed(task, built, plan),
         unserved: plan

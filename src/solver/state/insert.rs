@@ -142,7 +142,7 @@ impl State<'_> {
             return true;
         }
         let joins = open && self.crew.len() < CREW;
-        !self.crew.contains(&vehicle) && !(joins && self.may_visit(vehicle, customer))
+        !(self.crew.contains(&vehicle) || joins && self.may_visit(vehicle, customer))
     }
 
     /// Whether a vehicle has room for a customer whatever the time, and may visit it.
