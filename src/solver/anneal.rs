@@ -114,6 +114,12 @@ impl Annealer {
             // Whoever found no place yet needs more room than a string leaves.
             strings *= if state.consistent { 3 } else { 1 };
             self.loose.push((seed, ANY_DAY));
+            if state.consistent && self.rng.bool() {
+                // Room on all days of one of its patterns, wherever that vehicle is then.
+                for visit in state.somewhere_for(seed, &mut self.rng) {
+                    self.take_string(state, visit, whole, longest);
+                }
+            }
         }
         let field = state.field;
         for near in std::iter::once(seed).chain(field.near(seed).iter().copied()) {
@@ -132,37 +138,43 @@ impl Annealer {
                 1 => visits.start,
                 several => visits.start + self.rng.u32(..several as u32),
             };
-            let route = state.route_of(visit);
-            if route == NONE || self.marks[route as usize] == self.stamp {
+            self.take_string(state, visit, whole, longest);
+        }
+    }
+
+    /// Takes out a string around a visit, with all visits of its customers or those of its
+    /// day; each route once a step.
+    fn take_string(&mut self, state: &mut State, visit: u32, whole: bool, longest: f64) {
+        let route = state.route_of(visit);
+        if route == NONE || self.marks[route as usize] == self.stamp {
+            return;
+        }
+        self.marks[route as usize] = self.stamp;
+        self.touched.push(route);
+        let count = state.tours[route as usize].count as usize;
+        let length = 1 + (self.rng.f64() * longest.min(count as f64)) as usize;
+        self.choose(state, visit, length.min(count), count);
+        for place in 0..self.string.len() {
+            let visit = self.string[place];
+            let customer = state.customer(visit);
+            let stays = if whole { state.is_held(customer) } else { state.is_pinned(visit) };
+            if stays || state.route_of(visit) == NONE {
                 continue;
             }
-            self.marks[route as usize] = self.stamp;
-            self.touched.push(route);
-            let count = state.tours[route as usize].count as usize;
-            let length = 1 + (self.rng.f64() * longest.min(count as f64)) as usize;
-            self.choose(state, visit, length.min(count), count);
-            for place in 0..self.string.len() {
-                let visit = self.string[place];
-                let customer = state.customer(visit);
-                let stays = if whole { state.is_held(customer) } else { state.is_pinned(visit) };
-                if stays || state.route_of(visit) == NONE {
-                    continue;
-                }
-                if !state.periodic {
-                    state.unlink(visit);
-                    self.loose.push((customer, ANY_DAY));
-                } else if !whole {
-                    let day = u32::from(state.tours[route as usize].day);
-                    state.unlink(visit);
-                    self.loose.push((customer, day));
-                } else {
-                    for visit in state.visits_of(customer) {
-                        if state.route_of(visit) != NONE {
-                            state.unlink(visit);
-                        }
+            if !state.periodic {
+                state.unlink(visit);
+                self.loose.push((customer, ANY_DAY));
+            } else if !whole {
+                let day = u32::from(state.tours[route as usize].day);
+                state.unlink(visit);
+                self.loose.push((customer, day));
+            } else {
+                for visit in state.visits_of(customer) {
+                    if state.route_of(visit) != NONE {
+                        state.unlink(visit);
                     }
-                    self.loose.push((customer, ANY_DAY));
                 }
+                self.loose.push((customer, ANY_DAY));
             }
         }
     }

@@ -113,6 +113,9 @@ const MEETINGS: f64 = 12.0;
 const KICKS: usize = 40;
 /// First plans of a journey, each weighed by the one before.
 const SKETCHES: usize = 3;
+/// Neighbours, and customers taken out at a time, where each of them has several visits.
+const JOURNEY_NEAR: usize = 28;
+const JOURNEY_RUIN: f64 = 6.0;
 /// The share of a run after which what is aimed at stands still.
 const STEADY: f64 = 0.7;
 
@@ -261,9 +264,8 @@ impl<'a> Run<'a> {
     /// Neighbours kept of each of so many customers.
     pub fn neighbours(&self, customers: usize) -> usize {
         let k = self.params.tuning.neighbours.unwrap_or(match customers {
-            0..3_000 if self.problem.consistent => 48,
+            _ if self.problem.consistent => JOURNEY_NEAR,
             0..3_000 => 100,
-            3_000..20_000 if self.problem.consistent => 48,
             3_000..20_000 => 64,
             20_000..300_000 => 48,
             _ => 24,
@@ -366,7 +368,9 @@ impl<'a> Run<'a> {
     }
 
     fn ruin(&self) -> Ruin {
-        self.params.tuning.ruin.unwrap_or_default()
+        let ruin = Ruin::default();
+        let customers = if self.problem.consistent { JOURNEY_RUIN } else { ruin.customers };
+        self.params.tuning.ruin.unwrap_or(Ruin { customers, ..ruin })
     }
 
     /// First and last temperature, in mean costs between visits: the more steps there are

@@ -106,7 +106,7 @@ fn a_journey_keeps_every_rule() {
 #[test]
 fn a_planted_plan_is_found() {
     let task = made::planted(1_350, 2);
-    let (built, plan) = planned(&task, None, 120_000);
+    let (built, plan) = planned(&task, None, 200_000);
     let outcome = report(&task, &built, &plan);
     assert!(outcome.feasible);
     let gap = outcome.gap_pct.unwrap();
@@ -192,9 +192,16 @@ fn locks_hold_reps_days_places_and_whole_days() {
         });
         weekly.nth(at).unwrap().0
     };
-    let (one, two, three) = (weekly(0), weekly(3), weekly(6));
     let id = |n: usize| task.outlets[n].id.clone();
-    let day = before.routes.iter().find(|r| r.outlets.contains(&id(three))).unwrap().clone();
+    let day_of = |n: usize| before.routes.iter().find(|r| r.outlets.contains(&id(n))).unwrap().clone();
+    let (two, three) = (weekly(3), weekly(6));
+    let day = day_of(three);
+    // Neither on the day that stays nor before the place that stays.
+    let apart = |n: &usize| {
+        let days = before.routes.iter().filter(|r| r.outlets.contains(&id(*n)));
+        days.clone().all(|r| !r.outlets.contains(&id(two))) && !day.outlets.contains(&id(*n))
+    };
+    let one = (0..40).map(weekly).find(apart).unwrap();
     let other = built.reps.iter().rfind(|r| r.channel == Channel::General).unwrap().id.clone();
     task.locks = vec![
         Lock { outlet: id(one), rep: Some(other.clone()), days: vec!["Sat".into()], ..Lock::default() },
@@ -210,11 +217,20 @@ fn locks_hold_reps_days_places_and_whole_days() {
             ..Lock::default()
         },
     ];
-    // Somebody is moved by force first, so that keeping is not the same as doing nothing.
+    let mut torn = task.clone();
+    let another = if day.day == "Wed" { "Thu" } else { "Wed" };
+    torn.locks.push(Lock { outlet: id(three), days: vec![another.into()], ..Lock::default() });
+    let faults = build(&torn, Some(&before)).unwrap_err();
+    assert!(faults.iter().any(|f| f.contains("has it elsewhere")), "{faults:?}");
     let (built, plan) = planned(&task, Some(&before), 30_000);
     let outcome = report(&task, &built, &plan);
     let with = |id: String| outcome.routes.iter().map(|r| &r.route).filter(move |r| r.outlets.contains(&id));
-    assert!(with(id(one)).all(|r| r.rep == other && r.day == "Sat") && with(id(one)).count() == 4);
+    let locked: Vec<_> = with(id(one)).map(|r| (&r.rep, r.week, &r.day)).collect();
+    assert!(
+        locked.len() == 4 && locked.iter().all(|(rep, _, day)| **rep == other && *day == "Sat"),
+        "{locked:?} {:?}",
+        outcome.unserved
+    );
     for was in before.routes.iter().filter(|r| r.outlets.contains(&id(two))) {
         let now = with(id(two)).find(|r| (r.week, &r.day, &r.rep) == (was.week, &was.day, &was.rep)).unwrap();
         let at = was.outlets.iter().position(|o| *o == id(two)).unwrap();

@@ -711,6 +711,8 @@ impl Locks {
         faults: &mut Faults,
     ) -> Locks {
         let mut locks = Locks::default();
+        // What stays where it is comes last: no other lock may want it elsewhere.
+        let mut pins = Vec::new();
         let routes = before.map_or(&[][..], |plan| &plan.routes);
         for lock in &task.locks {
             if let Some(day) = &lock.route {
@@ -722,7 +724,7 @@ impl Locks {
                             == u64::from(day.week) * u64::from(task.days_per_week) + u64::from(number)
                 };
                 match routes.iter().find(at) {
-                    Some(route) => locks.pin(Pin { route: route.clone(), closed: true }, current),
+                    Some(route) => pins.push(Pin { route: route.clone(), closed: true }),
                     None => faults.add(format!("{what}: the plan in force has no such day")),
                 }
                 continue;
@@ -768,12 +770,28 @@ impl Locks {
                 for route in routes {
                     if let Some(at) = route.stops.iter().position(|s| *s == place) {
                         let stops = route.stops[..=at].to_vec();
-                        locks.pin(Pin { route: Route { stops, ..*route }, closed: false }, current);
+                        pins.push(Pin { route: Route { stops, ..*route }, closed: false });
                     }
                 }
             }
         }
+        for pin in pins {
+            for stop in &pin.route.stops {
+                if locks.wants_elsewhere(*stop, current[*stop as usize], task) {
+                    let id = &task.outlets[*stop as usize].id;
+                    faults.add(format!("lock of outlet {id}: a day that stays as it is has it elsewhere"));
+                }
+            }
+            locks.pin(pin, current);
+        }
         locks
+    }
+
+    /// Whether a lock gives an outlet another rep or other weekdays than it has.
+    fn wants_elsewhere(&self, outlet: u32, now: Option<(u32, u32)>, task: &Task) -> bool {
+        let Some((rep, days)) = now else { return false };
+        let week = self.week.get(&outlet).map_or(u32::MAX, |week| every_week(*week, task));
+        self.rep.get(&outlet).is_some_and(|other| *other != rep) || days & !week != 0
     }
 
     /// Those who are pinned keep their rep and their days; of two pins of a day the longer

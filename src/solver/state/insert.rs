@@ -438,6 +438,25 @@ impl State<'_> {
         true
     }
 
+    /// A visit in each route of a vehicle that may visit a customer, on the days of one of
+    /// its patterns; both by chance.
+    pub fn somewhere_for(&self, customer: u32, rng: &mut fastrand::Rng) -> Vec<u32> {
+        let id = self.field.ids[customer as usize] as usize;
+        let patterns = &self.problem.patterns[self.problem.customers[id].patterns as usize];
+        let days = self.problem.days as usize;
+        let here = |v: &u32| self.quota[*v as usize * days..][..days].iter().any(|q| *q > 0);
+        let fleet: Vec<u32> = self.problem.fleet(id).filter(here).collect();
+        if fleet.is_empty() {
+            return vec![];
+        }
+        let vehicle = fleet[rng.usize(..fleet.len())] as usize;
+        let pattern = patterns[rng.usize(..patterns.len())];
+        let routes = bits(pattern).map(|day| self.route_on[vehicle * days + day]).filter(|r| *r != NONE);
+        let tours: Vec<_> = routes.map(|r| self.tours[r as usize]).collect();
+        let any = |tour: super::Tour| self.walk(tour.first).nth(rng.usize(..tour.count.max(1) as usize));
+        tours.into_iter().filter_map(any).collect()
+    }
+
     fn is_visited_on(&self, customer: u32, day: u32) -> bool {
         let routes = self.visits_of(customer).map(|v| self.route_of(v)).filter(|r| *r != NONE);
         routes.map(|r| self.tours[r as usize].day).any(|d| u32::from(d) == day)
