@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares plans with two open solvers as judges: `pip install pyvrp ortools`.
+"""Compares plans with two open solvers as judges: `pip install pyvrp==0.14.1 ortools vrplib`.
 
     python3 docs/judges.py vrp FILE.vrp SECONDS       the same CVRPLIB file for all
     python3 docs/judges.py days TASK.json PLAN.json SECONDS [COUNT]
@@ -23,8 +23,10 @@ def with_pyvrp(matrix, demands, capacity, vehicles, seconds):
     from pyvrp.stop import MaxRuntime
 
     model = Model()
-    places = [model.add_depot(x=0, y=0)]
-    places += [model.add_client(x=0, y=0, delivery=d) for d in demands[1:]]
+    places = [model.add_location(0, 0) for _ in demands]
+    model.add_depot(places[0])
+    for place, demand in zip(places[1:], demands[1:]):
+        model.add_client(place, delivery=demand)
     model.add_vehicle_type(num_available=vehicles, capacity=capacity)
     for a, row in enumerate(matrix):
         for b, far in enumerate(row):
