@@ -156,20 +156,21 @@ fn say_why(why: &Why) {
 fn say(outcome: &Journey, steps: u64, seconds: f64) {
     let gap = outcome.gap_pct.map(|gap| format!(", {gap:.2} % above the best known")).unwrap_or_default();
     output::line(&format!(
-        "{}: {} outlets, {} visits by {} reps on {} days; {} iterations in {seconds:.1} s",
+        "{}: {} outlets, {} visits by {} reps on {} days",
         output::plain(&outcome.journey),
         outcome.outlets,
         outcome.visits,
         outcome.reps,
         outcome.days,
-        steps
     ));
     output::line(&format!(
-        "travel {:.0} min{gap}; no plan is below {:.0}; {} outlets changed, {} unserved",
-        outcome.cost,
-        outcome.lower_bound,
+        "travel {:.0} min{gap}; no plan is below {:.0}",
+        outcome.cost, outcome.lower_bound
+    ));
+    output::line(&format!(
+        "{} unserved, {} changed; {steps} iterations in {seconds:.1} s",
+        outcome.unserved.len(),
         outcome.changed.len(),
-        outcome.unserved.len()
     ));
     output::line("");
     let before = outcome.before.as_ref();

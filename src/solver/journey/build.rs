@@ -1,21 +1,16 @@
-//! From a task in planners' terms to a problem of the engine, and a plan in force to routes.
+//! From a task in planners' terms to a problem of the engine.
 
-use super::{Beat, Channel, Distributor, InForce, Outlet, Rep, Task, Travel, weekday};
-use crate::solver::check::broken_rule;
-use crate::solver::geometry::nearest;
-use crate::solver::problem::{
-    Customer, Depot, Metric, Pin, Plan, Problem, Route, Soft, UNBOUND, Vehicle, distance, drive,
-};
-use crate::solver::territory;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use super::in_force::{current, drivable, routes_in_force};
+use super::locks::Locks;
+use super::staff::staff;
+use super::{Channel, InForce, Outlet, Rep, Task, Travel, weekday};
+use crate::solver::problem::{Customer, Depot, Metric, Plan, Problem, Soft, UNBOUND, Vehicle, distance};
+use std::collections::{HashMap, HashSet};
 
 /// Mean radius of the earth in metres (IUGG).
 const EARTH: f64 = 6_371_008.8;
 /// A task that is spread wider than this in metres has a wrong position somewhere.
 const WIDEST: f64 = 2_000_000.0;
-/// Of their hours reps of modern trade can fill so much less: few outlets far apart, with
-/// appointments.
-const MODERN: f64 = 0.87;
 /// Faults named at once.
 const NAMED: usize = 10;
 /// Days of the cycle that the engine counts.
@@ -206,13 +201,13 @@ pub fn build(task: &Task, in_force: Option<&InForce>) -> Result<Built, Vec<Strin
 
 /// What is wrong, until there is enough of it.
 #[derive(Default)]
-struct Faults {
+pub struct Faults {
     named: Vec<String>,
     more: usize,
 }
 
 impl Faults {
-    fn add(&mut self, fault: String) {
+    pub fn add(&mut self, fault: String) {
         if self.named.len() < NAMED {
             self.named.push(fault);
         } else {
@@ -220,7 +215,7 @@ impl Faults {
         }
     }
 
-    fn take<T>(&mut self, what: &str, result: Result<T, String>) -> Option<T> {
+    pub fn take<T>(&mut self, what: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|fault| self.add(format!("{what}: {fault}"))).ok()
     }
 
@@ -324,7 +319,7 @@ fn clock(text: &str) -> Result<i32, String> {
 }
 
 /// Weekdays as bits; none given are all.
-fn mask(days: &[String], of_week: u32) -> Result<u32, String> {
+pub fn mask(days: &[String], of_week: u32) -> Result<u32, String> {
     if days.is_empty() {
         return Ok((1 << of_week) - 1);
     }
@@ -340,7 +335,7 @@ fn mask(days: &[String], of_week: u32) -> Result<u32, String> {
 }
 
 /// A week's days in each week of the cycle.
-fn every_week(week: u32, task: &Task) -> u32 {
+pub fn every_week(week: u32, task: &Task) -> u32 {
     (0..task.weeks).fold(0, |all, w| all | week << (w * task.days_per_week))
 }
 
@@ -457,357 +452,5 @@ fn kind(outlet: &Outlet) -> String {
         (Channel::General, _) => "distributor's general trade".into(),
         (Channel::Modern, "") => "modern trade".into(),
         (Channel::Modern, chain) => format!("chain \"{chain}\""),
-    }
-}
-
-/// All reps: those that are named, and as many more as are asked for or as the work takes.
-fn staff(
-    task: &Task,
-    at: &[(f64, f64)],
-    depots: &[Depot],
-    of: &[u32],
-    metric: &Metric,
-    faults: &mut Faults,
-) -> Vec<Rep> {
-    let work = workloads(task, at, depots, of, metric);
-    let time = task.rules.hours
-        * 3_600.0
-        * f64::from(task.weeks * task.days_per_week)
-        * task.rules.load.clamp(0.1, 1.0);
-    let mut reps = Vec::new();
-    let named = |d: &Distributor, channel: Channel| -> Vec<Rep> {
-        let own = |r: &&Rep| r.distributor == d.id && r.channel == channel;
-        task.reps.iter().filter(own).cloned().collect()
-    };
-    // Modern trade crosses distributors: its reps are counted over all of them, and begin
-    // where most of their work is.
-    let (mut left, mut counted) = (0.0, 0);
-    for (n, d) in task.distributors.iter().enumerate() {
-        for (channel, asked, work, sign) in
-            [(Channel::General, d.gt_reps, work[n].0, 'G'), (Channel::Modern, d.mt_reps, work[n].1, 'M')]
-        {
-            let known = named(d, channel);
-            if !known.is_empty() {
-                reps.extend(known);
-                continue;
-            }
-            let count = match (asked, channel) {
-                (Some(count), _) => count,
-                (None, Channel::General) => (work / time).ceil() as u32,
-                (None, Channel::Modern) => {
-                    left += work / (time * MODERN);
-                    let due = (left.ceil() as u32).saturating_sub(counted);
-                    counted += due;
-                    due
-                }
-            };
-            if count > 10_000 {
-                faults.add(format!("distributor {}: {count} reps are more than 10,000", d.id));
-                continue;
-            }
-            let id = |n: u32| format!("{}-{sign}{n}", d.id);
-            reps.extend((1..=count).map(|n| Rep {
-                id: id(n),
-                distributor: d.id.clone(),
-                channel,
-                ..Rep::default()
-            }));
-        }
-    }
-    for rep in task.reps.iter().filter(|r| !task.distributors.iter().any(|d| d.id == r.distributor)) {
-        faults.add(format!("rep {}: there is no distributor \"{}\"", rep.id, rep.distributor));
-    }
-    reps
-}
-
-/// Seconds of work in the cycle for each distributor: general and modern trade.
-fn workloads(
-    task: &Task,
-    at: &[(f64, f64)],
-    depots: &[Depot],
-    of: &[u32],
-    metric: &Metric,
-) -> Vec<(f64, f64)> {
-    let Metric::Road { near, far, town } = metric else { return vec![] };
-    let drive = |metres: f64| f64::from(drive(metres, *near, *far, *town));
-    let mut sums = vec![(0.0, 0.0); depots.len()];
-    let mut groups = BTreeMap::<(Channel, u32), Vec<usize>>::new();
-    for (n, outlet) in task.outlets.iter().enumerate() {
-        let group = if outlet.channel == Channel::General { of[n] } else { 0 };
-        groups.entry((outlet.channel, group)).or_default().push(n);
-    }
-    for ((channel, _), members) in groups {
-        let points: Vec<(f64, f64)> = members.iter().map(|m| at[*m]).collect();
-        let rows = nearest(&points, 2);
-        for (place, n) in members.iter().enumerate() {
-            let row = rows[place * 2..place * 2 + 2].iter().filter(|o| **o != u32::MAX);
-            let ways: Vec<f64> = row.map(|o| drive(distance(points[place], points[*o as usize]))).collect();
-            let hop = ways.iter().sum::<f64>() / ways.len().max(1) as f64;
-            let outlet = &task.outlets[*n];
-            let depot = &depots[of[*n] as usize];
-            let home = drive(distance((depot.x, depot.y), at[*n]));
-            let day = (task.rules.hours * 3_600.0, task.rules.max_stops);
-            let work = territory::work(outlet.visits, outlet.minutes * 60.0, hop, home, day);
-            match channel {
-                Channel::General => sums[of[*n] as usize].0 += work,
-                Channel::Modern => sums[of[*n] as usize].1 += work,
-            }
-        }
-    }
-    sums
-}
-
-/// A plan in force as routes; what it names that is not there is noted.
-fn routes_in_force(
-    task: &Task,
-    plan: &InForce,
-    places: &HashMap<&str, u32>,
-    reps: &HashMap<&str, u32>,
-    notes: &mut Vec<String>,
-) -> Plan {
-    let mut days = BTreeMap::<(u32, u32), Vec<(f64, u32)>>::new();
-    let (mut gone, mut nobody) = (HashSet::new(), HashSet::new());
-    let mut visit = |rep: &str, outlet: &str, day: Option<u32>, order: f64| match (
-        reps.get(rep),
-        places.get(outlet),
-        day,
-    ) {
-        (_, None, _) => _ = gone.insert(outlet.to_owned()),
-        (Some(rep), Some(place), Some(day)) => days.entry((*rep, day)).or_default().push((order, *place)),
-        _ => _ = nobody.insert(rep.to_owned()),
-    };
-    let number = |week: u32, day: &str| {
-        let day = weekday(day).ok().filter(|d| *d < task.days_per_week)?;
-        (1..=task.weeks).contains(&week).then_some((week - 1) * task.days_per_week + day)
-    };
-    for route in &plan.routes {
-        for (order, outlet) in route.outlets.iter().enumerate() {
-            visit(&route.rep, outlet, number(route.week, &route.day), order as f64);
-        }
-    }
-    for beat in &plan.beats {
-        let visits = places.get(beat.outlet.as_str()).map_or(1, |p| task.outlets[*p as usize].visits);
-        for week in weeks_of(beat, visits, task.weeks) {
-            visit(&beat.rep, &beat.outlet, number(week, &beat.weekday), beat.order);
-        }
-    }
-    if !gone.is_empty() {
-        notes.push(format!("{} outlets of the plan in force are not in the task any more", gone.len()));
-    }
-    if !nobody.is_empty() {
-        notes
-            .push(format!("{} reps or days of the plan in force are not in the task any more", nobody.len()));
-    }
-    let mut routes = Vec::new();
-    for ((vehicle, day), mut stops) in days {
-        stops.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut seen = HashSet::new();
-        let stops = stops.into_iter().map(|(_, place)| place).filter(|place| seen.insert(*place)).collect();
-        routes.push(Route { vehicle, day, stops });
-    }
-    let mut served = vec![false; task.outlets.len()];
-    routes.iter().flat_map(|r| &r.stops).for_each(|s| served[*s as usize] = true);
-    Plan { routes, unserved: (0..served.len() as u32).filter(|n| !served[*n as usize]).collect() }
-}
-
-/// Weeks of an outlet on a beat: those that it says, else as many as its visits, evenly.
-fn weeks_of(beat: &Beat, visits: u32, weeks: u32) -> Vec<u32> {
-    match beat.weeks.is_empty() {
-        false => beat.weeks.clone(),
-        true => {
-            let count = visits.clamp(1, weeks);
-            (0..count).map(|n| 1 + n * weeks / count).collect()
-        }
-    }
-}
-
-/// Vehicle and days of each customer.
-fn current(plan: &Plan, customers: usize) -> Vec<Option<(u32, u32)>> {
-    let mut current: Vec<Option<(u32, u32)>> = vec![None; customers];
-    for route in &plan.routes {
-        for stop in &route.stops {
-            let (_, days) = current[*stop as usize].get_or_insert((route.vehicle, 0));
-            *days |= 1 << route.day;
-        }
-    }
-    current
-}
-
-/// What of a plan keeps every rule: customers whose vehicle or days are not allowed are
-/// taken out, and those farthest out of the way of routes that are too long.
-fn drivable(problem: &Problem, plan: &Plan) -> Plan {
-    let mut out = vec![false; problem.customers.len()];
-    let given = current(plan, problem.customers.len());
-    let mut vehicles = vec![0; problem.customers.len()];
-    for route in &plan.routes {
-        for stop in &route.stops {
-            let one = given[*stop as usize].is_some_and(|(vehicle, _)| vehicle == route.vehicle);
-            vehicles[*stop as usize] = route.vehicle;
-            let day_off = problem.vehicles[route.vehicle as usize].days & 1 << route.day == 0;
-            if !one || day_off {
-                out[*stop as usize] = true;
-            }
-        }
-    }
-    for (n, given) in given.iter().enumerate() {
-        let customer = &problem.customers[n];
-        let allowed = |(vehicle, days): (u32, u32)| {
-            problem.may_visit(vehicle, n) && problem.patterns[customer.patterns as usize].contains(&days)
-        };
-        out[n] = out[n] || !given.is_some_and(allowed);
-    }
-    let mut routes = plan.routes.clone();
-    loop {
-        let mut more = false;
-        for route in &mut routes {
-            route.stops.retain(|s| !out[*s as usize]);
-            while !route.stops.is_empty() && broken_rule(problem, route).is_some() {
-                let worst = farthest_out_of_the_way(problem, route);
-                out[route.stops.remove(worst) as usize] = true;
-                more = true;
-            }
-        }
-        if !more {
-            break;
-        }
-    }
-    routes.retain(|r| !r.stops.is_empty());
-    Plan { routes, unserved: (0..out.len() as u32).filter(|n| out[*n as usize]).collect() }
-}
-
-/// The place of the stop without which a route is the most shorter.
-fn farthest_out_of_the_way(problem: &Problem, route: &Route) -> usize {
-    let home = problem.depot_place(problem.vehicles[route.vehicle as usize].depot);
-    let place = |n: Option<usize>| n.and_then(|n| route.stops.get(n)).map_or(home, |s| *s as usize);
-    let detour = |n: usize| {
-        let (before, here, behind) = (place(n.checked_sub(1)), place(Some(n)), place(Some(n + 1)));
-        let stay = problem.customers[here].service;
-        problem.travel(before, here) + stay + problem.travel(here, behind) - problem.travel(before, behind)
-    };
-    (0..route.stops.len()).max_by_key(|n| detour(*n)).unwrap_or(0)
-}
-
-/// What locks demand.
-#[derive(Default)]
-struct Locks {
-    rep: HashMap<u32, u32>,
-    /// Weekdays of the week.
-    week: HashMap<u32, u32>,
-    /// Days of the cycle.
-    days: HashMap<u32, u32>,
-    pins: Vec<Pin>,
-}
-
-/// What stands for the plan in force in a lock.
-const CURRENT: &str = "current";
-
-impl Locks {
-    fn of(
-        task: &Task,
-        places: &HashMap<&str, u32>,
-        reps: &HashMap<&str, u32>,
-        before: Option<&Plan>,
-        current: &[Option<(u32, u32)>],
-        faults: &mut Faults,
-    ) -> Locks {
-        let mut locks = Locks::default();
-        // What stays where it is comes last: no other lock may want it elsewhere.
-        let mut pins = Vec::new();
-        let routes = before.map_or(&[][..], |plan| &plan.routes);
-        for lock in &task.locks {
-            if let Some(day) = &lock.route {
-                let what = format!("lock of {}, week {}, {}", day.rep, day.week, day.day);
-                let number = weekday(&day.day).unwrap_or(u32::MAX);
-                let at = |r: &&Route| {
-                    reps.get(day.rep.as_str()) == Some(&r.vehicle)
-                        && u64::from(r.day) + u64::from(task.days_per_week)
-                            == u64::from(day.week) * u64::from(task.days_per_week) + u64::from(number)
-                };
-                match routes.iter().find(at) {
-                    Some(route) => pins.push(Pin { route: route.clone(), closed: true }),
-                    None => faults.add(format!("{what}: the plan in force has no such day")),
-                }
-                continue;
-            }
-            let what = format!("lock of outlet {}", lock.outlet);
-            let Some(place) = places.get(lock.outlet.as_str()).copied() else {
-                faults.add(format!("{what}: there is no such outlet"));
-                continue;
-            };
-            let now = current.get(place as usize).copied().flatten();
-            let in_force = |what: &str, faults: &mut Faults| {
-                if now.is_none() {
-                    faults.add(format!("{what}: the plan in force does not visit it"));
-                }
-                now
-            };
-            match lock.rep.as_deref() {
-                Some(CURRENT) => {
-                    if let Some((rep, _)) = in_force(&what, faults) {
-                        locks.rep.insert(place, rep);
-                    }
-                }
-                Some(id) => match reps.get(id) {
-                    Some(rep) => _ = locks.rep.insert(place, *rep),
-                    None => faults.add(format!("{what}: there is no rep \"{id}\"")),
-                },
-                None => {}
-            }
-            match lock.days.as_slice() {
-                [] => {}
-                [one] if one == CURRENT => {
-                    if let Some((_, days)) = in_force(&what, faults) {
-                        locks.days.insert(place, days);
-                    }
-                }
-                days => {
-                    if let Some(mask) = faults.take(&what, mask(days, task.days_per_week)) {
-                        locks.week.insert(place, mask);
-                    }
-                }
-            }
-            if lock.place && in_force(&what, faults).is_some() {
-                for route in routes {
-                    if let Some(at) = route.stops.iter().position(|s| *s == place) {
-                        let stops = route.stops[..=at].to_vec();
-                        pins.push(Pin { route: Route { stops, ..*route }, closed: false });
-                    }
-                }
-            }
-        }
-        for pin in pins {
-            for stop in &pin.route.stops {
-                if locks.wants_elsewhere(*stop, current[*stop as usize], task) {
-                    let id = &task.outlets[*stop as usize].id;
-                    faults.add(format!("lock of outlet {id}: a day that stays as it is has it elsewhere"));
-                }
-            }
-            locks.pin(pin, current);
-        }
-        locks
-    }
-
-    /// Whether a lock gives an outlet another rep or other weekdays than it has.
-    fn wants_elsewhere(&self, outlet: u32, now: Option<(u32, u32)>, task: &Task) -> bool {
-        let Some((rep, days)) = now else { return false };
-        let week = self.week.get(&outlet).map_or(u32::MAX, |week| every_week(*week, task));
-        self.rep.get(&outlet).is_some_and(|other| *other != rep) || days & !week != 0
-    }
-
-    /// Those who are pinned keep their rep and their days; of two pins of a day the longer
-    /// one holds.
-    fn pin(&mut self, pin: Pin, current: &[Option<(u32, u32)>]) {
-        for stop in &pin.route.stops {
-            if let Some((rep, days)) = current[*stop as usize] {
-                self.rep.insert(*stop, rep);
-                self.days.insert(*stop, days);
-            }
-        }
-        let same = |p: &&mut Pin| (p.route.vehicle, p.route.day) == (pin.route.vehicle, pin.route.day);
-        match self.pins.iter_mut().find(same) {
-            Some(other) if other.route.stops.len() < pin.route.stops.len() || pin.closed => *other = pin,
-            Some(_) => {}
-            None => self.pins.push(pin),
-        }
     }
 }

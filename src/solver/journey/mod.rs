@@ -5,9 +5,12 @@
 
 mod build;
 pub mod explain;
+mod in_force;
+mod locks;
 pub mod made;
 mod quality;
 mod report;
+mod staff;
 
 pub use build::{Built, build};
 pub use quality::{Quality, quality};
