@@ -24,7 +24,7 @@ const STRANGERS: usize = 4;
 impl State<'_> {
     /// Finds the cheapest place for a customer on each of `days` beside its neighbours;
     /// each place is overlooked with a chance of `blink` in 256.
-    fn look<const PERIODIC: bool, const TIMED: bool, const CONSISTENT: bool>(
+    fn look<const PERIODIC: bool, const CONSISTENT: bool>(
         &mut self,
         customer: u32,
         days: u32,
@@ -50,8 +50,23 @@ impl State<'_> {
             {
                 break;
             }
-            if CONSISTENT && self.passes_over(other, customer, days, open) {
-                continue;
+            let mut first = 0;
+            if CONSISTENT {
+                // All its visits are by one vehicle.
+                let (vehicle, on) = self.assigned[other as usize];
+                if on & days == 0 {
+                    continue;
+                }
+                let slot = match self.crew.iter().position(|v| *v == vehicle) {
+                    Some(slot) => slot,
+                    None if open && self.crew.len() < CREW && self.may_visit(vehicle, customer) => {
+                        self.crew.push(vehicle);
+                        spots.resize(self.crew.len() * cycle, NO_SPOT);
+                        self.crew.len() - 1
+                    }
+                    None => continue,
+                };
+                first = slot * cycle;
             }
             let visits = if PERIODIC { self.visits_of(other) } else { other..other + 1 };
             for visit in visits {
@@ -59,24 +74,13 @@ impl State<'_> {
                 if link.route == NONE {
                     continue;
                 }
-                let tour = &self.tours[link.route as usize];
-                let vehicle = tour.vehicle;
-                let mut spot = 0;
+                let mut spot = first;
                 if PERIODIC {
-                    spot = usize::from(tour.day);
-                    if days & 1 << spot == 0 {
+                    let day = self.tours[link.route as usize].day;
+                    if days & 1 << day == 0 {
                         continue;
                     }
-                }
-                if CONSISTENT {
-                    match self.crew.iter().position(|v| *v == vehicle) {
-                        Some(slot) => spot += slot * cycle,
-                        None => {
-                            spot += self.crew.len() * cycle;
-                            self.crew.push(vehicle);
-                            spots.resize(self.crew.len() * cycle, NO_SPOT);
-                        }
-                    }
+                    spot += usize::from(day);
                 }
                 // What is farther from the customer than this neighbour is cannot be better
                 // than this; what is nearer was looked at already.
@@ -98,7 +102,7 @@ impl State<'_> {
                 if blinked {
                     continue;
                 }
-                let home = self.home_of(vehicle);
+                let home = self.home(link.route);
                 for (behind, hope) in [(false, hope_before), (true, hope_behind)] {
                     if !hope {
                         continue;
@@ -116,7 +120,7 @@ impl State<'_> {
                     let cost = from + to - was;
                     if cost < spots[spot].cost
                         && !self.is_pinned(next)
-                        && self.leaves_time::<TIMED>(customer, link.route, (after, next), (from, to), cost)
+                        && self.leaves_time(customer, link.route, (after, next), (from, to), cost)
                     {
                         spots[spot] = Spot { cost, route: link.route, after, vehicle: 0 };
                     }
@@ -124,25 +128,9 @@ impl State<'_> {
             }
         }
         self.spots = spots;
-        if CONSISTENT {
-            if open && self.crew.is_empty() {
-                self.find_crew(customer);
-            }
-            self.look_at_ends::<TIMED>(customer, days);
-        } else {
+        if !CONSISTENT {
             self.look_at_new(customer, days);
         }
-    }
-
-    /// Whether none of a neighbour's visits is of the crew, or could join it, on these days.
-    #[inline]
-    fn passes_over(&self, other: u32, customer: u32, days: u32, open: bool) -> bool {
-        let (vehicle, on) = self.assigned[other as usize];
-        if on & days == 0 {
-            return true;
-        }
-        let joins = open && self.crew.len() < CREW;
-        !(self.crew.contains(&vehicle) || joins && self.may_visit(vehicle, customer))
     }
 
     /// Whether a vehicle has room for a customer whatever the time, and may visit it.
@@ -164,7 +152,7 @@ impl State<'_> {
 
     /// Whether a route has the time for a customer behind `after` that makes it longer.
     #[inline]
-    fn leaves_time<const TIMED: bool>(
+    fn leaves_time(
         &mut self,
         customer: u32,
         route: u32,
@@ -172,7 +160,7 @@ impl State<'_> {
         ways: (i32, i32),
         longer: i32,
     ) -> bool {
-        if TIMED {
+        if self.timed {
             return self.fits_in_time(customer, route, between, ways, longer);
         }
         let tour = &self.tours[route as usize];
@@ -234,19 +222,20 @@ impl State<'_> {
     }
 
     /// Days on which no neighbour is visited by one of the crew: first or last in the route
-    /// there is, or a new one.
-    fn look_at_ends<const TIMED: bool>(&mut self, customer: u32, days: u32) {
+    /// there is, or a new one. `begun`: only days of patterns that have a place on another
+    /// day; whoever is not near on any of them is far away on all.
+    fn look_at_ends(&mut self, customer: u32, patterns: &[u32], begun: bool) {
         let cycle = self.problem.days as usize;
         let demand = self.demand[customer as usize];
         for slot in 0..self.crew.len() {
             let vehicle = self.crew[slot];
             let home = self.home_of(vehicle);
+            let spots = &self.spots[slot * cycle..(slot + 1) * cycle];
+            let placed = (0..cycle).fold(0, |set, day| set | u32::from(spots[day].cost < i32::MAX) << day);
+            let wanted = patterns.iter().filter(|p| !begun || **p & placed != 0).fold(0, |all, p| all | p);
             let mut free = 0;
-            for day in bits(days) {
+            for day in bits(wanted & !placed) {
                 let spot = slot * cycle + day;
-                if self.spots[spot].cost < i32::MAX {
-                    continue;
-                }
                 let route = self.route_on[usize::from(vehicle) * cycle + day];
                 if route == NONE {
                     free |= 1 << day;
@@ -257,7 +246,7 @@ impl State<'_> {
                 }
                 let tour = self.tours[route as usize];
                 for (after, next) in [(NONE, tour.first), (tour.last, NONE)] {
-                    self.offer::<TIMED>(customer, route, home, (after, next), spot);
+                    self.offer(customer, route, home, (after, next), spot);
                 }
             }
             if free != 0 {
@@ -267,14 +256,7 @@ impl State<'_> {
     }
 
     /// Takes a place into account.
-    fn offer<const TIMED: bool>(
-        &mut self,
-        customer: u32,
-        route: u32,
-        home: u32,
-        (after, next): (u32, u32),
-        spot: usize,
-    ) {
+    fn offer(&mut self, customer: u32, route: u32, home: u32, (after, next): (u32, u32), spot: usize) {
         let place = |v: u32| if v == NONE { home } else { self.customer_of[v as usize] };
         let (from, to) = (self.travel(place(after), customer), self.travel(customer, place(next)));
         let was = match (after, next) {
@@ -284,7 +266,7 @@ impl State<'_> {
         let cost = from + to - was;
         if cost < self.spots[spot].cost
             && !self.is_pinned(next)
-            && self.leaves_time::<TIMED>(customer, route, (after, next), (from, to), cost)
+            && self.leaves_time(customer, route, (after, next), (from, to), cost)
         {
             self.spots[spot] = Spot { cost, route, after, vehicle: 0 };
         }
@@ -350,30 +332,39 @@ impl State<'_> {
         if self.consistent && day != ANY_DAY {
             self.crew.push(self.assigned[customer as usize].0);
         }
-        match (self.periodic, self.timed, self.consistent) {
-            (_, false, true) => self.look::<true, false, true>(customer, days, blink, rng),
-            (_, true, true) => self.look::<true, true, true>(customer, days, blink, rng),
-            (false, false, _) => self.look::<false, false, false>(customer, days, blink, rng),
-            (false, true, _) => self.look::<false, true, false>(customer, days, blink, rng),
-            (true, false, _) => self.look::<true, false, false>(customer, days, blink, rng),
-            (true, true, _) => self.look::<true, true, false>(customer, days, blink, rng),
+        match (self.periodic, self.consistent) {
+            (_, true) => self.look::<true, true>(customer, days, blink, rng),
+            (true, false) => self.look::<true, false>(customer, days, blink, rng),
+            (false, false) => self.look::<false, false>(customer, days, blink, rng),
         }
-        let chosen = match day {
-            ANY_DAY if self.consistent => self.choose(customer, patterns).or_else(|| {
-                // Those whom no neighbour has: one of them may have nobody yet.
-                self.crew.clear();
-                self.spots.clear();
-                self.find_crew(customer);
-                match self.timed {
-                    false => self.look_at_ends::<false>(customer, days),
-                    true => self.look_at_ends::<true>(customer, days),
+        let chosen = match (day, self.consistent) {
+            (ANY_DAY, true) => self.choose_crew(customer, patterns),
+            (ANY_DAY, false) => self.choose(customer, patterns),
+            (day, consistent) => {
+                if consistent {
+                    self.look_at_ends(customer, patterns, false);
                 }
-                self.choose(customer, patterns)
-            }),
-            ANY_DAY => self.choose(customer, patterns),
-            day => (self.spots[day as usize].cost < i32::MAX).then_some((0, 1 << day)),
+                (self.spots[day as usize].cost < i32::MAX).then_some((0, 1 << day))
+            }
         };
         self.put(customer, day == ANY_DAY, chosen)
+    }
+
+    /// The cheapest pattern and vehicle: one that has visits near by, then any of the crew,
+    /// then those whom no neighbour has; one of them may have nobody yet.
+    fn choose_crew(&mut self, customer: u32, patterns: &[u32]) -> Option<(usize, u32)> {
+        for begun in [true, false] {
+            self.look_at_ends(customer, patterns, begun);
+            let chosen = self.choose(customer, patterns);
+            if chosen.is_some() {
+                return chosen;
+            }
+        }
+        self.crew.clear();
+        self.spots.clear();
+        self.find_crew(customer);
+        self.look_at_ends(customer, patterns, false);
+        self.choose(customer, patterns)
     }
 
     /// Puts all visits of a customer into routes of one vehicle on these days, wherever in
@@ -397,7 +388,7 @@ impl State<'_> {
                         NONE => self.tours[route as usize].first,
                         after => self.links[after as usize].next,
                     };
-                    self.offer::<true>(customer, route, home, (after, next), day);
+                    self.offer(customer, route, home, (after, next), day);
                     if next == NONE {
                         break;
                     }
