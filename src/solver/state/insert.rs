@@ -43,10 +43,12 @@ impl State<'_> {
         let mut thrown = 0;
         let row = customer as usize * field.k;
         let beside = row..row + field.beside.min(field.k);
-        for place in beside {
-            let (other, near) = (field.near[place], self.near[place]);
+        // Taken out, as what is asked below may change the rest of the state.
+        let (costs, reach) = (std::mem::take(&mut self.near), self.reach);
+        for (other, near) in field.near[beside.clone()].iter().zip(&costs[beside]) {
+            let (other, near) = (*other, *near);
             if other == NONE
-                || symmetric && !PERIODIC && 2 * i64::from(near) > i64::from(spots[0].cost) + self.reach
+                || symmetric && !PERIODIC && 2 * i64::from(near) > i64::from(spots[0].cost) + reach
             {
                 break;
             }
@@ -102,7 +104,7 @@ impl State<'_> {
                 if blinked {
                     continue;
                 }
-                let home = self.home(link.route);
+                let home = self.tours[link.route as usize].home;
                 for (behind, hope) in [(false, hope_before), (true, hope_behind)] {
                     if !hope {
                         continue;
@@ -127,7 +129,7 @@ impl State<'_> {
                 }
             }
         }
-        self.spots = spots;
+        (self.spots, self.near) = (spots, costs);
         if !CONSISTENT {
             self.look_at_new(customer, days);
         }
@@ -137,17 +139,12 @@ impl State<'_> {
     #[inline]
     fn takes(&self, route: u32, customer: u32, demand: i32) -> bool {
         let tour = &self.tours[route as usize];
-        let vehicle = &self.problem.vehicles[usize::from(tour.vehicle)];
-        tour.load + demand <= vehicle.capacity
-            && tour.count < vehicle.max_stops
-            && !tour.closed
-            && (self.consistent || self.may_visit(tour.vehicle, customer))
+        demand <= tour.room && tour.stops > 0 && (self.consistent || self.may_visit(tour.vehicle, customer))
     }
 
     #[inline]
     fn may_visit(&self, vehicle: u16, customer: u32) -> bool {
-        self.problem.fleets.len() == 1 && self.problem.fleets[0].is_empty()
-            || self.problem.may_visit(u32::from(vehicle), self.field.ids[customer as usize] as usize)
+        self.is_open || self.problem.may_visit(u32::from(vehicle), self.field.ids[customer as usize] as usize)
     }
 
     /// Whether a route has the time for a customer behind `after` that makes it longer.
@@ -164,8 +161,7 @@ impl State<'_> {
             return self.fits_in_time(customer, route, between, ways, longer);
         }
         let tour = &self.tours[route as usize];
-        let vehicle = &self.problem.vehicles[usize::from(tour.vehicle)];
-        !self.limited || tour.length + longer + self.service[customer as usize] <= vehicle.max_duration
+        !self.limited || tour.length + longer + self.service[customer as usize] <= tour.longest
     }
 
     /// A route of its own, where a vehicle is left.
@@ -339,12 +335,13 @@ impl State<'_> {
         }
         let chosen = match (day, self.consistent) {
             (ANY_DAY, true) => self.choose_crew(customer, patterns),
-            (ANY_DAY, false) => self.choose(customer, patterns),
-            (day, consistent) => {
+            (ANY_DAY, false) if self.periodic => self.choose(customer, patterns),
+            (_, consistent) => {
                 if consistent {
                     self.look_at_ends(customer, patterns, false);
                 }
-                (self.spots[day as usize].cost < i32::MAX).then_some((0, 1 << day))
+                let day = days.trailing_zeros();
+                (self.spots[day as usize].cost < i32::MAX).then_some((0, days))
             }
         };
         self.put(customer, day == ANY_DAY, chosen)

@@ -66,6 +66,9 @@ struct Link {
     to: i32,
 }
 
+/// Room of a route that nobody else comes into, whatever is taken out of it.
+const CLOSED: i32 = i32::MIN / 2;
+
 const LOOSE: Link = Link { prev: NONE, next: NONE, route: NONE, from: 0, to: 0 };
 
 #[derive(Clone, Copy)]
@@ -73,17 +76,21 @@ pub struct Tour {
     pub first: u32,
     pub last: u32,
     pub count: u32,
-    pub load: i32,
-    /// Travel and service.
+    /// Capacity that is left; far below zero where nobody else comes in.
+    room: i32,
+    /// Stops that are left.
+    stops: u32,
+    /// Travel and service, and how long that may be.
     length: i32,
+    longest: i32,
+    /// Where its depot stands behind the customers.
+    home: u32,
     pub vehicle: u16,
     pub day: u16,
     /// Visits that have a time window.
     windows: u32,
     /// Its stretches are not those of its visits any more.
     stale: bool,
-    /// Nobody else comes in.
-    closed: bool,
 }
 
 enum Op {
@@ -138,6 +145,8 @@ pub struct State<'p> {
     /// Work of each vehicle in the cycle, where it is balanced.
     work: Vec<i64>,
     is_soft: bool,
+    /// Every vehicle may visit everybody.
+    is_open: bool,
     /// What a customer costs whose vehicle or days are not the current ones, how many there
     /// are, may be, and were when the last step was kept.
     pub change: i64,
@@ -217,6 +226,7 @@ impl<'p> State<'p> {
             aims,
             work: if aims.work.is_empty() { vec![] } else { vec![0; problem.vehicles.len()] },
             is_soft: !aims.work.is_empty(),
+            is_open: problem.fleets.len() == 1 && problem.fleets[0].is_empty(),
             change: aims.change,
             changed: 0,
             most_changed: u32::MAX,
@@ -287,7 +297,9 @@ impl<'p> State<'p> {
             let mut same = tours
                 .filter(|t| (u32::from(t.vehicle), u32::from(t.day)) == (pin.route.vehicle, pin.route.day));
             let Some(tour) = same.next() else { continue };
-            tour.closed = pin.closed;
+            if pin.closed {
+                tour.room = CLOSED;
+            }
             let mut visit = tour.first;
             for stop in &pin.route.stops {
                 if visit == NONE || self.field.ids[self.customer_of[visit as usize] as usize] != *stop {
@@ -395,11 +407,6 @@ impl<'p> State<'p> {
     }
 
     #[inline]
-    fn home(&self, tour: u32) -> u32 {
-        self.home_of(self.tours[tour as usize].vehicle)
-    }
-
-    #[inline]
     fn home_of(&self, vehicle: u16) -> u32 {
         self.customers() as u32 + self.problem.vehicles[usize::from(vehicle)].depot
     }
@@ -412,17 +419,20 @@ impl<'p> State<'p> {
     // ---- moves ------------------------------------------------------------------------
 
     fn open(&mut self, vehicle: u16, day: u16) -> u32 {
+        let kind = &self.problem.vehicles[usize::from(vehicle)];
         let fresh = Tour {
             first: NONE,
             last: NONE,
             count: 0,
-            load: 0,
+            room: kind.capacity,
+            stops: kind.max_stops,
             length: 0,
+            longest: kind.max_duration,
+            home: self.home_of(vehicle),
             vehicle,
             day,
             windows: 0,
             stale: true,
-            closed: false,
         };
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -448,7 +458,7 @@ impl<'p> State<'p> {
 
     fn join(&mut self, visit: u32, route: u32, after: u32) {
         let customer = self.customer(visit);
-        let home = self.home(route);
+        let home = self.tours[route as usize].home;
         let next = match after {
             NONE => self.tours[route as usize].first,
             after => self.links[after as usize].next,
@@ -493,7 +503,8 @@ impl<'p> State<'p> {
         let tour = &mut self.tours[route as usize];
         let before = tour.length;
         tour.count = tour.count.wrapping_add_signed(sign);
-        tour.load += sign * demand;
+        tour.stops = tour.stops.wrapping_add_signed(-sign);
+        tour.room -= sign * demand;
         tour.length += travel + sign * service;
         tour.stale = true;
         tour.windows = tour.windows.wrapping_add_signed(sign * i32::from(has_window));
@@ -549,7 +560,7 @@ impl<'p> State<'p> {
     fn part_from(&mut self, visit: u32) {
         let customer = self.customer(visit);
         let Link { prev, next, route, from, to } = self.links[visit as usize];
-        let home = self.home(route);
+        let home = self.tours[route as usize].home;
         let place = |v: u32| if v == NONE { home } else { self.customer(v) };
         let short = if prev == NONE && next == NONE { 0 } else { self.travel(place(prev), place(next)) };
         self.tie(route, prev, next, short);

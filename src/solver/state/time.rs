@@ -86,9 +86,8 @@ impl State<'_> {
         longer: i32,
     ) -> bool {
         let tour = self.tours[route as usize];
-        let longest = self.problem.vehicles[usize::from(tour.vehicle)].max_duration;
         if self.is_untimed(route) && !self.has_window(customer) {
-            return tour.length + longer + self.service[customer as usize] <= longest;
+            return tour.length + longer + self.service[customer as usize] <= tour.longest;
         }
         if tour.stale {
             self.retime(route);
@@ -97,7 +96,7 @@ impl State<'_> {
         let before = if after == NONE { depot } else { self.before[after as usize] };
         let behind = if next == NONE { depot } else { self.behind[next as usize] };
         let whole = before.then(self.stretch(customer), from).and_then(|part| part.then(behind, to));
-        whole.is_some_and(|whole| whole.lasts <= longest)
+        whole.is_some_and(|whole| whole.lasts <= tour.longest)
     }
 
     /// Whether a customer alone fits into a vehicle's day.
@@ -115,18 +114,17 @@ impl State<'_> {
     /// Whether a route that visits were taken out of still keeps its times.
     pub(super) fn keeps_time(&mut self, route: u32) -> bool {
         let tour = self.tours[route as usize];
-        let longest = self.problem.vehicles[usize::from(tour.vehicle)].max_duration;
         if tour.count == 0 {
             return true;
         }
         if !self.timed || self.is_untimed(route) {
-            return tour.length <= longest;
+            return tour.length <= tour.longest;
         }
         if tour.stale {
             self.retime(route);
         }
         let depot = self.depot_stretch(tour.vehicle);
         let (whole, home) = (self.before[tour.last as usize], self.links[tour.last as usize].to);
-        whole.late >= 0 && whole.then(depot, home).is_some_and(|whole| whole.lasts <= longest)
+        whole.late >= 0 && whole.then(depot, home).is_some_and(|whole| whole.lasts <= tour.longest)
     }
 }
