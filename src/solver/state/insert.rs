@@ -18,6 +18,8 @@ const NO_SPOT: Spot = Spot { cost: i32::MAX, route: NONE, after: NONE, vehicle: 
 
 /// Vehicles looked at for a customer all whose visits are by one.
 const CREW: usize = 6;
+/// How often, in 256, days are looked at on which nobody near is visited.
+const WIDELY: u8 = 16;
 /// Of those whom no neighbour has, so many whose middle is near are tried.
 const STRANGERS: usize = 4;
 
@@ -334,7 +336,10 @@ impl State<'_> {
             (false, false) => self.look::<false, false>(customer, days, blink, rng),
         }
         let chosen = match (day, self.consistent) {
-            (ANY_DAY, true) => self.choose_crew(customer, patterns),
+            (ANY_DAY, true) => {
+                let begun = rng.u8(..) >= WIDELY;
+                self.choose_crew(customer, patterns, begun)
+            }
             (ANY_DAY, false) if self.periodic => self.choose(customer, patterns),
             (_, consistent) => {
                 if consistent {
@@ -349,8 +354,8 @@ impl State<'_> {
 
     /// The cheapest pattern and vehicle: one that has visits near by, then any of the crew,
     /// then those whom no neighbour has; one of them may have nobody yet.
-    fn choose_crew(&mut self, customer: u32, patterns: &[u32]) -> Option<(usize, u32)> {
-        for begun in [true, false] {
+    fn choose_crew(&mut self, customer: u32, patterns: &[u32], begun: bool) -> Option<(usize, u32)> {
+        for begun in [begun, false] {
             self.look_at_ends(customer, patterns, begun);
             let chosen = self.choose(customer, patterns);
             if chosen.is_some() {
