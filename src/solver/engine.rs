@@ -102,6 +102,10 @@ const FEWEST_ROUNDS: f64 = 20.0;
 const MOST_ROUNDS: f64 = 1_000.0;
 /// Temperatures, in mean costs between visits.
 const HOTTEST: f64 = 3.0;
+/// Where neither windows nor days bind, so much hotter for each stop of a mean route: what is
+/// wrong with long routes takes many moves to mend.
+const HOTTER: f64 = 1.0 / 20.0;
+const LONG: f64 = 5.0;
 const WARM: f64 = 0.2;
 const COLD: f64 = 0.015;
 /// So much hotter where a customer moves with all its visits of the cycle at once.
@@ -139,7 +143,7 @@ pub fn solve(problem: &Problem, params: &Params, control: &mut Control) -> Solve
     let mut best = plan.clone();
     let arcs: usize = plan.routes.iter().map(|r| r.stops.len() + 1).sum();
     let arc = run.travel(&field, &plan) as f64 / arcs.max(1) as f64;
-    run.arc = arc;
+    (run.arc, run.stops) = (arc, arcs as f64 / plan.routes.len().max(1) as f64 - 1.0);
     let mut chains: Vec<Working> = vec![];
     for round in 0.. {
         let from = run.done(control);
@@ -245,6 +249,8 @@ pub struct Run<'a> {
     rate: f64,
     /// Mean cost of going from one visit to the next.
     pub arc: f64,
+    /// Mean stops of a route of the first plan.
+    stops: f64,
 }
 
 impl<'a> Run<'a> {
@@ -258,6 +264,7 @@ impl<'a> Run<'a> {
             steps: 0,
             rate: 50_000.0 * params.threads as f64,
             arc: 0.0,
+            stops: 0.0,
         }
     }
 
@@ -377,9 +384,15 @@ impl<'a> Run<'a> {
     /// for each customer, the hotter it may begin without being still warm at the end.
     fn heat(&self) -> (f64, f64) {
         // A plan that was given is bettered, not melted.
-        let hottest = if self.params.initial.is_some() { WARM } else { HOTTEST };
+        let is_plain = !self.problem.is_timed() && self.problem.days == 1;
+        let hottest = match is_plain {
+            _ if self.params.initial.is_some() => WARM,
+            true => (self.stops * HOTTER).clamp(HOTTEST, LONG),
+            false => HOTTEST,
+        };
         let times = if self.problem.consistent { ALL_VISITS } else { 1.0 };
-        let hot = (0.1 * self.steps_each().sqrt()).clamp(COLD * 2.0, hottest);
+        let rise = if is_plain { 0.15 } else { 0.1 };
+        let hot = (rise * self.steps_each().sqrt()).clamp(COLD * 2.0, hottest);
         (times * hot, COLD * times.sqrt())
     }
 
