@@ -44,7 +44,7 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             if all.iter().any(|m| m.instance == name && m.seed == seed && m.seconds == seconds) {
                 continue;
             }
-            let measured = measure(file, seed, seconds, known.get(&name).copied())?;
+            let measured = measure(file, seed, seconds, known.get(&name).copied(), matches)?;
             output::note(&row(std::slice::from_ref(&measured)));
             append(&results, &measured)?;
             all.push(measured);
@@ -118,10 +118,19 @@ fn append(results: &Path, measured: &Measured) -> Outcome<()> {
     writer.flush().map_err(unreadable(results))
 }
 
-fn measure(file: &Path, seed: u64, seconds: f64, known: Option<f64>) -> Outcome<Measured> {
+fn measure(
+    file: &Path,
+    seed: u64,
+    seconds: f64,
+    known: Option<f64>,
+    matches: &ArgMatches,
+) -> Outcome<Measured> {
     let program = std::env::current_exe().map_err(unreadable(file))?;
     let mut command = Command::new(program);
     command.args(["solve", "--json", "--seed", &seed.to_string(), "--time-limit", &seconds.to_string()]);
+    if matches.get_flag("processor-time") {
+        command.arg("--processor-time");
+    }
     if let Some(known) = known {
         command.args(["--best-known", &known.to_string()]);
     }

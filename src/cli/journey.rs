@@ -42,7 +42,7 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     }
     let params =
         Params { limit, threads, seed, initial: built.initial.clone(), edited, tuning: Tuning::default() };
-    let solved = solve::search(&built.problem, &params, task.known_minutes, matches.get_flag("progress"))?;
+    let solved = solve::search(&built.problem, &params, task.known_minutes, matches)?;
     let outcome = report(&task, &built, &solved.plan);
     let mut value = serde_json::to_value(&outcome).map_err(|e| Failure::internal(e.to_string()))?;
     value["iterations"] = solved.steps.into();

@@ -29,7 +29,7 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     drop(text);
     let params = params(&problem, matches)?;
     let best_known = matches.get_one::<f64>("best-known").copied();
-    let Found { plan, steps, worth } = search(&problem, &params, best_known, matches.get_flag("progress"))?;
+    let Found { plan, steps, worth } = search(&problem, &params, best_known, matches)?;
     let cost = worth.cost as f64 / problem.unit;
     if let Some(out) = matches.get_one::<PathBuf>("out") {
         std::fs::write(out, read::write_solution(&problem, &plan, cost))
@@ -95,16 +95,20 @@ pub(super) fn search(
     problem: &Problem,
     params: &Params,
     best_known: Option<f64>,
-    progress: bool,
+    matches: &ArgMatches,
 ) -> Outcome<Found> {
     let cancel = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, cancel.clone())
             .map_err(|e| Failure::internal(format!("Signals cannot be heard: {}", said(&e))))?;
     }
-    let mut line = Line::new(progress, best_known);
-    let begun = Instant::now();
-    let clock = move || begun.elapsed();
+    let mut line = Line::new(matches.get_flag("progress"), best_known);
+    let (begun, spent, threads) = (Instant::now(), cpu_seconds(), params.threads as f64);
+    let by_processor = matches.get_flag("processor-time");
+    let clock = move || match by_processor {
+        true => Duration::from_secs_f64((cpu_seconds() - spent).max(0.0) / threads),
+        false => begun.elapsed(),
+    };
     let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |p| line.show(p) };
     let Solved { plan, steps } = solve(problem, params, &mut control);
     line.end();

@@ -9,7 +9,7 @@ use crate::services::undo::{Redo, Undo};
 use crate::tui::command;
 use crate::tui::form::Form;
 use crate::tui::keys::{Key, Keymap, Match};
-use crate::tui::layers::{ask_again, draft_of, forget, picker_key, suggest};
+use crate::tui::layers::{ask_again, picker_key, suggest};
 use crate::tui::msg::{Data, Deadline, Effect, Into, Job, Msg, Slot, Work};
 use crate::tui::overlay::{Confirm, Help};
 use crate::tui::panes::{Ask, PaneId, Panes, SPLIT, anything, places};
@@ -80,7 +80,7 @@ pub struct App {
     /// Clicks and the wheel come to us.
     pub mouse: bool,
     /// Where the panes stood when that was last kept.
-    kept: serde_json::Value,
+    pub(super) kept: serde_json::Value,
     /// Typed while a form, a review or a picker was being opened.
     opening: Option<Vec<Msg>>,
 }
@@ -567,65 +567,6 @@ impl App {
             prompt.asked = false;
         }
         effects.push(Effect::Bell);
-    }
-
-    /// Keeps where the interface stands; `cut`: the next one goes on there.
-    fn keep_session(&mut self, cut: bool, effects: &mut Vec<Effect>) {
-        self.kept = self.panes.state();
-        let row = self.panes.here().row();
-        let session = serde_json::json!({ "cut": cut, "panes": self.kept, "row": row });
-        self.with_cx(effects, |_, cx| cx.remember(SESSION, Some(session.to_string())));
-    }
-
-    /// What an earlier session kept.
-    pub fn restore(&mut self, session: &str) {
-        let session: serde_json::Value = serde_json::from_str(session).unwrap_or_default();
-        let row = session["row"].as_str().and_then(|row| row.parse().ok());
-        self.panes.restore(&session["panes"], row, session["cut"].as_bool().unwrap_or(false));
-        self.kept = self.panes.state();
-    }
-
-    fn quit(&mut self, effects: &mut Vec<Effect>) {
-        self.keep_session(false, effects);
-        let (hits, misses) = (self.panes.accounts.hits, self.panes.accounts.misses);
-        if hits + misses > 0 {
-            let counts = serde_json::json!({ "hits": hits, "misses": misses }).to_string();
-            self.with_cx(effects, |_, cx| cx.remember(PREFETCH, Some(counts)));
-        }
-        let unsaved = self.layers.iter().any(|l| matches!(l, Layer::Form(f) if f.is_changed()));
-        if unsaved {
-            self.keep_form(effects);
-        }
-        effects.push(Effect::Quit(0));
-    }
-
-    /// An unfinished form becomes a draft before the program ends.
-    pub(super) fn keep_form(&mut self, effects: &mut Vec<Effect>) {
-        let Some(place) = self.layers.iter().position(|l| matches!(l, Layer::Form(f) if f.is_changed()))
-        else {
-            return;
-        };
-        let Layer::Form(form) = self.layers.remove(place) else { return };
-        let keep = draft_of(&form, "PAMS ended before it was saved");
-        let old = form.draft;
-        self.act(effects, move |engine| {
-            let kept = engine.run(&keep);
-            forget(engine, old);
-            Data::Done(kept.map(|r| ("Kept as a draft".into(), Some(r.txn))))
-        });
-    }
-
-    fn autosave(&mut self, effects: &mut Vec<Effect>) {
-        let form = self.layers.iter().find_map(|l| match l {
-            Layer::Form(form) if form.is_changed() => {
-                Some(draft_of(form, "the line dropped before it was saved"))
-            }
-            _ => None,
-        });
-        if let Some(keep) = form {
-            let text = serde_json::to_string(&keep).ok();
-            self.with_cx(effects, |_, cx| cx.remember(AUTOSAVE, text));
-        }
     }
 
     /// A job went on or ended: whoever waits for it looks again.

@@ -6,6 +6,7 @@ mod app;
 pub mod command;
 mod draw;
 pub mod form;
+mod keep;
 pub mod keys;
 mod layers;
 pub mod list;

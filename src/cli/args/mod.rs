@@ -1,5 +1,8 @@
 //! The shape of the command line; completions and man pages are made from it too.
 
+mod dev;
+mod solve;
+
 use crate::domain::schema::{Field, Kind, Type};
 use crate::services::input;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
@@ -86,7 +89,7 @@ pub fn command() -> Command {
                 .arg(flag("check", "Fill, verify and print counts instead"))
                 .arg(number("seed", "1", "Another sample for another number")),
         )
-        .subcommand(dev())
+        .subcommand(dev::dev())
         .subcommand(Command::new("config").about("Settings").subcommand_required(true).subcommand(
             Command::new("show").about("All settings").arg(flag("origin", "And where each comes from")),
         ))
@@ -100,40 +103,7 @@ pub fn command() -> Command {
                     Command::new("show").about("The styles of one").arg(Arg::new("name").value_name("NAME")),
                 ),
         )
-        .subcommand(
-            search_args(Command::new("solve"), "FILE.sol")
-                .about("Plan routes for an instance file: CVRPLIB, Solomon or Cordeau")
-                .arg(Arg::new("file").required(true).value_name("FILE").value_parser(value_parser!(PathBuf)))
-                .arg(
-                    text("best-known", "COST", "Tell how far above this cost the plan is")
-                        .value_parser(value_parser!(f64)),
-                )
-                .subcommand_negates_reqs(true)
-                .args_conflicts_with_subcommands(true)
-                .subcommand(
-                    search_args(Command::new("journey"), "PLAN.json")
-                        .about("Plan journeys: which rep visits which outlet when, from a JSON file")
-                        .arg(
-                            Arg::new("file")
-                                .required(true)
-                                .value_name("FILE.json")
-                                .value_parser(value_parser!(PathBuf)),
-                        )
-                        .arg(
-                            text("most-changed", "PERCENT", "So many outlets may get another rep or days")
-                                .value_parser(value_parser!(f64)),
-                        )
-                        .arg(
-                            text(
-                                "edited",
-                                "OUTLET",
-                                "Work only near these, which were edited since --initial",
-                            )
-                            .value_delimiter(','),
-                        )
-                        .arg(text("why", "OUTLET", "What each rep would cost for it").value_delimiter(',')),
-                ),
-        )
+        .subcommand(solve::solve())
         .subcommand(
             Command::new("completions")
                 .about("Completions for a shell")
@@ -169,27 +139,6 @@ pub fn flag(name: &'static str, help: &'static str) -> Arg {
 }
 
 /// What every search takes.
-fn search_args(command: Command, plan: &'static str) -> Command {
-    command
-        .arg(
-            text("time-limit", "SECONDS", "Stop after so long; 60 where nothing is said")
-                .value_parser(value_parser!(f64)),
-        )
-        .arg(
-            text("iterations", "N", "Stop after so many iterations")
-                .value_parser(value_parser!(u64))
-                .conflicts_with("time-limit"),
-        )
-        .arg(
-            text("threads", "N", "Threads; all cores where nothing is said").value_parser(value_parser!(u64)),
-        )
-        .arg(number("seed", "1", "Another search for another number"))
-        .arg(flag("deterministic", "The same plan for the same seed and iterations, whatever the threads"))
-        .arg(path("initial", plan, "Begin with this plan"))
-        .arg(path("out", plan, "Write the plan there"))
-        .arg(flag("progress", "Say how far it is, without a terminal too"))
-}
-
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
 }
@@ -645,68 +594,5 @@ fn drafts() -> Command {
             Command::new("discard")
                 .about("Put some away; undo brings them back")
                 .arg(Arg::new("id").required(true).num_args(1..).value_name("ID")),
-        )
-}
-
-fn dev() -> Command {
-    Command::new("dev")
-        .about("Measurements and faults, for developers")
-        .hide(true)
-        .subcommand_required(true)
-        .subcommand(
-            Command::new("fill")
-                .about("Fill the current store with many activities, fast")
-                .arg(number("activities", "1000000", "How many").long("activities"))
-                .arg(number("seed", "1", "Another filling for another number")),
-        )
-        .subcommand(Command::new("hold").about("Hold the store as host until standard input ends"))
-        .subcommand(
-            Command::new("write")
-                .about("Log activities one by one, printing each when it is durable")
-                .arg(number("count", "1000", "How many"))
-                .arg(text("tag", "TEXT", "What their summaries begin with").default_value("w")),
-        )
-        .subcommand(
-            Command::new("torture")
-                .about("Kill writers and hosts with SIGKILL; count what was lost or doubled")
-                .arg(number("kills", "200", "How many on each path")),
-        )
-        .subcommand(
-            Command::new("bench-solver")
-                .about("Solve a set of instances, each in a process of its own, and make a table")
-                .arg(
-                    Arg::new("set")
-                        .required(true)
-                        .value_name("SET")
-                        .value_parser(value_parser!(PathBuf))
-                        .help("A folder of .vrp and .txt files, or one file"),
-                )
-                .arg(
-                    text("time-limit", "SECONDS", "For each; 60 where nothing is said")
-                        .value_parser(value_parser!(f64)),
-                )
-                .arg(number("seeds", "1", "Runs of each"))
-                .arg(path(
-                    "results",
-                    "FILE.csv",
-                    "Runs are appended there; those that stand there are not repeated",
-                ))
-                .arg(path("best-known", "FILE.csv", "Columns instance and best_known"))
-                .arg(path("table", "FILE.md", "Put the table into this page")),
-        )
-        .subcommand(
-            Command::new("journey")
-                .about("Make a journey to plan: outlets in settlements, or with a plan that is known")
-                .arg(number("outlets", "1000", "How many"))
-                .arg(number("seed", "1", "Another one for another number"))
-                .arg(flag("planted", "Rings of outlets whose best plan is known"))
-                .arg(path("worn", "TASK.json", "Wear a plan of this journey as years do"))
-                .arg(path("plan", "PLAN.json", "The plan to wear"))
-                .arg(path("out", "FILE.json", "Write it there")),
-        )
-        .subcommand(
-            Command::new("bench")
-                .about("Measure commits, lists and months of the current store")
-                .arg(number("rounds", "50", "Repeats of each measurement")),
         )
 }

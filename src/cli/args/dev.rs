@@ -1,0 +1,69 @@
+//! `pams dev`: measurements and faults.
+
+use super::{flag, number, path, text};
+use clap::{Arg, Command, value_parser};
+use std::path::PathBuf;
+
+pub fn dev() -> Command {
+    Command::new("dev")
+        .about("Measurements and faults, for developers")
+        .hide(true)
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("fill")
+                .about("Fill the current store with many activities, fast")
+                .arg(number("activities", "1000000", "How many").long("activities"))
+                .arg(number("seed", "1", "Another filling for another number")),
+        )
+        .subcommand(Command::new("hold").about("Hold the store as host until standard input ends"))
+        .subcommand(
+            Command::new("write")
+                .about("Log activities one by one, printing each when it is durable")
+                .arg(number("count", "1000", "How many"))
+                .arg(text("tag", "TEXT", "What their summaries begin with").default_value("w")),
+        )
+        .subcommand(
+            Command::new("torture")
+                .about("Kill writers and hosts with SIGKILL; count what was lost or doubled")
+                .arg(number("kills", "200", "How many on each path")),
+        )
+        .subcommand(
+            Command::new("bench-solver")
+                .about("Solve a set of instances, each in a process of its own, and make a table")
+                .arg(
+                    Arg::new("set")
+                        .required(true)
+                        .value_name("SET")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("A folder of .vrp and .txt files, or one file"),
+                )
+                .arg(
+                    text("time-limit", "SECONDS", "For each; 60 where nothing is said")
+                        .value_parser(value_parser!(f64)),
+                )
+                .arg(flag("processor-time", "The limit counts processor seconds a thread"))
+                .arg(number("seeds", "1", "Runs of each"))
+                .arg(path(
+                    "results",
+                    "FILE.csv",
+                    "Runs are appended there; those that stand there are not repeated",
+                ))
+                .arg(path("best-known", "FILE.csv", "Columns instance and best_known"))
+                .arg(path("table", "FILE.md", "Put the table into this page")),
+        )
+        .subcommand(
+            Command::new("journey")
+                .about("Make a journey to plan: outlets in settlements, or with a plan that is known")
+                .arg(number("outlets", "1000", "How many"))
+                .arg(number("seed", "1", "Another one for another number"))
+                .arg(flag("planted", "Rings of outlets whose best plan is known"))
+                .arg(path("worn", "TASK.json", "Wear a plan of this journey as years do"))
+                .arg(path("plan", "PLAN.json", "The plan to wear"))
+                .arg(path("out", "FILE.json", "Write it there")),
+        )
+        .subcommand(
+            Command::new("bench")
+                .about("Measure commits, lists and months of the current store")
+                .arg(number("rounds", "50", "Repeats of each measurement")),
+        )
+}
