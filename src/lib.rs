@@ -6,6 +6,7 @@
 //! - [`domain`] what the business means: records, rules, checks; pure
 //! - [`frames`] what goes between processes of one machine
 //! - [`changes`] change record, three-way merge, sync protocol core; pure
+//! - [`columns`] chunks of bulk tables, column by column; pure
 //! - [`intake`] files in: opening, mapping, verdicts; pure
 //! - [`store`] the embedded redb store: log, heads, indexes
 //! - [`jobs`] heavy work in processes of its own
@@ -17,6 +18,7 @@
 
 pub mod changes;
 pub mod cli;
+pub mod columns;
 pub mod config;
 pub mod domain;
 pub mod engine;

@@ -81,7 +81,13 @@ pub fn import_file(context: &Context, target: Target, matches: &ArgMatches) -> O
 
 /// Waits until the file is read, shows what it means, and commits. What is not left for
 /// a review on purpose is dropped when it comes to nothing.
-fn finish(context: &Context, engine: &Engine, started: Started, dry_run: bool, review: bool) -> Outcome<()> {
+pub(super) fn finish(
+    context: &Context,
+    engine: &Engine,
+    started: Started,
+    dry_run: bool,
+    review: bool,
+) -> Outcome<()> {
     let done = wait_and_commit(context, engine, started, dry_run, review);
     if !review && (dry_run || done.is_err()) {
         // A commit that came through has ended the review already.

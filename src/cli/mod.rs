@@ -12,6 +12,7 @@ mod imports;
 mod jobs;
 mod journey;
 mod notices;
+mod outlets;
 mod output;
 mod record;
 mod reviews;
@@ -149,6 +150,10 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "log" => activity::log(&context, matches),
         "wins" => wins::run(&context, matches),
         "import" => reviews::run(&context, matches),
+        "outlets" => match matches.subcommand() {
+            Some((verb, matches)) => outlets::run(&context, verb, matches),
+            None => Ok(()),
+        },
         "jobs" => jobs::run(&context, matches),
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
         "solve" => solve::run(&context, matches),

@@ -14,6 +14,9 @@ use clap::ArgMatches;
 
 pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
+    if verb == "map" {
+        return super::outlets::map(context, matches);
+    }
     if verb == "rules" {
         let rows: Vec<Vec<String>> = RULES
             .iter()

@@ -2,6 +2,7 @@
 //! randomness, no files. Everything else in PAMS speaks in these types.
 
 pub mod check;
+pub mod decimal;
 pub mod effort;
 pub mod failure;
 pub mod id;

@@ -19,6 +19,8 @@ pub enum Type {
     Long,
     Flag,
     Int,
+    /// A decimal number, kept in millionths.
+    Decimal,
     /// A month as yyyymm.
     Month,
     /// Whole minutes, typed as `3h` or `2d`.
@@ -141,6 +143,7 @@ macro_rules! member {
     (choice $($of:tt)*) => { String };
     (flag) => { bool };
     (int) => { Option<i64> };
+    (decimal) => { Option<i64> };
     (month) => { Option<i64> };
     (effort) => { Option<i64> };
     (date) => { Option<NaiveDate> };
@@ -157,6 +160,7 @@ macro_rules! field_type {
     (choice $($of:literal)*) => { Type::Choice(&[$($of),*]) };
     (flag) => { Type::Flag };
     (int) => { Type::Int };
+    (decimal) => { Type::Decimal };
     (month) => { Type::Month };
     (effort) => { Type::Effort };
     (date) => { Type::Date };
@@ -409,7 +413,7 @@ records! {
 
     /// One file on its way in: opened, mapped, reviewed, committed.
     13 Batch "batch" "batches" {
-        1 target: choice("wins" "accounts" "projects"), required;
+        1 target: choice("wins" "accounts" "projects" "outlets"), required;
         2 file: text, required;
         3 hash: text;
         4 mapping: text;
@@ -482,10 +486,74 @@ records! {
         2 closed: flag;
     }
     index 90 [1];
+
+    /// A table of rows by the million, such as the outlets: which chunks it is made of.
+    /// An import writes chunks and then this one record, so that it is one change.
+    20 Dataset "dataset" "datasets" {
+        1 name: text, required;
+        2 manifest: text, system;
+        3 rows: int, system;
+        4 batch: one(Batch), system;
+    }
+    index 120 [1];
+
+    /// A place that sells: a row of the dataset of outlets. What people change of one is
+    /// a record laid over its row.
+    101 Outlet "outlet" "outlets" {
+        1 code: text, required;
+        2 name: text, required;
+        3 channel: text;
+        4 class: text;
+        5 outlet_type: text;
+        6 status: text;
+        7 chain: text;
+        8 address: text, erasable;
+        9 address2: text, erasable;
+        10 locality: text;
+        11 city: text;
+        12 district: text;
+        13 state: text;
+        14 postal_code: text;
+        15 country: text;
+        16 latitude: decimal, group(1);
+        17 longitude: decimal, group(1);
+        18 distributor_code: text;
+        19 distributor_name: text;
+        20 salesperson_code: text;
+        21 salesperson_name: text, erasable;
+        22 zone: text;
+        23 region: text;
+        24 territory: text;
+        25 territory_code: text;
+        26 beat: text;
+        27 visit_frequency: decimal;
+        28 avg_sales: decimal;
+        29 volume: decimal;
+        30 credit_limit: decimal;
+        31 credit_days: decimal;
+        32 owner_name: text, erasable;
+        33 contact_name: text, erasable;
+        34 phone: text, erasable;
+        35 phone2: text, erasable;
+        36 email: text, erasable;
+        37 website: text;
+        38 tax_id: text, erasable;
+        39 alt_name: text;
+        40 legal_name: text;
+        41 size: text;
+        42 opened_on: date;
+        43 created_on: date;
+        44 updated_on: date;
+        45 closed_on: date;
+        46 opening_hours: text;
+        47 geofence_m: decimal;
+        48 notes: long, erasable;
+        49 unread: long, system;
+    }
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 impl Kind {
     /// The kind that a person names: `account`, `accounts`, `usecase`.

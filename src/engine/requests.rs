@@ -5,7 +5,7 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::services::{
-    accounts, activities, drafts, imports, jobs, notices, records, sample, setup, state, undo, wins,
+    accounts, activities, drafts, imports, jobs, notices, outlets, records, sample, setup, state, undo, wins,
 };
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
@@ -63,6 +63,10 @@ requests! {
         jobs::ListJobs,
         jobs::ShowJob,
         notices::ListNotices,
+        outlets::ListOutlets,
+        outlets::ShowOutlet,
+        outlets::ExportOutlets,
+        outlets::Quality,
         undo::Recent,
         undo::ListChanges,
         undo::ShowChange,

@@ -71,21 +71,36 @@ pub fn refused(code: &str, message: impl Into<String>, hint: &str) -> Failure {
     Failure { problems: vec![problem], ..Failure::invalid(message) }.hint(hint)
 }
 
-pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
-    const EXCEL: &str = "Save it from the spreadsheet as .xlsx or .csv and try again";
-    if bytes.len() > MAX_BYTES {
-        let size = bytes.len() >> 20;
-        return Err(refused(
-            "FIL-08",
-            format!("{name} has {size} MB; {} are the most", MAX_BYTES >> 20),
-            "Split the file by months",
-        ));
+/// What the first bytes of a file say it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Xlsx,
+    Xlsb,
+    Xls,
+    Ods,
+}
+
+impl Form {
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Text => "csv",
+            Form::Xlsx => "xlsx",
+            Form::Xlsb => "xlsb",
+            Form::Xls => "xls",
+            Form::Ods => "ods",
+        }
     }
+}
+
+/// Tells a table from what is none by its bytes, or by the first ones of a large file.
+pub fn form(name: &str, bytes: &[u8]) -> Outcome<Form> {
+    const EXCEL: &str = "Save it from the spreadsheet as .xlsx or .csv and try again";
     if bytes.is_empty() {
         return Err(refused("FIL-01", format!("{name} is empty"), EXCEL));
     }
     let starts = |with: &[u8]| bytes.starts_with(with);
-    let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|w| w == needle);
+    let contains = |needle: &[u8]| memchr::memmem::find(bytes, needle).is_some();
     if starts(b"version https://git-lfs") {
         return Err(refused(
             "FIL-02",
@@ -106,23 +121,20 @@ pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
                 "Take the password off and save it again",
             ));
         }
-        return workbook(name, "xls", bytes);
+        return Ok(Form::Xls);
     }
     if starts(b"PK\x03\x04") {
-        let kind = match () {
-            () if contains(b"xl/workbook.bin") => "xlsb",
-            () if contains(b"opendocument.spreadsheet") => "ods",
+        return match () {
+            () if contains(b"xl/workbook.bin") => Ok(Form::Xlsb),
+            () if contains(b"opendocument.spreadsheet") => Ok(Form::Ods),
             // The parts of a workbook may lie anywhere; its types are listed in one place.
-            () if contains(b"[Content_Types].xml") || contains(b"xl/") => "xlsx",
-            () => {
-                return Err(refused(
-                    "FIL-02",
-                    format!("{name} is a zip file, not a workbook"),
-                    "Unpack it and give the file inside",
-                ));
-            }
+            () if contains(b"[Content_Types].xml") || contains(b"xl/") => Ok(Form::Xlsx),
+            () => Err(refused(
+                "FIL-02",
+                format!("{name} is a zip file, not a workbook"),
+                "Unpack it and give the file inside",
+            )),
         };
-        return workbook(name, kind, bytes);
     }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]).to_lowercase();
     if head.trim_start().starts_with("<!doctype") || head.contains("<html") {
@@ -132,36 +144,36 @@ pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
             "Download the report again as a file",
         ));
     }
-    delimited(name, bytes)
+    Ok(Form::Text)
+}
+
+pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
+    if bytes.len() > MAX_BYTES {
+        let size = bytes.len() >> 20;
+        return Err(refused(
+            "FIL-08",
+            format!("{name} has {size} MB; {} are the most", MAX_BYTES >> 20),
+            "Split the file by months",
+        ));
+    }
+    match form(name, bytes)? {
+        Form::Text => delimited(name, bytes),
+        form => workbook(name, form, bytes),
+    }
 }
 
 /// Reads a workbook; a reader that panics on a broken file is an error here.
-fn workbook(name: &str, kind: &str, bytes: &[u8]) -> Outcome<Opened> {
-    let read = std::panic::catch_unwind(|| match kind {
-        "xlsx" => xlsx(bytes),
-        "xlsb" => whole(calamine::Xlsb::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
-        "ods" => whole(calamine::Ods::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
+fn workbook(name: &str, form: Form, bytes: &[u8]) -> Outcome<Opened> {
+    let read = std::panic::catch_unwind(|| match form {
+        Form::Xlsx => xlsx(bytes),
+        Form::Xlsb => whole(calamine::Xlsb::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
+        Form::Ods => whole(calamine::Ods::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
         _ => whole(calamine::Xls::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),
     });
-    let broken = |why: String| {
-        let lower = why.to_lowercase();
-        if lower.contains("password") || lower.contains("encrypt") {
-            return refused(
-                "FIL-03",
-                format!("{name} is protected by a password"),
-                "Take the password off and save it again",
-            );
-        }
-        refused(
-            "FIL-04",
-            format!("{name} is not a workbook that can be read: {why}"),
-            "Open it in the spreadsheet and save it again",
-        )
-    };
     let sheets = match read {
         Ok(Ok(sheets)) => sheets,
-        Ok(Err(why)) => return Err(broken(why)),
-        Err(_) => return Err(broken("its structure is damaged".into())),
+        Ok(Err(why)) => return Err(broken(name, &why)),
+        Err(_) => return Err(broken(name, "its structure is damaged")),
     };
     if sheets.iter().all(|s| s.rows.is_empty()) {
         return Err(refused(
@@ -170,7 +182,72 @@ fn workbook(name: &str, kind: &str, bytes: &[u8]) -> Outcome<Opened> {
             "Check that the report was exported with its data",
         ));
     }
-    Ok(Opened { dialect: kind.to_owned(), sheets })
+    Ok(Opened { dialect: form.name().to_owned(), sheets })
+}
+
+fn broken(name: &str, why: &str) -> Failure {
+    let lower = why.to_lowercase();
+    if lower.contains("password") || lower.contains("encrypt") {
+        return refused(
+            "FIL-03",
+            format!("{name} is protected by a password"),
+            "Take the password off and save it again",
+        );
+    }
+    refused(
+        "FIL-04",
+        format!("{name} is not a workbook that can be read: {why}"),
+        "Open it in the spreadsheet and save it again",
+    )
+}
+
+/// The rows of the first sheet that is shown and holds any, one after the other, in little
+/// memory; blank rows between them are told too.
+pub fn stream_xlsx(
+    name: &str,
+    from: impl std::io::Read + std::io::Seek,
+    row: &mut dyn FnMut(&[Cell]) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut book = Xlsx::new(from).map_err(|e| broken(name, &e.to_string()))?;
+    let sheets: Vec<String> = book
+        .sheets_metadata()
+        .iter()
+        .filter(|s| s.typ == calamine::SheetType::WorkSheet && s.visible == calamine::SheetVisible::Visible)
+        .map(|s| s.name.clone())
+        .collect();
+    for sheet in sheets {
+        let mut cells = book.worksheet_cells_reader(&sheet).map_err(|e| broken(name, &e.to_string()))?;
+        let (mut held, mut number, mut any): (Vec<Cell>, u32, bool) = (vec![], 0, false);
+        while let Some(cell) = cells.next_cell().map_err(|e| broken(name, &e.to_string()))? {
+            let (at, column) = cell.get_position();
+            let value = translate(&Data::from(cell.get_value().clone()));
+            if value == Cell::Empty {
+                continue;
+            }
+            if at > number && (any || !held.is_empty()) {
+                row(&held)?;
+                any = true;
+                held.clear();
+                // What a sheet leaves out between two rows, but not a million of it.
+                for _ in number + 1..at.min(number + 1_000) {
+                    row(&[])?;
+                }
+            }
+            number = at;
+            if held.len() <= column as usize {
+                held.resize(column as usize + 1, Cell::Empty);
+            }
+            held[column as usize] = value;
+        }
+        if !held.is_empty() {
+            row(&held)?;
+            any = true;
+        }
+        if any {
+            return Ok(());
+        }
+    }
+    Err(refused("FIL-01", format!("{name} has no rows"), "Check that the report was exported with its data"))
 }
 
 /// Cell by cell: a sheet with one value in its last corner must not fill memory.
@@ -408,7 +485,7 @@ fn decode(bytes: &[u8]) -> (String, String) {
 }
 
 /// The delimiter that cuts the first lines into the most even rows.
-fn guess_delimiter(text: &str) -> u8 {
+pub fn guess_delimiter(text: &str) -> u8 {
     let score = |delimiter: u8| {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)

@@ -2,12 +2,13 @@
 
 use crate::domain::money::{Currency, Decimal, Money};
 use crate::domain::text::fold;
-use crate::domain::when::{Month, in_range, month_name};
+use crate::domain::when::{Month, in_range};
 use crate::domain::win::short_id;
 use crate::domain::{Outcome, text};
 use crate::intake::fixes::{Fixes, Place};
 use crate::intake::garbled;
 use crate::intake::mapping::{Mapping, Table, find_tables};
+use crate::intake::notation::{DateOrder, Misread, decimal_of};
 use crate::intake::open::{Cell, Opened, Sheet, UNREAD_FORMULA};
 use crate::intake::rules;
 use chrono::{Days, NaiveDate};
@@ -102,17 +103,6 @@ impl WinRow {
             id => format!("id:{id}"),
         }
     }
-}
-
-/// Order of day and month in a column's texts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum DateOrder {
-    DayFirst,
-    MonthFirst,
-    /// The column has both: only what cannot be read two ways is read.
-    Mixed,
-    /// Nothing in the column tells.
-    Unknown,
 }
 
 /// Reads the tables of a file with what people said about it.
@@ -254,7 +244,7 @@ impl<'a> Reader<'a> {
         let order = match said.as_str() {
             "dmy" => DateOrder::DayFirst,
             "mdy" => DateOrder::MonthFirst,
-            _ => date_order(column("close_date")),
+            _ => DateOrder::of(column("close_date")),
         };
         let decimal = decimal_of(column("amount"));
         let folded = |words: &[String]| words.iter().map(|w| fold(w)).collect();
@@ -424,34 +414,13 @@ impl<'a> Reader<'a> {
     }
 
     fn text_date(&self, text: &str) -> Result<NaiveDate, (&'static str, String)> {
-        let wrong = || ("OPP-03", format!("\"{text}\" is not a date"));
-        let day = text.split(['T', ' ']).next().unwrap_or_default();
-        if let Ok(date) =
-            NaiveDate::parse_from_str(day, "%Y-%m-%d").or(NaiveDate::parse_from_str(day, "%Y/%m/%d"))
-        {
-            return in_range(date).ok_or_else(wrong);
-        }
-        if let Some(date) = named_month(text) {
-            return in_range(date).ok_or_else(wrong);
-        }
-        let (first, second, year) = three(text).ok_or_else(wrong)?;
-        // Points are written day first everywhere they are used.
-        let order = if text.contains('.') { DateOrder::DayFirst } else { self.order };
-        let (day, month) = match order {
-            DateOrder::DayFirst => (first, second),
-            DateOrder::MonthFirst => (second, first),
-            _ if first > 12 || first == second => (first, second),
-            _ if second > 12 => (second, first),
-            _ => {
-                return Err((
-                    "OPP-11",
-                    format!(
-                        "\"{text}\" can be read as two days; say dates = \"dmy\" or \"mdy\" in the mapping"
-                    ),
-                ));
-            }
-        };
-        NaiveDate::from_ymd_opt(year, month, day).and_then(in_range).ok_or_else(wrong)
+        self.order.read(text).map_err(|wrong| match wrong {
+            Misread::No => ("OPP-03", format!("\"{text}\" is not a date")),
+            Misread::TwoWays => (
+                "OPP-11",
+                format!("\"{text}\" can be read as two days; say dates = \"dmy\" or \"mdy\" in the mapping"),
+            ),
+        })
     }
 
     fn amount(&self, row: Row<'a>) -> Result<Option<Money>, Box<Aside>> {
@@ -473,69 +442,5 @@ impl<'a> Reader<'a> {
         let positive =
             read.and_then(|m| if m.minor < 0 { Err("the amount is negative".into()) } else { Ok(m) });
         positive.map(Some).map_err(|why| row.aside("OPP-04", why).about("amount", &cell.text()))
-    }
-}
-
-/// `12 Feb 2026`, `Feb 12, 2026`, `12-Feb-26`
-fn named_month(text: &str) -> Option<NaiveDate> {
-    let parts: Vec<&str> = text.split([' ', '-', ',', '/', '.']).filter(|p| !p.is_empty()).collect();
-    let [a, b, year, ..] = parts.as_slice() else { return None };
-    let (day, month) = match (month_name(a), month_name(b)) {
-        (Some(month), None) => (*b, month),
-        (None, Some(month)) => (*a, month),
-        _ => return None,
-    };
-    let year: i32 = year.parse().ok()?;
-    NaiveDate::from_ymd_opt(if year < 100 { 2000 + year } else { year }, month, day.parse().ok()?)
-}
-
-/// Three numbers with the year last, a time behind them allowed.
-fn three(text: &str) -> Option<(u32, u32, i32)> {
-    let day = text.split(' ').next()?;
-    let parts: Vec<&str> = day.split(['/', '.', '-']).collect();
-    let [a, b, year] = parts.as_slice() else { return None };
-    let number = |t: &str| {
-        (t.len() <= 4 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u32>().ok()).flatten()
-    };
-    if a.len() > 2 || b.len() > 2 {
-        return None; // the year first is another spelling
-    }
-    let year = number(year)? as i32;
-    Some((number(a)?, number(b)?, if year < 100 { 2000 + year } else { year }))
-}
-
-fn date_order<'a>(texts: impl Iterator<Item = &'a str>) -> DateOrder {
-    let (mut day_first, mut month_first) = (false, false);
-    // A date that does not exist, such as 31/02, tells nothing.
-    let is_day = |day, month, year| NaiveDate::from_ymd_opt(year, month, day).is_some();
-    for (first, second, year) in texts.filter(|t| !t.contains('.')).filter_map(three) {
-        day_first |= first > 12 && is_day(first, second, year);
-        month_first |= second > 12 && is_day(second, first, year);
-    }
-    match (day_first, month_first) {
-        (true, true) => DateOrder::Mixed,
-        (true, false) => DateOrder::DayFirst,
-        (false, true) => DateOrder::MonthFirst,
-        (false, false) => DateOrder::Unknown,
-    }
-}
-
-/// The decimal mark that the amounts of a column agree on, if they tell.
-fn decimal_of<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Decimal> {
-    let (mut point, mut comma) = (0usize, 0usize);
-    for text in texts {
-        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
-        match (digits.rfind('.'), digits.rfind(',')) {
-            (Some(p), Some(c)) if p > c => point += 1,
-            (Some(_), Some(_)) => comma += 1,
-            (Some(p), None) if digits.len() - p - 1 != 3 && digits.matches('.').count() == 1 => point += 1,
-            (None, Some(c)) if digits.len() - c - 1 != 3 && digits.matches(',').count() == 1 => comma += 1,
-            _ => {}
-        }
-    }
-    match (point, comma) {
-        (p, 0) if p > 0 => Some(Decimal::Point),
-        (0, c) if c > 0 => Some(Decimal::Comma),
-        _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! What a person typed, field by field, as the fields of a record.
 
+use crate::domain::decimal;
 use crate::domain::effort::parse_effort;
 use crate::domain::money::{Currency, Money};
 use crate::domain::schema::{Field, Kind, Type};
@@ -96,6 +97,10 @@ fn value(
         },
         Type::Int => Some(Value::Int(
             typed.parse().map_err(|_| invalid(format!("The {} is a whole number", field.label())))?,
+        )),
+        Type::Decimal => Some(Value::Int(
+            decimal::parse(typed, false)
+                .ok_or_else(|| invalid(format!("The {} is a number", field.label())))?,
         )),
         Type::Month => Some(Value::Int(Month::parse(typed).map_err(invalid)?.number())),
         Type::Effort => Some(Value::Int(parse_effort(typed, settings.day_minutes).map_err(invalid)?)),

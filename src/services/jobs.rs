@@ -4,7 +4,7 @@
 use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::frames::{self, Bytes};
 use crate::jobs::Emit;
-use crate::services::imports::{self, staging};
+use crate::services::imports::{self, bulk, staging};
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::Reads;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,7 @@ pub struct Job {
 pub fn work(kind: &str, input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     match kind {
         staging::KIND => staging::work(input, emit),
+        bulk::KIND => bulk::work(input, emit),
         _ => Err(Failure::internal(format!("There is no job \"{kind}\""))),
     }
 }
@@ -49,7 +50,7 @@ pub fn work(kind: &str, input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
 /// What the worker of a job gets.
 pub fn input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     match job.kind.as_str() {
-        staging::KIND => imports::job_input(reads, job),
+        staging::KIND | bulk::KIND => imports::job_input(reads, job),
         kind => Err(Failure::internal(format!("There is no job \"{kind}\""))),
     }
 }
@@ -167,7 +168,10 @@ impl Command for KeepPiece {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
         let mut job = waiting(cx.reads(), self.job)?;
-        job.kept = staging::keep(cx, job.subject, &self.piece.0)?;
+        job.kept = match job.kind.as_str() {
+            bulk::KIND => bulk::keep(cx, job.subject, &self.piece.0)?,
+            _ => staging::keep(cx, job.subject, &self.piece.0)?,
+        };
         Ok(cx.batch.set_local(&row(job.id), Some(&frames::encode(&job)?))?)
     }
 }

@@ -3,12 +3,14 @@
 
 pub mod accounts;
 pub mod activities;
+pub mod datasets;
 pub mod drafts;
 pub mod imports;
 pub mod input;
 pub mod jobs;
 pub mod names;
 pub mod notices;
+pub mod outlets;
 pub mod records;
 pub mod sample;
 pub mod search;

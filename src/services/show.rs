@@ -1,6 +1,7 @@
 //! Records as faces show them: values by field name, references with their names.
 
 use crate::changes::Head;
+use crate::domain::decimal;
 use crate::domain::effort::show_effort;
 use crate::domain::schema::{Field, Kind, Type};
 use crate::domain::value::Value;
@@ -103,6 +104,9 @@ impl<'a> Shower<'a> {
             (Type::Effort, Value::Int(minutes)) => {
                 values.insert(format!("{name}_text"), json!(show_effort(*minutes)));
                 values.insert(format!("{name}_minutes"), json!(minutes));
+            }
+            (Type::Decimal, Value::Int(number)) => {
+                values.insert(name, json!(decimal::show(*number)));
             }
             (Type::Month, Value::Int(number)) => {
                 values.insert(name, json!(Month::from_number(*number)));

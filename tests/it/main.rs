@@ -7,6 +7,7 @@ mod docs;
 mod golden;
 mod interface;
 mod journey;
+mod outlets;
 mod processes;
 mod program;
 mod pty;

@@ -1,6 +1,7 @@
 //! The shape of the command line; completions and man pages are made from it too.
 
 mod dev;
+mod outlets;
 mod solve;
 
 use crate::domain::schema::{Field, Kind, Type};
@@ -64,6 +65,7 @@ pub fn command() -> Command {
                 .arg(flag("dry-run", "Show how the line is read, save nothing")),
         )
         .subcommand(wins())
+        .subcommand(outlets::outlets())
         .subcommand(import())
         .subcommand(jobs())
         .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
@@ -217,7 +219,7 @@ fn value_name(kind: Type) -> &'static str {
         Type::Money => "AMOUNT",
         Type::Month => "YYYY-MM",
         Type::Flag => "yes|no",
-        Type::Int => "N",
+        Type::Int | Type::Decimal => "N",
         Type::One(of) | Type::Many(of) => of.name(),
         _ => "TEXT",
     }
@@ -549,6 +551,7 @@ fn import() -> Command {
                 .about("Ask about one again with the next import")
                 .arg(id("Id or its end, as `pams import remembered` shows it")),
         )
+        .subcommand(outlets::map())
         .subcommand(Command::new("rules").about("The rules that rows are checked by"))
 }
 

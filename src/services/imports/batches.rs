@@ -37,6 +37,9 @@ pub(super) fn commit(
             let origin = (plan.sheet(), String::new(), "file");
             (plan.commit(cx)?, origin, plan.rejects())
         }
+        Plan::Bulk(plan) => {
+            (plan.commit(cx, batch)?, (plan.manifest(), String::new(), "file"), plan.rejects())
+        }
         Plan::None => return Ok(()),
     };
     if !written {

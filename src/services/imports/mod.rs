@@ -7,6 +7,7 @@
 //! that was left half-way is gone on with, by another person too.
 
 pub mod batches;
+pub mod bulk;
 mod lines;
 pub mod records;
 mod requests;
@@ -49,11 +50,14 @@ pub enum Target {
     Wins,
     Accounts,
     Projects,
+    Outlets,
 }
 
 impl Target {
     pub fn of(kind: Kind) -> Option<Target> {
-        [Target::Wins, Target::Accounts, Target::Projects].into_iter().find(|t| t.kind() == kind)
+        [Target::Wins, Target::Accounts, Target::Projects, Target::Outlets]
+            .into_iter()
+            .find(|t| t.kind() == kind)
     }
 
     pub fn kind(self) -> Kind {
@@ -61,6 +65,7 @@ impl Target {
             Target::Wins => Kind::Win,
             Target::Accounts => Kind::Account,
             Target::Projects => Kind::Project,
+            Target::Outlets => Kind::Outlet,
         }
     }
 
@@ -163,6 +168,9 @@ pub struct Review {
     /// Known once the worker has staged the file.
     pub outline: Option<Outline>,
     pub failure: Option<Failure>,
+    /// Of rows by the million: where the file lies and what became of it.
+    #[serde(default)]
+    pub bulk: Option<bulk::Staged>,
 }
 
 impl Review {
@@ -221,16 +229,19 @@ impl Review {
             return Err(Failure::conflict(format!("{} is still being read", self.file))
                 .hint("`pams jobs list` shows how far it is"));
         };
-        let opened = staging::staged(reads, self.id, outline)?;
         let (options, fixes) = self.said();
-        let mut prepared = match self.target {
-            Target::Wins => wins::prepare(reads, settings, self, opened, &options, &fixes)?,
-            _ => records::prepare(reads, settings, self.target, &opened, &fixes)?,
+        let opened = || staging::staged(reads, self.id, outline);
+        let mut prepared = match (&self.bulk, self.target) {
+            (Some(staged), _) => bulk::prepare(reads, self, staged)?,
+            (None, Target::Wins) => wins::prepare(reads, settings, self, opened()?, &options, &fixes)?,
+            (None, _) => records::prepare(reads, settings, self.target, &opened()?, &fixes)?,
         };
         let report = &mut prepared.report;
         report.review = Some(self.id);
         report.target = self.target;
         (report.file, report.dialect) = (self.file.clone(), outline.dialect.clone());
+        report.quarantined = report.rejected;
+        report.imported = report.rows.saturating_sub(report.rejected + report.skipped + report.merged);
         report.problems = problems(&prepared.plan.counts());
         report.again = batches::imported_before(reads, settings, &self.hash, self.target)?;
         Ok(prepared)
@@ -247,6 +258,7 @@ pub struct Prepared {
 enum Plan {
     Wins(Box<wins::Plan>),
     Records(records::Plan),
+    Bulk(Box<bulk::Plan>),
     /// Columns are missing: there is nothing to write yet.
     None,
 }
@@ -304,6 +316,14 @@ pub struct Report {
     pub losses: usize,
     pub rejected: usize,
     pub skipped: usize,
+    /// rows = imported + merged + quarantined + skipped
+    #[serde(default)]
+    pub imported: usize,
+    /// Rows that say again what another row of the file says.
+    #[serde(default)]
+    pub merged: usize,
+    #[serde(default)]
+    pub quarantined: usize,
     pub added: usize,
     pub changed: usize,
     pub removed: usize,
@@ -403,6 +423,7 @@ impl Plan {
         match self {
             Plan::Wins(plan) => plan.counts(),
             Plan::Records(plan) => plan.counts(),
+            Plan::Bulk(plan) => plan.counts(),
             Plan::None => BTreeMap::new(),
         }
     }
@@ -411,16 +432,17 @@ impl Plan {
     fn make_accounts(&self, cx: &mut WriteCx) -> Outcome<usize> {
         match self {
             Plan::Wins(plan) => plan.make_accounts(cx),
-            Plan::Records(_) | Plan::None => Ok(0),
+            Plan::Records(_) | Plan::Bulk(_) | Plan::None => Ok(0),
         }
     }
 
-    fn lines(&self, code: &str, decided: bool) -> Vec<Line> {
-        match self {
+    fn lines(&self, reads: &dyn Reads, code: &str, decided: bool) -> Outcome<Vec<Line>> {
+        Ok(match self {
             Plan::Wins(plan) => plan.lines(code, decided),
             Plan::Records(plan) => plan.lines(code, decided),
-            Plan::None => vec![],
-        }
+            Plan::Bulk(plan) if !decided => plan.lines(reads, code)?,
+            Plan::Bulk(_) | Plan::None => vec![],
+        })
     }
 }
 

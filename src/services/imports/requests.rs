@@ -4,15 +4,17 @@
 use super::staging::{self, SheetOutline};
 use super::uploads::{self, Source};
 use super::{Answer, Line, MAX_ANSWERS, Options, Prepared, REVIEW, Report, Review, Target};
-use super::{batches, lines, records, whom};
+use super::{batches, bulk, lines, records, whom};
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::frames::{self, Bytes};
+use crate::intake::bulk::Said;
 use crate::intake::fixes::Place;
 use crate::services::jobs::{self, Job};
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
 use crate::store::{IndexKey, Reads};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Reviews that are open at one time.
 const MAX_REVIEWS: usize = 100;
@@ -47,10 +49,13 @@ impl Command for StartReview {
             return Err(Failure::conflict(format!("{MAX_REVIEWS} imports are open"))
                 .hint("`pams import list` shows them; commit or drop some"));
         }
+        let id = cx.new_id();
+        if let Source::Path { path, said } = &self.source {
+            return self.start_bulk(cx, id, path, said);
+        }
         let loaded = uploads::load(cx.reads(), &self.source)?;
         let hash = cx.batch.put_blob(&loaded.bytes)?;
         uploads::forget(cx, &self.source)?;
-        let id = cx.new_id();
         let job = jobs::queue(cx, staging::KIND, format!("read {}", loaded.name), id)?;
         let review = Review {
             id,
@@ -65,6 +70,41 @@ impl Command for StartReview {
             job,
             outline: None,
             failure: None,
+            bulk: None,
+        };
+        review.save(cx)?;
+        Ok(Started { review: id, job })
+    }
+}
+
+impl StartReview {
+    /// A file of any size is read where it lies.
+    fn start_bulk(&self, cx: &mut WriteCx, id: Id, path: &Path, said: &Said) -> Outcome<Started> {
+        if self.target != Target::Outlets {
+            return Err(Failure::usage(format!("{} are sent, not read in place", self.target.plural())));
+        }
+        let file = path.file_name().map_or(path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let job = jobs::queue(cx, bulk::KIND, format!("read {file}"), id)?;
+        let review = Review {
+            id,
+            target: self.target,
+            file,
+            hash: [0; 32],
+            kept_mapping: None,
+            options: self.options.clone(),
+            answers: vec![],
+            by: cx.actor(),
+            touched_ms: cx.caller.now_ms,
+            job,
+            outline: None,
+            failure: None,
+            bulk: Some(bulk::Staged {
+                path: path.to_owned(),
+                said: said.clone(),
+                manifest: None,
+                columns: vec![],
+                header: 0,
+            }),
         };
         review.save(cx)?;
         Ok(Started { review: id, job })
@@ -74,6 +114,10 @@ impl Command for StartReview {
 /// What the worker of a review's job gets.
 pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     let review = Review::load(reads, job.subject)?;
+    if let Some(staged) = &review.bulk {
+        let zone = Settings::load(reads, review.touched_ms)?.today;
+        return bulk::job_input(staged, review.target, zone, job.kept);
+    }
     let bytes = reads.blob(&review.hash)?;
     let bytes = bytes.ok_or_else(|| Failure::not_found("The file of the import is no longer kept"))?;
     frames::encode(&staging::Input { name: review.file, bytes: Bytes(bytes), skip: job.kept })
@@ -83,13 +127,17 @@ pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
 pub fn job_ended(cx: &mut WriteCx, job: &Job, result: Result<Bytes, Failure>) -> Outcome<()> {
     let Ok(mut review) = Review::load(cx.reads(), job.subject) else { return Ok(()) };
     match result {
+        Ok(summary) if review.bulk.is_some() => {
+            let failed = bulk::ended(cx, &mut review, &summary.0).err();
+            review.failure = failed;
+        }
         Ok(summary) => review.outline = Some(frames::decode(&summary.0)?),
         Err(failure) => review.failure = Some(failure),
     }
     review.save(cx)
 }
 
-fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
+pub(super) fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
     reads.locals(REVIEW)?.iter().map(|(_, bytes)| frames::decode(bytes)).collect()
 }
 
@@ -98,11 +146,14 @@ fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
 fn forget(cx: &mut WriteCx, review: &Review, kept: bool) -> Outcome<()> {
     jobs::drop_of(cx, review.id)?;
     cx.batch.touch(Kind::Batch, review.id);
+    if review.bulk.is_some() && !kept {
+        bulk::forget(cx, review)?;
+    }
     cx.batch.clear_staged(review.id)?;
     cx.batch.set_local(&format!("{REVIEW}{}", review.id), None)?;
     let batches = cx.reads().index_ids(IndexKey::new(70).text(&hex(&review.hash)), 1)?;
     let others = reviews(cx.reads())?.iter().any(|r| r.hash == review.hash);
-    if !kept && batches.is_empty() && !others {
+    if review.bulk.is_none() && !kept && batches.is_empty() && !others {
         cx.batch.drop_blob(&review.hash)?;
     }
     Ok(())
@@ -239,7 +290,7 @@ impl Query for ListLines {
         let settings = cx.settings()?;
         let review = Review::load(cx.reads, self.review)?;
         let prepared = review.prepare(cx.reads, &settings)?;
-        let all = prepared.plan.lines(&self.code, self.decided);
+        let all = prepared.plan.lines(cx.reads, &self.code, self.decided)?;
         let mut lines: Vec<Line> =
             all.iter().skip(self.from).take(self.limit.clamp(1, 500)).cloned().collect();
         lines::complete(cx.reads, &prepared.report, &all, &mut lines)?;
@@ -261,12 +312,22 @@ impl Command for AnswerReview {
     fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
         let settings = cx.settings()?;
         let mut review = Review::load(cx.reads(), self.review)?;
+        if review.bulk.is_some() {
+            for answer in &self.answers {
+                refuse_senseless(cx.reads(), &review, answer)?;
+                review.bulk.iter_mut().try_for_each(|staged| bulk::answer(staged, answer))?;
+                review.answers.push(answer.clone());
+            }
+            review.touched_ms = cx.caller.now_ms;
+            read_again(cx, &mut review)?;
+            return Ok(review.answers.len());
+        }
         for answer in &self.answers {
             refuse_senseless(cx.reads(), &review, answer)?;
             let answer = match answer {
                 Answer::AsideAlike { code, raw } => {
                     let plan = review.prepare(cx.reads(), &settings)?.plan;
-                    let lines = plan.lines(code, false).into_iter();
+                    let lines = plan.lines(cx.reads(), code, false)?.into_iter();
                     let alike =
                         lines.filter(|l| raw.as_ref().is_none_or(|r| text::fold(r) == text::fold(&l.raw)));
                     Answer::Aside(alike.map(|l| l.place).collect())
@@ -290,6 +351,17 @@ impl Command for AnswerReview {
         review.save(cx)?;
         Ok(review.answers.len())
     }
+}
+
+/// Starts a file of many rows anew, with what was said since.
+fn read_again(cx: &mut WriteCx, review: &mut Review) -> Outcome<()> {
+    jobs::drop_of(cx, review.id)?;
+    bulk::forget(cx, review)?;
+    cx.batch.clear_staged(review.id)?;
+    review.job = jobs::queue(cx, bulk::KIND, format!("read {}", review.file), review.id)?;
+    (review.outline, review.failure) = (None, None);
+    review.bulk.iter_mut().for_each(|staged| staged.manifest = None);
+    review.save(cx)
 }
 
 /// An answer about what is not in the file is refused when it is given, not found out
@@ -324,7 +396,10 @@ fn refuse_senseless(reads: &dyn Reads, review: &Review, answer: &Answer) -> Outc
             none(format!("row {}", header + 1))
         }
         Answer::Column { field, column, sheet } => {
-            let wide = staging::width(reads, review.id, *sheet)?;
+            let wide = match &review.bulk {
+                Some(staged) => staged.columns.len(),
+                None => staging::width(reads, review.id, *sheet)?,
+            };
             match column {
                 Some(column) if *column >= wide => none(format!("column {}", column + 1)),
                 _ => known(field),
@@ -353,6 +428,14 @@ impl Command for TakeBack {
     fn run(&self, cx: &mut WriteCx) -> Outcome<Option<Answer>> {
         let mut review = Review::load(cx.reads(), self.review)?;
         let last = review.answers.pop();
+        if let (Some(staged), Some(_)) = (&mut review.bulk, &last) {
+            staged.said = Said::default();
+            for answer in &review.answers {
+                bulk::answer(staged, answer)?;
+            }
+            read_again(cx, &mut review)?;
+            return Ok(last);
+        }
         review.save(cx)?;
         Ok(last)
     }

@@ -3,12 +3,14 @@
 use crate::domain::schema::{Batch, Kind, Record};
 use crate::domain::{Failure, Id, Outcome};
 use crate::frames::{self, Bytes};
+use crate::intake::bulk::Said;
 use crate::intake::open;
 use crate::services::imports::Answer;
 use crate::services::{Command, WriteCx};
 use crate::store::Reads;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 /// Bytes of a piece of an upload; a frame holds one.
 pub const PIECE_BYTES: usize = 512 << 10;
@@ -66,15 +68,25 @@ fn drop_pieces(cx: &mut WriteCx, upload: Id) -> Outcome<()> {
 pub fn forget(cx: &mut WriteCx, source: &Source) -> Outcome<()> {
     match source {
         Source::Upload { upload, .. } => drop_pieces(cx, *upload),
-        Source::Batch { .. } => Ok(()),
+        Source::Batch { .. } | Source::Path { .. } => Ok(()),
     }
 }
 
 /// Where the bytes are: just uploaded, or kept with an earlier batch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Source {
-    Upload { upload: Id, name: String },
-    Batch { which: String },
+    Upload {
+        upload: Id,
+        name: String,
+    },
+    Batch {
+        which: String,
+    },
+    /// A file of many rows on the host's machine, read where it lies.
+    Path {
+        path: PathBuf,
+        said: Said,
+    },
 }
 
 /// A file, and for a batch how it was read before.
@@ -104,6 +116,7 @@ pub fn load(reads: &dyn Reads, source: &Source) -> Outcome<Loaded> {
             let answers = if batch.answers.is_empty() { vec![] } else { frames::decode(&batch.answers)? };
             Ok(Loaded { name: batch.file, bytes, mapping: String::from_utf8(batch.plan).ok(), answers })
         }
+        Source::Path { path, .. } => Err(Failure::usage(format!("{} is not sent", path.display()))),
     }
 }
 

@@ -1,0 +1,248 @@
+//! `pams outlets import|list|show|export|quality`, and `pams import map`.
+
+use crate::cli::{Context, confirm, imports, output};
+use crate::domain::failure::said;
+use crate::domain::schema::Kind;
+use crate::domain::{Failure, Outcome, text};
+use crate::intake::bulk::{self, Said};
+use crate::services::imports::uploads::Source;
+use crate::services::imports::{Options, StartReview, Target};
+use crate::services::outlets::{ExportOutlets, ListOutlets, Quality, ShowOutlet};
+use clap::ArgMatches;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What a listing shows of an outlet.
+const SHOWN: [&str; 7] = ["code", "name", "channel", "city", "territory", "distributor_code", "beat"];
+
+pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
+    match verb {
+        "import" => import(context, matches),
+        "list" => list(context, matches),
+        "show" => show(context, matches),
+        "export" => export(context, matches),
+        _ => quality(context),
+    }
+}
+
+/// What was said of the columns: FIELD=HEADER, checked against the file itself.
+fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Said> {
+    let mut said = Said {
+        dates: matches.get_one::<String>("dates").cloned().unwrap_or_default(),
+        header: matches.get_one::<u64>("header-row").map(|row| row.saturating_sub(1) as usize),
+        ..Said::default()
+    };
+    let pairs: Vec<&String> = matches.get_many::<String>("column").into_iter().flatten().collect();
+    if pairs.is_empty() {
+        return Ok(said);
+    }
+    let opened = bulk::open(path, &std::env::temp_dir(), kind, &said)?;
+    for pair in pairs {
+        let Some((field, header)) = pair.split_once('=') else {
+            return Err(Failure::usage(format!("\"{pair}\" is not FIELD=HEADER")));
+        };
+        let titles = &opened.layout.titles;
+        let column = titles.iter().position(|t| text::fold(t) == text::fold(header)).ok_or_else(|| {
+            Failure::not_found(format!("There is no column \"{header}\""))
+                .hint(format!("There are {}", titles.join(", ")))
+        })?;
+        if !field.is_empty() && kind.schema().field_named(field).is_none() {
+            let known: Vec<&str> =
+                kind.schema().fields.iter().filter(|f| !f.system).map(|f| f.name).collect();
+            return Err(Failure::usage(format!("There is no field \"{field}\""))
+                .hint(format!("There are {}", known.join(", "))));
+        }
+        said.columns.insert(column, Some(field.to_owned()).filter(|f| !f.is_empty()));
+    }
+    Ok(said)
+}
+
+fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let files: Vec<PathBuf> = matches.get_many::<PathBuf>("file").into_iter().flatten().cloned().collect();
+    let engine = context.cli()?;
+    let mut failed = None;
+    for file in &files {
+        // One bad file does not stop the others.
+        let done = std::fs::canonicalize(file)
+            .map_err(bulk::source::unreadable(file))
+            .and_then(|path| told(&path, Kind::Outlet, matches).map(|said| (path, said)))
+            .and_then(|(path, said)| {
+                let source = Source::Path { path, said };
+                let start = StartReview { target: Target::Outlets, source, options: Options::default() };
+                let started = engine.run(&start)?.reply;
+                imports::finish(
+                    context,
+                    &engine,
+                    started,
+                    matches.get_flag("dry-run"),
+                    matches.get_flag("review"),
+                )
+            });
+        if let Err(failure) = done {
+            if files.len() > 1 {
+                output::note(&format!("{}: {}", file.display(), failure.message));
+            }
+            failed = Some(failure);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+fn list(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let engine = context.cli()?;
+    let limit = matches.get_one::<u64>("limit").copied().unwrap_or(50) as usize;
+    let one = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    let mut ask = ListOutlets {
+        from: matches.get_one::<u64>("from").copied().unwrap_or(0),
+        limit,
+        filter: one("filter"),
+        rule: one("rule"),
+    };
+    let (mut items, mut total, mut next) = (Vec::new(), 0, Some(ask.from));
+    while let (Some(from), true) = (next, items.len() < limit) {
+        (ask.from, ask.limit) = (from, limit - items.len());
+        let page = engine.ask(&ask)?;
+        items.extend(page.items);
+        (total, next) = (page.total, page.next);
+    }
+    if context.json {
+        output::json(&serde_json::json!({ "items": items, "total": total, "next": next }));
+        return Ok(());
+    }
+    if total == 0 {
+        output::note("no outlets yet: `pams outlets import FILE` takes them in");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> =
+        items.iter().map(|i| SHOWN.iter().map(|name| i.text(name)).collect()).collect();
+    output::table(&SHOWN, &rows);
+    if let Some(next) = next {
+        output::note(&format!(
+            "more: --from {next} goes on; {} in all",
+            text::count(total as usize, "outlet")
+        ));
+    }
+    Ok(())
+}
+
+fn show(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let code = matches.get_one::<String>("code").cloned().unwrap_or_default();
+    let item = context.cli()?.ask(&ShowOutlet { code })?;
+    if context.json {
+        output::json(&item);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> =
+        item.values.keys().map(|name| vec![name.replace('_', " "), item.text(name)]).collect();
+    output::table(&["field", "value"], &rows);
+    Ok(())
+}
+
+fn export(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let engine = context.cli()?;
+    let path = matches.get_one::<PathBuf>("output");
+    let mut to: Box<dyn Write> = match path {
+        None => Box::new(std::io::stdout().lock()),
+        Some(path) => {
+            if path.exists() {
+                confirm(context, &format!("There is a file {} already. Write over it?", path.display()))?;
+            }
+            let shown = path.display().to_string();
+            Box::new(
+                std::fs::File::create(path)
+                    .map_err(|e| Failure::invalid(format!("{shown} cannot be written: {}", said(&e))))?,
+            )
+        }
+    };
+    let (mut chunk, mut rows) = (Some(0), 0);
+    while let Some(number) = chunk {
+        let piece = engine.ask(&ExportOutlets { chunk: number })?;
+        to.write_all(piece.text.as_bytes())
+            .map_err(|e| Failure::invalid(format!("The file cannot be written: {}", said(&e))))?;
+        rows += piece.rows;
+        chunk = piece.next;
+    }
+    to.flush().map_err(|e| Failure::invalid(format!("The file cannot be written: {}", said(&e))))?;
+    output::note(&format!("{} written", text::count(rows, "outlet")));
+    Ok(())
+}
+
+fn quality(context: &Context) -> Outcome<()> {
+    let report = context.cli()?.ask(&Quality {})?;
+    if context.json {
+        output::json(&report);
+        return Ok(());
+    }
+    output::line(&format!("{}, {} held back", text::count(report.outlets as usize, "outlet"), report.held));
+    let rows: Vec<Vec<String>> = report
+        .rules
+        .iter()
+        .map(|r| {
+            vec![
+                r.code.clone(),
+                r.label.clone(),
+                r.rows.to_string(),
+                format!("{:.2} %", 100.0 * r.share),
+                r.fix.clone(),
+            ]
+        })
+        .collect();
+    output::table(&["rule", "what", "outlets", "share", "what to do"], &rows);
+    Ok(())
+}
+
+/// What each column of a file is taken for; needs no store.
+pub fn map(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let path = matches.get_one::<PathBuf>("file").ok_or_else(|| Failure::usage("Which file?"))?;
+    let entity = matches.get_one::<String>("entity").map_or("outlet", String::as_str);
+    let kind =
+        Kind::parse(entity).ok_or_else(|| Failure::usage(format!("There is no entity \"{entity}\"")))?;
+    let opened = bulk::open(path, &std::env::temp_dir(), kind, &told(path, kind, matches)?)?;
+    let layout = &opened.layout;
+    let sample = |column: usize| -> Vec<String> {
+        let below = opened.source.head.iter().skip(layout.header + 1).filter_map(|r| r.get(column));
+        below.map(|t| text::clean(t)).filter(|t| !t.is_empty()).take(3).collect()
+    };
+    let columns: Vec<serde_json::Value> = (0..layout.titles.len())
+        .map(|c| {
+            let guess = &layout.guesses[c];
+            serde_json::json!({
+                "column": c, "header": layout.titles[c],
+                "field": layout.fields[c].map_or("", |f| f.name),
+                "confidence": (guess.confidence * 1000.0).round() / 1000.0,
+                "others": guess.others, "samples": sample(c),
+            })
+        })
+        .collect();
+    if context.json {
+        output::json(&serde_json::json!({
+            "file": opened.source.name, "dialect": opened.source.dialect, "header_row": layout.header + 1,
+            "columns": columns, "missing": layout.missing(),
+        }));
+        return Ok(());
+    }
+    output::line(&format!(
+        "{}: {}, header in row {}",
+        opened.source.name,
+        opened.source.dialect,
+        layout.header + 1
+    ));
+    let rows: Vec<Vec<String>> = (0..layout.titles.len())
+        .map(|c| {
+            let guess = &layout.guesses[c];
+            let field = layout.fields[c].map_or("-".to_owned(), |f| f.label());
+            let sure = if guess.field.is_empty() {
+                String::new()
+            } else {
+                format!("{:.0} %", guess.confidence * 100.0)
+            };
+            vec![layout.titles[c].clone(), field, sure, sample(c).join(" | ")]
+        })
+        .collect();
+    output::table(&["header", "taken for", "sure", "values"], &rows);
+    let missing = layout.missing();
+    if !missing.is_empty() {
+        output::note(&format!("missing: {}; say which with --column FIELD=HEADER", missing.join(", ")));
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! What can be wrong with a row of outlets, as bits: a row has several faults and there are
+//! millions of rows. The rule behind each bit says what it does to the row.
+
+use crate::intake::rules::{self, Weight};
+
+/// Faults of one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub u64);
+
+macro_rules! faults {
+    ($($name:ident $code:literal;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Fault { $($name,)* }
+
+        impl Fault {
+            pub const ALL: &[Fault] = &[$(Fault::$name,)*];
+
+            pub fn code(self) -> &'static str {
+                match self { $(Fault::$name => $code,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    NoCode "OUT-01";
+    CodeRepeated "OUT-02";
+    CodeScientific "OUT-03";
+    CodeTooLong "OUT-04";
+    NoName "OUT-05";
+    Placeholder "OUT-06";
+    NearDuplicate "OUT-07";
+    NoPosition "COORD-01";
+    NullIsland "COORD-02";
+    OutOfRange "COORD-03";
+    Swapped "COORD-04";
+    SignLost "COORD-05";
+    NotANumber "COORD-06";
+    Abroad "COORD-07";
+    FarFromTown "COORD-08";
+    Coarse "COORD-09";
+    Shared "COORD-10";
+    BadNumber "NUM-01";
+    Negative "NUM-02";
+    BadDate "DAT-01";
+    TwoDates "DAT-02";
+    Future "DAT-03";
+    ClosedFirst "DAT-04";
+    BadEmail "CON-01";
+    BadPhone "CON-02";
+    NoTerritory "TER-01";
+    NoDistributor "REF-01";
+    Garbled "TXT-01";
+    Entities "TXT-02";
+    Controls "TXT-03";
+    Formula "TXT-04";
+    TooLong "TXT-05";
+    NotText "TXT-06";
+    Ragged "FIL-11";
+    RowTooLong "FIL-14";
+}
+
+impl Faults {
+    pub fn add(&mut self, fault: Fault) {
+        self.0 |= 1 << fault as u8;
+    }
+
+    pub fn has(self, fault: Fault) -> bool {
+        self.0 >> fault as u8 & 1 == 1
+    }
+
+    pub fn with(self, other: Faults) -> Faults {
+        Faults(self.0 | other.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Fault> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Fault::ALL.get(bit).copied()
+        })
+    }
+
+    /// Whether a rule among them keeps the row back.
+    pub fn holds_back(self) -> bool {
+        self.0 & HELD != 0
+    }
+}
+
+/// Faults whose rule weighs [`Weight::Fix`], as bits; a test holds them together.
+const HELD: u64 = 1 << Fault::NoCode as u8
+    | 1 << Fault::CodeRepeated as u8
+    | 1 << Fault::CodeScientific as u8
+    | 1 << Fault::CodeTooLong as u8
+    | 1 << Fault::NoName as u8
+    | 1 << Fault::RowTooLong as u8;
+
+/// The rule of a fault.
+pub fn rule(fault: Fault) -> &'static rules::Rule {
+    static NONE: rules::Rule = rules::Rule { code: "", weight: Weight::Look, label: "", fix: "" };
+    rules::find(fault.code()).unwrap_or(&NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_its_rule_and_weight() {
+        let mut all = Faults::default();
+        for fault in Fault::ALL {
+            assert_eq!(rule(*fault).code, fault.code());
+            assert!(!rule(*fault).fix.is_empty(), "{}", fault.code());
+            let mut one = Faults::default();
+            one.add(*fault);
+            assert_eq!(one.holds_back(), rule(*fault).weight == Weight::Fix, "{}", fault.code());
+            assert!(!all.has(*fault));
+            all.add(*fault);
+        }
+        assert_eq!(all.iter().collect::<Vec<_>>(), Fault::ALL);
+    }
+}

@@ -1,0 +1,113 @@
+//! Which row is the header, and which column is which field.
+
+use super::source::{Cells, Source};
+use crate::domain::Outcome;
+use crate::domain::money::Decimal;
+use crate::domain::schema::{Field, Kind, Type};
+use crate::domain::text::fold;
+use crate::intake::columns::{self, Guess};
+use crate::intake::notation::{DateOrder, decimal_of};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Rows looked through for the header.
+const HEADER_ROWS: usize = 30;
+/// Values of a column that are looked at.
+const VALUES: usize = 120;
+
+/// What a person said of a file's columns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// The header's record, from 0.
+    pub header: Option<usize>,
+    /// Column → its field, or none for "kept as it is".
+    pub columns: BTreeMap<usize, Option<String>>,
+    /// "dmy" or "mdy", or empty.
+    pub dates: String,
+}
+
+pub struct Layout {
+    pub kind: Kind,
+    pub header: usize,
+    pub titles: Vec<String>,
+    /// Column → what it is taken for.
+    pub guesses: Vec<Guess>,
+    pub fields: Vec<Option<&'static Field>>,
+    /// Column → how its days are written.
+    pub dates: Vec<DateOrder>,
+    /// Commas mark decimals.
+    pub comma: bool,
+    folded: Vec<Vec<u8>>,
+}
+
+impl Layout {
+    pub fn of(source: &Source, kind: Kind, said: &Said) -> Outcome<Layout> {
+        let rows = &source.head;
+        let header = said.header.unwrap_or_else(|| header(rows, kind)).min(rows.len().saturating_sub(1));
+        let titles: Vec<String> = rows[header].iter().map(|t| t.trim().to_owned()).collect();
+        let below = || rows.iter().skip(header + 1);
+        let values: Vec<Vec<&str>> = (0..titles.len())
+            .map(|c| {
+                let cells = below().filter_map(|r| r.get(c)).map(|t| t.trim()).filter(|t| !t.is_empty());
+                cells.take(VALUES).collect()
+            })
+            .collect();
+        let guesses = columns::guess(kind, &titles, &values);
+        let schema = kind.schema();
+        let mut fields: Vec<Option<&'static Field>> =
+            guesses.iter().map(|g| schema.field_named(&g.field)).collect();
+        for (column, name) in said.columns.iter().filter(|(c, _)| **c < titles.len()) {
+            let field = name.as_ref().and_then(|n| schema.field_named(n));
+            for other in
+                fields.iter_mut().filter(|f| field.is_some() && f.map(|f| f.id) == field.map(|f| f.id))
+            {
+                *other = None;
+            }
+            fields[*column] = field;
+        }
+        let of = |c: usize| values[c].iter().copied();
+        let dates = (0..titles.len())
+            .map(|c| match said.dates.as_str() {
+                "dmy" => DateOrder::DayFirst,
+                "mdy" => DateOrder::MonthFirst,
+                _ => DateOrder::of(of(c)),
+            })
+            .collect();
+        let numbers = (0..titles.len()).filter(|c| fields[*c].is_some_and(|f| f.kind == Type::Decimal));
+        let comma = numbers.filter_map(|c| decimal_of(of(c))).next_back() == Some(Decimal::Comma);
+        let folded = titles.iter().map(|t| t.to_lowercase().into_bytes()).collect();
+        Ok(Layout { kind, header, titles, guesses, fields, dates, comma, folded })
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.is_some_and(|f| f.name == name))
+    }
+
+    /// Required fields without a column.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let required = self.kind.schema().fields.iter().filter(|f| f.required);
+        required.map(|f| f.name).filter(|n| self.column(n).is_none()).collect()
+    }
+
+    /// Whether a record is the header once more.
+    pub fn is_header(&self, cells: &Cells) -> bool {
+        cells.len() == self.folded.len()
+            && cells.get(0).len() == self.titles[0].len()
+            && cells.iter().zip(&self.folded).all(|(c, t)| c.trim_ascii().to_ascii_lowercase() == *t)
+    }
+}
+
+/// The row among the first ones that names the most fields; of equals the first.
+fn header(rows: &[Vec<String>], kind: Kind) -> usize {
+    let score = |row: &Vec<String>| {
+        let filled: Vec<String> = row.iter().map(|t| fold(t)).filter(|t| !t.is_empty()).collect();
+        let guesses = columns::guess(kind, row, &vec![vec![]; row.len()]);
+        let named = guesses.iter().filter(|g| !g.field.is_empty()).count();
+        // A row of data has numbers; a header has none.
+        let numbers = filled.iter().filter(|t| t.bytes().all(|b| b.is_ascii_digit() || b == b' ')).count();
+        (named * 4 + filled.len()).saturating_sub(numbers * 4)
+    };
+    let scores: Vec<usize> = rows.iter().take(HEADER_ROWS).map(score).collect();
+    let best = scores.iter().copied().max().unwrap_or(0);
+    scores.iter().position(|s| *s == best).unwrap_or(0)
+}

@@ -1,0 +1,159 @@
+//! Files of millions of rows: one look for keys, places and duplicates, one that writes
+//! columnar chunks in the order of keys. Pure but for the file it reads: the same file and
+//! the same answers give the same chunks, so work that was cut off is done again and what
+//! came out before is known by its number.
+
+mod cells;
+pub mod codes;
+mod facts;
+pub mod layout;
+mod near;
+mod places;
+pub mod source;
+mod write;
+
+pub use layout::{Layout, Said};
+pub use write::EXTRA;
+
+use crate::columns;
+use crate::domain::Outcome;
+use crate::domain::schema::Kind;
+use crate::intake::open::refused;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What comes out, piece by piece.
+pub enum Made {
+    /// Rows in the order of their keys, as `columns` writes them.
+    Chunk { first: String, rows: u32, bytes: Vec<u8> },
+    /// Rows that wait.
+    Held(Vec<Held>),
+    /// Rows that went in with a fault: their places in the order of keys, a part of them.
+    Marks { code: String, rows: Vec<u32> },
+    /// Places of rows that double another's, and of that other.
+    Twins(Vec<(u32, u32)>),
+}
+
+/// A row that is held back, as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its record in the file, from 0.
+    pub record: u32,
+    pub faults: u64,
+    pub cells: Vec<String>,
+}
+
+/// Where the rows went: records = taken + held + blank + headers + totals.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    pub records: u64,
+    pub taken: u64,
+    pub held: u64,
+    pub blank: u64,
+    pub headers: u64,
+    pub totals: u64,
+    /// Code → rows.
+    pub faults: BTreeMap<String, u64>,
+    /// Filled cells a column, of the rows taken.
+    pub filled: Vec<usize>,
+}
+
+/// How far it is: bytes of both looks together.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> Outcome<()>;
+
+/// A file opened, its table found.
+pub struct Opened {
+    pub source: source::Source,
+    pub layout: Layout,
+}
+
+pub fn open(path: &Path, spool: &Path, kind: Kind, said: &Said) -> Outcome<Opened> {
+    let source = source::open(path, spool)?;
+    let layout = Layout::of(&source, kind, said)?;
+    Ok(Opened { source, layout })
+}
+
+impl Opened {
+    /// Refuses a table that lacks what each row must have.
+    pub fn complete(&self) -> Outcome<()> {
+        let missing = self.layout.missing();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let none = self.layout.fields.iter().all(Option::is_none);
+        let code = if none { "MAP-02" } else { "MAP-01" };
+        let message = match none {
+            true => format!(
+                "No row of {} looks like the header of {}",
+                self.source.name,
+                self.layout.kind.schema().plural
+            ),
+            false => format!("{}: no column was found for: {}", self.source.name, missing.join(", ")),
+        };
+        let hint = "`pams import map FILE` shows what each column is taken for; say which it is with --column FIELD=HEADER";
+        Err(refused(code, message, hint))
+    }
+
+    /// Reads every row and sends out what it makes of them.
+    pub fn run(
+        &self,
+        today: NaiveDate,
+        emit: &mut dyn FnMut(Made) -> Outcome<()>,
+        progress: Progress,
+    ) -> Outcome<Tally> {
+        self.complete()?;
+        let bytes = self.source.bytes;
+        let mut facts =
+            facts::gather(&self.source, &self.layout, &mut |read| progress(read.min(bytes), 2 * bytes))?;
+        places::judge(&mut facts);
+        let twins = near::twins(&mut facts);
+        let tally = write::write(&self.source, &self.layout, &mut facts, today, emit, &mut |written| {
+            progress(bytes + written.min(bytes), 2 * bytes)
+        })?;
+        marks(&facts, &twins, emit)?;
+        progress(2 * bytes, 2 * bytes)?;
+        Ok(Tally {
+            records: facts.records,
+            blank: facts.blank,
+            headers: facts.headers,
+            totals: facts.totals,
+            ..tally
+        })
+    }
+}
+
+/// The places of rows with a fault, of those that went in.
+fn marks(
+    facts: &facts::Facts,
+    twins: &[(u32, u32)],
+    emit: &mut dyn FnMut(Made) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut places = vec![u32::MAX; facts.rows.len()];
+    let mut of: Vec<Vec<u32>> = vec![vec![]; codes::Fault::ALL.len()];
+    let mut place = 0;
+    for row in &facts.order {
+        let faults = facts.rows[*row as usize].faults;
+        if faults.holds_back() {
+            continue;
+        }
+        places[*row as usize] = place;
+        for fault in faults.iter() {
+            of[fault as usize].push(place);
+        }
+        place += 1;
+    }
+    for (fault, rows) in codes::Fault::ALL.iter().zip(of) {
+        for part in rows.chunks(columns::MAX_ROWS) {
+            emit(Made::Marks { code: fault.code().into(), rows: part.to_vec() })?;
+        }
+    }
+    let placed = |(row, first): &(u32, u32)| {
+        let pair = (places[*row as usize], places[*first as usize]);
+        (pair.0 != u32::MAX && pair.1 != u32::MAX).then_some(pair)
+    };
+    let mut placed: Vec<(u32, u32)> = twins.iter().filter_map(placed).collect();
+    placed.sort_unstable();
+    placed.chunks(columns::MAX_ROWS).try_for_each(|part| emit(Made::Twins(part.to_vec())))
+}

@@ -1,0 +1,197 @@
+//! Outlets that stand in a file twice under two keys: near each other with names alike, or
+//! of one name and address, or of one phone or tax number in one town.
+//!
+//! Nothing compares all with all: equal names are neighbours once sorted by name and
+//! latitude, alike ones share a cell of the map, equal numbers are neighbours once sorted.
+
+use super::codes::Fault;
+use super::facts::{Fact, Facts, NOWHERE};
+use super::places::km;
+use crate::columns::FastMap;
+use crate::domain::text;
+
+const NEAR_KM: f64 = 0.05;
+/// Names are alike from here on (Jaro–Winkler).
+const ALIKE: f64 = 0.9;
+/// Side of a cell in millionths of a degree: 50 m or more to the north.
+const CELL: i32 = 500;
+/// Rows of a cell that are compared with each other; more share a spot, and say nothing.
+const MOST: usize = 40;
+/// Rows of one name looked at behind each.
+const BEHIND: usize = 64;
+
+/// (row, the row it doubles): the first by key is the one that stays.
+pub fn twins(facts: &mut Facts) -> Vec<(u32, u32)> {
+    let mut pairs = Vec::new();
+    let mut rank = vec![0u32; facts.rows.len()];
+    for (place, row) in facts.order.iter().enumerate() {
+        rank[*row as usize] = place as u32;
+    }
+    named(facts, &mut pairs);
+    alike(facts, &mut pairs);
+    unplaced(facts, &mut pairs);
+    numbered(facts, &mut pairs);
+    let first = groups(pairs, &rank);
+    // A row under a repeated key is told of by that rule.
+    let first: Vec<(u32, u32)> = first
+        .into_iter()
+        .filter(|(row, _)| !facts.rows[*row as usize].faults.has(Fault::CodeRepeated))
+        .collect();
+    for (row, _) in &first {
+        facts.rows[*row as usize].faults.add(Fault::NearDuplicate);
+    }
+    first
+}
+
+fn counts(fact: &Fact) -> bool {
+    fact.name != 0
+}
+
+/// Two houses of a street are two outlets, unless one phone rings in both.
+fn same_house(a: &Fact, b: &Fact) -> bool {
+    let apart = a.digits != 0 && b.digits != 0 && a.digits != b.digits;
+    !apart || a.phone != 0 && a.phone == b.phone
+}
+
+fn near(a: &Fact, b: &Fact) -> bool {
+    same_house(a, b) && km((a.lat, a.lon), (b.lat, b.lon)) <= NEAR_KM
+}
+
+/// Equal names within 50 m.
+fn named(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
+    let mut rows: Vec<(u32, i32, u32)> = Vec::new();
+    for (row, fact) in facts.rows.iter().enumerate() {
+        if counts(fact) && fact.lat != NOWHERE {
+            rows.push((fact.name, fact.lat, row as u32));
+        }
+    }
+    rows.sort_unstable();
+    for (place, a) in rows.iter().enumerate() {
+        let close = |b: &&(u32, i32, u32)| b.0 == a.0 && b.1 - a.1 <= CELL;
+        for b in rows[place + 1..].iter().take(BEHIND).take_while(close) {
+            if near(&facts.rows[a.2 as usize], &facts.rows[b.2 as usize]) {
+                pairs.push((a.2, b.2));
+            }
+        }
+    }
+}
+
+/// Names alike within 50 m: cells of the map, each with those to the east and north.
+fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
+    let cell = |fact: &Fact| (fact.lat.div_euclid(CELL), fact.lon.div_euclid(CELL));
+    let mut rows: Vec<((i32, i32), u32)> = Vec::new();
+    for (row, fact) in facts.rows.iter().enumerate() {
+        if counts(fact) && fact.lat != NOWHERE && !fact.faults.has(Fault::Shared) {
+            rows.push((cell(fact), row as u32));
+        }
+    }
+    rows.sort_unstable();
+    let mut known: FastMap<u64, bool> = FastMap::default();
+    let mut look = |a: u32, b: u32| {
+        let (x, y) = (&facts.rows[a as usize], &facts.rows[b as usize]);
+        if x.name == y.name || !near(x, y) {
+            return;
+        }
+        let key = u64::from(x.name.min(y.name)) << 32 | u64::from(x.name.max(y.name));
+        if known.len() > 1 << 20 {
+            known.clear();
+        }
+        let names = (facts.names.get(x.name), facts.names.get(y.name));
+        if *known.entry(key).or_insert_with(|| are_alike(names.0, names.1)) {
+            pairs.push((a, b));
+        }
+    };
+    let mut from = 0;
+    // Where the row of cells to the north begins, moving along with the cells.
+    let mut north = 0;
+    while from < rows.len() {
+        let here = rows[from].0;
+        let end = from + rows[from..].partition_point(|r| r.0 == here);
+        let own = &rows[from..end];
+        for (n, a) in own.iter().enumerate().take(MOST) {
+            own[n + 1..].iter().take(MOST).for_each(|b| look(a.1, b.1));
+        }
+        let east = rows[end..].iter().take_while(|r| r.0 == (here.0, here.1 + 1)).take(MOST);
+        while north < rows.len() && rows[north].0 < (here.0 + 1, here.1 - 1) {
+            north += 1;
+        }
+        let above = rows[north..].iter().take_while(|r| r.0 <= (here.0 + 1, here.1 + 1)).take(3 * MOST);
+        for b in east.chain(above) {
+            own.iter().take(MOST).for_each(|a| look(a.1, b.1));
+        }
+        from = end;
+    }
+}
+
+fn are_alike(a: &str, b: &str) -> bool {
+    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
+    short * 10 >= long * 6 && text::folded_likeness(a, b) >= ALIKE
+}
+
+/// Without positions: one name, one address, one town.
+fn unplaced(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
+    let mut rows: Vec<(u32, u32, u32, u32)> = Vec::new();
+    for (row, fact) in facts.rows.iter().enumerate() {
+        if counts(fact) && fact.address != 0 && fact.digits != 0 {
+            rows.push((fact.name, fact.address, fact.town, row as u32));
+        }
+    }
+    rows.sort_unstable();
+    for pair in rows.windows(2) {
+        let (a, b) = (&facts.rows[pair[0].3 as usize], &facts.rows[pair[1].3 as usize]);
+        let placed = a.lat != NOWHERE && b.lat != NOWHERE;
+        if (pair[0].0, pair[0].1, pair[0].2) == (pair[1].0, pair[1].1, pair[1].2) && !placed {
+            pairs.push((pair[0].3, pair[1].3));
+        }
+    }
+}
+
+/// One phone or tax number in one town, and names that do not contradict.
+fn numbered(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
+    for number in [|f: &Fact| f.phone, |f: &Fact| f.tax] {
+        let mut rows: Vec<(u32, u32, u32)> = Vec::new();
+        for (row, fact) in facts.rows.iter().enumerate() {
+            if counts(fact) && number(fact) != 0 {
+                rows.push((number(fact), fact.town, row as u32));
+            }
+        }
+        rows.sort_unstable();
+        // A number that many share is a chain's or a distributor's.
+        for group in rows.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|g| (2..=4).contains(&g.len())) {
+            for pair in group.windows(2) {
+                let (a, b) = (&facts.rows[pair[0].2 as usize], &facts.rows[pair[1].2 as usize]);
+                let far = a.lat != NOWHERE && b.lat != NOWHERE && km((a.lat, a.lon), (b.lat, b.lon)) > 1.0;
+                if !far && text::folded_likeness(facts.names.get(a.name), facts.names.get(b.name)) >= 0.7 {
+                    pairs.push((pair[0].2, pair[1].2));
+                }
+            }
+        }
+    }
+}
+
+/// Pairs as groups: each row with the first of its group by key, in the order of rows.
+fn groups(pairs: Vec<(u32, u32)>, rank: &[u32]) -> Vec<(u32, u32)> {
+    let mut parent: FastMap<u32, u32> = FastMap::default();
+    fn root(parent: &mut FastMap<u32, u32>, mut row: u32) -> u32 {
+        while let Some(up) = parent.get(&row).copied().filter(|up| *up != row) {
+            let above = parent.get(&up).copied().unwrap_or(up);
+            parent.insert(row, above);
+            row = up;
+        }
+        row
+    }
+    for (a, b) in pairs {
+        let (a, b) = (root(&mut parent, a), root(&mut parent, b));
+        let (first, second) = if rank[a as usize] <= rank[b as usize] { (a, b) } else { (b, a) };
+        parent.entry(first).or_insert(first);
+        parent.insert(second, first);
+    }
+    let rows: Vec<u32> = parent.keys().copied().collect();
+    let mut found: Vec<(u32, u32)> = rows
+        .into_iter()
+        .map(|row| (row, root(&mut parent, row)))
+        .filter(|(row, first)| row != first)
+        .collect();
+    found.sort_unstable();
+    found
+}

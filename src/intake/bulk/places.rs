@@ -1,0 +1,152 @@
+//! Whether a position can be right: by its country's box, and by where the others of its
+//! town are. The median of a town does not move for the few that are wrong.
+
+use super::codes::Fault;
+use super::facts::{Fact, Facts, NOWHERE};
+use crate::columns::FastMap;
+use crate::domain::text::fold;
+
+/// Kilometres of a degree of latitude.
+const KM_A_DEGREE: f64 = 111.2;
+/// Nobody's outlet is farther from the middle of its town.
+const FAR_KM: f64 = 80.0;
+/// Positions of a town that its middle needs.
+const ENOUGH: usize = 3;
+/// Outlets on one spot that make it the spot of a street or town, not of an outlet.
+const SHARED: usize = 10;
+/// south, north, west, east in degrees. Boxes of the settlements of GeoNames (CC BY 4.0),
+/// with a margin.
+const COUNTRIES: &str = include_str!("../countries.csv");
+
+type Box4 = [f64; 4];
+
+/// Kilometres between two positions, good to a percent where they are near.
+pub fn km(a: (i32, i32), b: (i32, i32)) -> f64 {
+    let middle = (f64::from(a.0) + f64::from(b.0)) / 2e6;
+    let dy = (f64::from(a.0) - f64::from(b.0)) / 1e6;
+    let dx = (f64::from(a.1) - f64::from(b.1)) / 1e6;
+    let dx = if dx.abs() > 180.0 { 360.0 - dx.abs() } else { dx };
+    (dy * dy + (dx * middle.to_radians().cos()).powi(2)).sqrt() * KM_A_DEGREE
+}
+
+/// The box of a country by its code or name.
+fn country(text: &str) -> Option<Box4> {
+    let folded = fold(text);
+    COUNTRIES.lines().skip(1).find_map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let named = !folded.is_empty() && cells.iter().take(3).any(|c| fold(c) == folded);
+        let number = |n: usize| cells.get(n).and_then(|t| t.parse().ok());
+        if named { Some([number(3)?, number(4)?, number(5)?, number(6)?]) } else { None }
+    })
+}
+
+fn inside(at: (i32, i32), of: &Box4) -> bool {
+    let (y, x) = (f64::from(at.0) / 1e6, f64::from(at.1) / 1e6);
+    y >= of[0] && y <= of[1] && x >= of[2] && x <= of[3]
+}
+
+fn position(fact: &Fact) -> Option<(i32, i32)> {
+    (fact.lat != NOWHERE).then_some((fact.lat, fact.lon))
+}
+
+fn swapped(at: (i32, i32)) -> (i32, i32) {
+    (at.1, at.0)
+}
+
+fn is_position(at: (i32, i32)) -> bool {
+    at.0.unsigned_abs() <= 90_000_000 && at.1.unsigned_abs() <= 180_000_000
+}
+
+/// Marks positions that cannot be right.
+pub fn judge(facts: &mut Facts) {
+    let boxes: Vec<Option<Box4>> = facts.countries.iter().map(|c| country(c)).collect();
+    let towns = medians(facts, &boxes);
+    for fact in &mut facts.rows {
+        let Some(at) = position(fact) else { continue };
+        if fact.faults.has(Fault::Swapped) {
+            continue; // only the other way round it is a position at all
+        }
+        let land = boxes.get(fact.country as usize).copied().flatten();
+        let (here, turned) =
+            (land.is_none_or(|b| inside(at, &b)), land.is_some_and(|b| inside(swapped(at), &b)));
+        let town = towns.get(&fact.town);
+        let away = town.map(|t| (km(at, t.middle), km(swapped(at), t.middle), t.spread_km));
+        match away {
+            // Far from its town, and near it the other way round.
+            Some((far, near, spread))
+                if is_position(swapped(at))
+                    && far > 4.0 * near + 3.0 * spread + 1.0
+                    && near < 6.0 * spread + 10.0 =>
+            {
+                fact.faults.add(Fault::Swapped);
+            }
+            _ if !here && turned => fact.faults.add(Fault::Swapped),
+            _ if !here => {
+                let lost = [(-at.0, at.1), (at.0, -at.1), (-at.0, -at.1)];
+                let sign = land.is_some_and(|b| lost.iter().any(|p| inside(*p, &b)));
+                fact.faults.add(if sign { Fault::SignLost } else { Fault::Abroad });
+            }
+            Some((far, _, spread)) if far > FAR_KM && far > 10.0 * spread => {
+                fact.faults.add(Fault::FarFromTown)
+            }
+            _ => {}
+        }
+    }
+    shared(facts);
+}
+
+struct Town {
+    middle: (i32, i32),
+    /// Median distance from the middle.
+    spread_km: f64,
+}
+
+/// The middle of each town that has enough positions.
+fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> FastMap<u32, Town> {
+    let mut rows: Vec<(u32, u32)> = Vec::with_capacity(facts.rows.len());
+    for (row, fact) in facts.rows.iter().enumerate() {
+        let land = boxes.get(fact.country as usize).copied().flatten();
+        let fits = |at| land.is_none_or(|b| inside(at, &b));
+        if position(fact).is_some_and(fits) && !fact.faults.has(Fault::Swapped) {
+            rows.push((fact.town, row as u32));
+        }
+    }
+    rows.sort_unstable();
+    let mut towns = FastMap::default();
+    let (mut ys, mut xs, mut away) = (vec![], vec![], vec![]);
+    for group in rows.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() >= ENOUGH) {
+        ys.clear();
+        xs.clear();
+        away.clear();
+        for (_, row) in group {
+            let fact = &facts.rows[*row as usize];
+            ys.push(fact.lat);
+            xs.push(fact.lon);
+        }
+        let half = group.len() / 2;
+        let middle = (*ys.select_nth_unstable(half).1, *xs.select_nth_unstable(half).1);
+        away.extend(group.iter().map(|(_, row)| {
+            let fact = &facts.rows[*row as usize];
+            km((fact.lat, fact.lon), middle)
+        }));
+        let spread_km = *away.select_nth_unstable_by(half, f64::total_cmp).1;
+        towns.insert(group[0].0, Town { middle, spread_km });
+    }
+    towns
+}
+
+/// Marks spots that many rows have.
+fn shared(facts: &mut Facts) {
+    let mut spots: Vec<(i32, i32, u32)> = Vec::new();
+    for (row, fact) in facts.rows.iter().enumerate() {
+        if let Some((lat, lon)) = position(fact) {
+            spots.push((lat, lon, row as u32));
+        }
+    }
+    spots.sort_unstable();
+    for group in spots.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|g| g.len() >= SHARED) {
+        for (_, _, row) in group {
+            facts.rows[*row as usize].faults.add(Fault::Shared);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A file of any size as delimited UTF-8 text on disk. What is something else (another
+//! encoding, a workbook) is first written out as that, into a file of ours.
+
+use crate::domain::failure::said;
+use crate::domain::{Failure, Outcome};
+use crate::intake::open::{self, Cell, Form, refused};
+use simd_csv::ZeroCopyReaderBuilder;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes looked at to tell what a file is.
+const HEAD: usize = 1 << 20;
+/// Records kept of its beginning: enough for the header and what its columns hold.
+const SAMPLE: usize = 400;
+/// Bytes of one record at most: an unclosed quote makes one of the rest of the file.
+const MAX_RECORD: u64 = 32 << 20;
+/// Columns at most.
+pub const MAX_COLUMNS: usize = 16_384;
+/// Bytes read at a time.
+const BLOCK: usize = 1 << 20;
+
+pub struct Source {
+    pub name: String,
+    /// `csv, utf-8, ;` or `xlsx`
+    pub dialect: String,
+    pub delimiter: u8,
+    /// Where the text begins, behind a byte order mark.
+    pub start: u64,
+    pub bytes: u64,
+    /// The first records.
+    pub head: Vec<Vec<String>>,
+    path: PathBuf,
+    /// Ours, to be taken away again.
+    spool: Option<PathBuf>,
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Some(spool) = &self.spool {
+            let _ = std::fs::remove_file(spool);
+        }
+    }
+}
+
+pub fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
+    move |e| match e.kind() {
+        std::io::ErrorKind::NotFound => Failure::not_found(format!("There is no file {}", path.display())),
+        _ => Failure::invalid(format!("{} cannot be read: {}", path.display(), said(&e))),
+    }
+}
+
+/// Opens a file; `spool` is a folder for what has to be written out anew.
+pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
+    let name = path.file_name().map_or(path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let mut file = File::open(path).map_err(unreadable(path))?;
+    let about = file.metadata().map_err(unreadable(path))?;
+    if about.is_dir() {
+        return Err(Failure::usage(format!("{} is a folder", path.display())));
+    }
+    let mut head = Vec::new();
+    (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(unreadable(path))?;
+    let mut source = Source {
+        name: name.clone(),
+        dialect: String::new(),
+        delimiter: b',',
+        start: 0,
+        bytes: about.len(),
+        head: vec![],
+        path: path.to_owned(),
+        spool: None,
+    };
+    let encoding = match open::form(&name, &head)? {
+        Form::Text => encoding(&head),
+        form => {
+            source.spooled(spool, |to| workbook(&name, form, path, to))?;
+            source.dialect = form.name().into();
+            source.sample()?;
+            return Ok(source);
+        }
+    };
+    let (encoding, mark) = encoding;
+    match encoding == encoding_rs::UTF_8 {
+        true => source.start = mark as u64,
+        false => {
+            file.seek(SeekFrom::Start(mark as u64)).map_err(unreadable(path))?;
+            source.spooled(spool, |to| transcode(file, encoding, to).map_err(unreadable(path)))?;
+        }
+    }
+    source.delimiter = match &source.spool {
+        None => open::guess_delimiter(&text_of(&head[source.start as usize..])),
+        Some(spool) => {
+            let mut text = Vec::new();
+            let file = File::open(spool).map_err(unreadable(spool))?;
+            file.take(HEAD as u64).read_to_end(&mut text).map_err(unreadable(spool))?;
+            open::guess_delimiter(&text_of(&text))
+        }
+    };
+    let shown =
+        if source.delimiter == b'\t' { "tab".into() } else { char::from(source.delimiter).to_string() };
+    source.dialect = format!("csv, {}, {shown}", encoding.name().to_lowercase());
+    source.sample()?;
+    Ok(source)
+}
+
+/// Whole lines of the beginning.
+fn text_of(head: &[u8]) -> String {
+    let end =
+        if head.len() < HEAD / 2 { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(head.len()) };
+    String::from_utf8_lossy(&head[..end]).into_owned()
+}
+
+/// The encoding and the length of its mark. UTF-8 where the beginning is: a later byte that
+/// is not is told of its row.
+fn encoding(head: &[u8]) -> (&'static encoding_rs::Encoding, usize) {
+    if let Some(found) = encoding_rs::Encoding::for_bom(head) {
+        return found;
+    }
+    match std::str::from_utf8(head) {
+        Ok(_) => (encoding_rs::UTF_8, 0),
+        // Cut within a letter.
+        Err(e) if e.error_len().is_none() && head.len() == HEAD => (encoding_rs::UTF_8, 0),
+        Err(_) => {
+            let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Allow);
+            detector.feed(head, true);
+            (detector.guess(None, chardetng::Utf8Detection::Deny), 0)
+        }
+    }
+}
+
+fn transcode(
+    mut from: File,
+    encoding: &'static encoding_rs::Encoding,
+    to: &mut dyn Write,
+) -> std::io::Result<()> {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let (mut block, mut text) = (vec![0; BLOCK], String::new());
+    loop {
+        let got = from.read(&mut block)?;
+        text.clear();
+        text.reserve(decoder.max_utf8_buffer_length(got).unwrap_or(4 * BLOCK));
+        let (_, _, _) = decoder.decode_to_string(&block[..got], &mut text, got == 0);
+        to.write_all(text.as_bytes())?;
+        if got == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// A workbook's table as delimited text.
+fn workbook(name: &str, form: Form, path: &Path, to: &mut dyn Write) -> Outcome<()> {
+    let file = File::open(path).map_err(unreadable(path))?;
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(to);
+    let failed = |e: csv::Error| Failure::internal(format!("The rows of {name} cannot be kept: {e}"));
+    let mut row = |cells: &[Cell]| -> Outcome<()> {
+        match cells {
+            [] => writer.write_record([""]).map_err(failed),
+            cells => writer.write_record(cells.iter().map(Cell::text)).map_err(failed),
+        }
+    };
+    match form {
+        Form::Xlsx => open::stream_xlsx(name, BufReader::new(file), &mut row)?,
+        _ => {
+            let bytes = std::fs::read(path).map_err(unreadable(path))?;
+            let opened = open::open(name, &bytes)?;
+            let shown = opened.sheets.iter().filter(|s| !s.hidden).max_by_key(|s| s.rows.len());
+            for cells in shown.or(opened.sheets.first()).map_or(&[][..], |s| &s.rows) {
+                row(cells)?;
+            }
+        }
+    }
+    writer.flush().map_err(|e| Failure::internal(format!("The rows of {name} cannot be kept: {}", said(&e))))
+}
+
+impl Source {
+    /// Writes the text into a file of ours and goes on with that.
+    fn spooled(&mut self, folder: &Path, write: impl FnOnce(&mut dyn Write) -> Outcome<()>) -> Outcome<()> {
+        std::fs::create_dir_all(folder).map_err(unreadable(folder))?;
+        let path = folder.join(format!("{}.spool", std::process::id()));
+        let file = File::create(&path).map_err(unreadable(&path))?;
+        self.spool = Some(path.clone());
+        let mut to = BufWriter::with_capacity(BLOCK, file);
+        write(&mut to)?;
+        to.flush().map_err(unreadable(&path))?;
+        self.bytes = std::fs::metadata(&path).map_err(unreadable(&path))?.len();
+        self.path = path;
+        Ok(())
+    }
+
+    fn sample(&mut self) -> Outcome<()> {
+        let mut head = Vec::new();
+        self.records(&mut |_, _, cells| {
+            head.push(cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect());
+            Ok(head.len() < SAMPLE)
+        })?;
+        if head.iter().all(|r: &Vec<String>| r.iter().all(|c| c.trim().is_empty())) {
+            let hint = "Check that the report was exported with its data";
+            return Err(refused("FIL-01", format!("{} has no rows", self.name), hint));
+        }
+        self.head = head;
+        Ok(())
+    }
+
+    /// BLAKE3 of the text.
+    pub fn hash(&self) -> Outcome<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(self.file()?).map_err(unreadable(&self.path))?;
+        Ok(hasher.finalize().into())
+    }
+
+    pub fn file(&self) -> Outcome<File> {
+        File::open(&self.path).map_err(unreadable(&self.path))
+    }
+
+    /// Every record with the place of its first byte and of the one behind its last; false
+    /// ends it.
+    pub fn records(&self, visit: &mut dyn FnMut(u64, u64, &Cells) -> Outcome<bool>) -> Outcome<()> {
+        let mut file = self.file()?;
+        file.seek(SeekFrom::Start(self.start)).map_err(unreadable(&self.path))?;
+        let read = std::cell::Cell::new(0u64);
+        let done = std::cell::Cell::new(0u64);
+        let bounded = Bounded { from: file, read: &read, done: &done };
+        let mut reader = ZeroCopyReaderBuilder::with_capacity(BLOCK);
+        reader.delimiter(self.delimiter).flexible(true).has_headers(false);
+        let mut reader = reader.from_reader(bounded);
+        let (mut number, mut at) = (0u64, 0u64);
+        let mut cells = Cells::default();
+        loop {
+            let more = match reader.read_byte_record() {
+                Ok(None) => false,
+                Ok(Some(record)) => {
+                    cells.take(&record);
+                    true
+                }
+                Err(error) => return Err(self.broken(number + 1, &error.to_string())),
+            };
+            if !more {
+                return Ok(());
+            }
+            number += 1;
+            let end = reader.position();
+            done.set(end);
+            if cells.len() > MAX_COLUMNS {
+                let message = format!(
+                    "{}, record {number}: {} columns; {MAX_COLUMNS} are the most",
+                    self.name,
+                    cells.len()
+                );
+                return Err(refused("FIL-12", message, "Check the delimiter and the quotes around there"));
+            }
+            if !visit(self.start + at, self.start + end, &cells)? {
+                return Ok(());
+            }
+            at = end;
+        }
+    }
+
+    fn broken(&self, number: u64, why: &str) -> Failure {
+        match why.contains(UNCLOSED) {
+            true => refused(
+                "FIL-05",
+                format!("{}, record {number}: a quote that is never closed", self.name),
+                "Look for a lone \" around there",
+            ),
+            false => Failure::invalid(format!("{}, record {number}: {why}", self.name)),
+        }
+    }
+}
+
+const UNCLOSED: &str = "a record without an end";
+
+/// A reader that ends a record which does not end.
+struct Bounded<'a> {
+    from: File,
+    read: &'a std::cell::Cell<u64>,
+    done: &'a std::cell::Cell<u64>,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.read.get() > self.done.get() + MAX_RECORD {
+            return Err(std::io::Error::other(UNCLOSED));
+        }
+        let got = self.from.read(into)?;
+        self.read.set(self.read.get() + got as u64);
+        Ok(got)
+    }
+}
+
+/// The cells of one record, quotes taken off.
+#[derive(Default)]
+pub struct Cells {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    pub fn take(&mut self, record: &simd_csv::ZeroCopyByteRecord) {
+        self.bytes.clear();
+        self.ends.clear();
+        for cell in record.unescaped_iter() {
+            self.bytes.extend_from_slice(&cell);
+            self.ends.push(self.bytes.len());
+        }
+    }
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+    /// A cell; empty where the record is shorter.
+    pub fn get(&self, column: usize) -> &[u8] {
+        match self.ends.get(column) {
+            Some(end) => &self.bytes[if column == 0 { 0 } else { self.ends[column - 1] }..*end],
+            None => &[],
+        }
+    }
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|column| self.get(column))
+    }
+    pub fn is_blank(&self) -> bool {
+        self.bytes.iter().all(u8::is_ascii_whitespace)
+    }
+}

@@ -1,0 +1,116 @@
+//! How the texts of a column write their days and amounts: the column tells what one of
+//! its texts alone does not.
+
+use crate::domain::money::Decimal;
+use crate::domain::when::{in_range, month_name};
+use chrono::NaiveDate;
+
+/// Order of day and month in a column's texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateOrder {
+    DayFirst,
+    MonthFirst,
+    /// The column has both: only what cannot be read two ways is read.
+    Mixed,
+    /// Nothing in the column tells.
+    Unknown,
+}
+
+/// Why a text is no day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misread {
+    No,
+    /// It stands for two days, and its column does not tell for which.
+    TwoWays,
+}
+
+impl DateOrder {
+    /// What the texts of a column tell.
+    pub fn of<'a>(texts: impl Iterator<Item = &'a str>) -> DateOrder {
+        let (mut day_first, mut month_first) = (false, false);
+        // A date that does not exist, such as 31/02, tells nothing.
+        let is_day = |day, month, year| NaiveDate::from_ymd_opt(year, month, day).is_some();
+        for (first, second, year) in texts.filter(|t| !t.contains('.')).filter_map(three) {
+            day_first |= first > 12 && is_day(first, second, year);
+            month_first |= second > 12 && is_day(second, first, year);
+        }
+        match (day_first, month_first) {
+            (true, true) => DateOrder::Mixed,
+            (true, false) => DateOrder::DayFirst,
+            (false, true) => DateOrder::MonthFirst,
+            (false, false) => DateOrder::Unknown,
+        }
+    }
+
+    /// A day, a time behind it allowed.
+    pub fn read(self, text: &str) -> Result<NaiveDate, Misread> {
+        let day = text.split(['T', ' ']).next().unwrap_or_default();
+        if let Ok(date) =
+            NaiveDate::parse_from_str(day, "%Y-%m-%d").or(NaiveDate::parse_from_str(day, "%Y/%m/%d"))
+        {
+            return in_range(date).ok_or(Misread::No);
+        }
+        if let Some(date) = named_month(text) {
+            return in_range(date).ok_or(Misread::No);
+        }
+        let (first, second, year) = three(text).ok_or(Misread::No)?;
+        // Points are written day first everywhere they are used.
+        let order = if text.contains('.') { DateOrder::DayFirst } else { self };
+        let (day, month) = match order {
+            DateOrder::DayFirst => (first, second),
+            DateOrder::MonthFirst => (second, first),
+            _ if first > 12 || first == second => (first, second),
+            _ if second > 12 => (second, first),
+            _ => return Err(Misread::TwoWays),
+        };
+        NaiveDate::from_ymd_opt(year, month, day).and_then(in_range).ok_or(Misread::No)
+    }
+}
+
+/// `12 Feb 2026`, `Feb 12, 2026`, `12-Feb-26`
+fn named_month(text: &str) -> Option<NaiveDate> {
+    let parts: Vec<&str> = text.split([' ', '-', ',', '/', '.']).filter(|p| !p.is_empty()).collect();
+    let [a, b, year, ..] = parts.as_slice() else { return None };
+    let (day, month) = match (month_name(a), month_name(b)) {
+        (Some(month), None) => (*b, month),
+        (None, Some(month)) => (*a, month),
+        _ => return None,
+    };
+    let year: i32 = year.parse().ok()?;
+    NaiveDate::from_ymd_opt(if year < 100 { 2000 + year } else { year }, month, day.parse().ok()?)
+}
+
+/// Three numbers with the year last, a time behind them allowed.
+fn three(text: &str) -> Option<(u32, u32, i32)> {
+    let day = text.split(' ').next()?;
+    let parts: Vec<&str> = day.split(['/', '.', '-']).collect();
+    let [a, b, year] = parts.as_slice() else { return None };
+    let number = |t: &str| {
+        (t.len() <= 4 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u32>().ok()).flatten()
+    };
+    if a.len() > 2 || b.len() > 2 {
+        return None; // the year first is another spelling
+    }
+    let year = number(year)? as i32;
+    Some((number(a)?, number(b)?, if year < 100 { 2000 + year } else { year }))
+}
+
+/// The decimal mark that the amounts of a column agree on, if they tell.
+pub fn decimal_of<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Decimal> {
+    let (mut point, mut comma) = (0usize, 0usize);
+    for text in texts {
+        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
+        match (digits.rfind('.'), digits.rfind(',')) {
+            (Some(p), Some(c)) if p > c => point += 1,
+            (Some(_), Some(_)) => comma += 1,
+            (Some(p), None) if digits.len() - p - 1 != 3 && digits.matches('.').count() == 1 => point += 1,
+            (None, Some(c)) if digits.len() - c - 1 != 3 && digits.matches(',').count() == 1 => comma += 1,
+            _ => {}
+        }
+    }
+    match (point, comma) {
+        (p, 0) if p > 0 => Some(Decimal::Point),
+        (0, c) if c > 0 => Some(Decimal::Comma),
+        _ => None,
+    }
+}

@@ -1,0 +1,509 @@
+//! Imports of rows by the million: a worker reads the file where it lies and sends columnar
+//! chunks, the host keeps them by their hashes, and a commit points the dataset at them.
+//! The same file read with the same answers gives the same pieces in the same order, so a
+//! job that was cut off is run again and what is kept already is not sent.
+
+use super::batches::Rejects;
+use super::staging::{Outline, SheetOutline};
+use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target};
+use crate::domain::schema::{Dataset, Kind, Record};
+use crate::domain::{Failure, Id, Outcome, text};
+use crate::frames::{self, Bytes};
+use crate::intake::bulk::codes::{self, Faults};
+use crate::intake::bulk::{self, EXTRA, Held, Made, Said, Tally};
+use crate::intake::rules::Weight;
+use crate::intake::wins::Aside;
+use crate::jobs::{Emit, Out};
+use crate::services::WriteCx;
+use crate::services::datasets::{self, ChunkRef, Difference, Hash, Manifest, Table};
+use crate::services::imports::requests::hex;
+use crate::store::Reads;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// The work's name.
+pub const KIND: &str = "bulk";
+/// Bytes that go between processes, and into one commit, together.
+const PIECE_BYTES: usize = 256 << 10;
+/// Share of the stored rows that may be missing from a file before it is asked about.
+const MANY_REMOVED: f64 = 0.2;
+/// Rows of a rule that a review shows.
+const MAX_LINES: usize = 10_000;
+
+/// What the worker gets.
+#[derive(Serialize, Deserialize)]
+pub struct Input {
+    pub path: PathBuf,
+    /// Where it may write what it has to write out anew.
+    pub spool: PathBuf,
+    pub kind: Kind,
+    pub said: Said,
+    pub today: NaiveDate,
+    /// Pieces that are kept already.
+    pub skip: u32,
+}
+
+/// A part of a dataset on its way to the host.
+#[derive(Serialize, Deserialize)]
+enum Part {
+    Chunk { first: String, rows: u32, bytes: Bytes },
+    Held { rows: u32, bytes: Bytes },
+    Marks { code: String, rows: u32, bytes: Bytes },
+    Twins { rows: u32, bytes: Bytes },
+}
+
+/// The same, once its bytes are kept under their hash.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Chunk(ChunkRef),
+    Held(u32, Hash),
+    Marks(String, u32, Hash),
+    Twins(u32, Hash),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Piece {
+    number: u32,
+    parts: Vec<Part>,
+}
+
+/// What the worker says at its end.
+#[derive(Serialize, Deserialize)]
+struct Summary {
+    dialect: String,
+    hash: Hash,
+    header: usize,
+    titles: Vec<String>,
+    /// Column → its field, empty for none.
+    fields: Vec<String>,
+    samples: Vec<Vec<String>>,
+    tally: Tally,
+}
+
+/// What a review keeps of a file of this kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Staged {
+    pub path: PathBuf,
+    pub said: Said,
+    /// Known once the worker is through.
+    pub manifest: Option<Hash>,
+    pub columns: Vec<Column>,
+    pub header: usize,
+}
+
+/// In the worker.
+pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
+    let input: Input = frames::decode(input)?;
+    emit(Out::Progress { done: 0, total: 1 })?;
+    let opened = bulk::open(&input.path, &input.spool, input.kind, &input.said)?;
+    opened.complete()?;
+    let hash = opened.source.hash()?;
+    let emit = std::cell::RefCell::new(emit);
+    let (mut piece, mut held) = (Piece { number: 0, parts: vec![] }, 0);
+    let mut send = |part: Option<Part>| -> Outcome<()> {
+        let last = part.is_none();
+        if let Some(part) = part {
+            held += match &part {
+                Part::Chunk { bytes, .. } | Part::Held { bytes, .. } => bytes.0.len(),
+                Part::Marks { bytes, .. } | Part::Twins { bytes, .. } => bytes.0.len(),
+            };
+            piece.parts.push(part);
+        }
+        if held >= PIECE_BYTES || last && !piece.parts.is_empty() {
+            let number = piece.number;
+            if number >= input.skip {
+                (emit.borrow_mut())(Out::Piece(Bytes(frames::encode(&piece)?)))?;
+            }
+            (piece, held) = (Piece { number: number + 1, parts: vec![] }, 0);
+        }
+        Ok(())
+    };
+    let tally = opened.run(
+        input.today,
+        &mut |made| {
+            send(Some(match made {
+                Made::Chunk { first, rows, bytes } => Part::Chunk { first, rows, bytes: Bytes(bytes) },
+                Made::Held(rows) => {
+                    Part::Held { rows: rows.len() as u32, bytes: Bytes(frames::encode(&rows)?) }
+                }
+                Made::Marks { code, rows } => Part::Marks {
+                    code,
+                    rows: rows.len() as u32,
+                    bytes: Bytes(datasets::encode_places(&[rows])),
+                },
+                Made::Twins(pairs) => {
+                    let (rows, firsts): (Vec<u32>, Vec<u32>) = pairs.into_iter().unzip();
+                    let count = rows.len() as u32;
+                    Part::Twins { rows: count, bytes: Bytes(datasets::encode_places(&[rows, firsts])) }
+                }
+            }))
+        },
+        &mut |done, total| (emit.borrow_mut())(Out::Progress { done, total }),
+    )?;
+    send(None)?;
+    let layout = &opened.layout;
+    let sample = |column: usize| -> Vec<String> {
+        let below = opened.source.head.iter().skip(layout.header + 1);
+        let mut found: Vec<String> = Vec::new();
+        for text in below.filter_map(|r| r.get(column)).map(|t| text::clean(t)).filter(|t| !t.is_empty()) {
+            if found.len() < SAMPLES && !found.contains(&text) {
+                found.push(text);
+            }
+        }
+        found
+    };
+    frames::encode(&Summary {
+        dialect: opened.source.dialect.clone(),
+        hash,
+        header: layout.header,
+        titles: layout.titles.clone(),
+        fields: layout.fields.iter().map(|f| f.map(|f| f.name.to_owned()).unwrap_or_default()).collect(),
+        samples: (0..layout.titles.len()).map(sample).collect(),
+        tally,
+    })
+}
+
+/// What the worker of a review's job gets.
+pub fn job_input(staged: &Staged, target: Target, today: NaiveDate, skip: u32) -> Outcome<Vec<u8>> {
+    let (path, said) = (staged.path.clone(), staged.said.clone());
+    let spool = std::env::temp_dir().join(format!("pams-{}", std::process::id()));
+    frames::encode(&Input { path, spool, kind: target.kind(), said, today, skip })
+}
+
+/// Keeps a piece; returns how many are kept now.
+pub fn keep(cx: &mut WriteCx, review: Id, piece: &[u8]) -> Outcome<u32> {
+    let piece: Piece = frames::decode(piece)?;
+    let mut kept = Vec::new();
+    for part in piece.parts {
+        kept.push(match part {
+            Part::Chunk { first, rows, bytes } => {
+                Kept::Chunk(ChunkRef { first, rows, hash: cx.batch.put_blob(&bytes.0)? })
+            }
+            Part::Held { rows, bytes } => Kept::Held(rows, cx.batch.put_blob(&bytes.0)?),
+            Part::Marks { code, rows, bytes } => Kept::Marks(code, rows, cx.batch.put_blob(&bytes.0)?),
+            Part::Twins { rows, bytes } => Kept::Twins(rows, cx.batch.put_blob(&bytes.0)?),
+        });
+    }
+    cx.batch.put_staged(review, piece.number, &frames::encode(&kept)?)?;
+    Ok(piece.number + 1)
+}
+
+/// What is kept of a review, in order.
+fn kept(reads: &dyn Reads, review: Id) -> Outcome<Vec<Kept>> {
+    let (mut all, mut failed) = (Vec::new(), None);
+    reads.staged(review, 0, &mut |_, bytes| match frames::decode::<Vec<Kept>>(bytes) {
+        Ok(some) => {
+            all.extend(some);
+            ControlFlow::Continue(())
+        }
+        Err(failure) => {
+            failed = Some(failure);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(all), Err)
+}
+
+/// The worker is through: what it sent becomes a manifest.
+pub(super) fn ended(cx: &mut WriteCx, review: &mut Review, summary: &[u8]) -> Outcome<()> {
+    let summary: Summary = frames::decode(summary)?;
+    let mut manifest = Manifest {
+        rows: summary.tally.taken,
+        tally: summary.tally,
+        fields: summary.fields.clone(),
+        ..Manifest::default()
+    };
+    for (column, title) in summary.titles.iter().enumerate() {
+        if summary.fields[column].is_empty() {
+            manifest.extras.insert(EXTRA | column as u16, title.clone());
+        }
+    }
+    for part in kept(cx.reads(), review.id)? {
+        match part {
+            Kept::Chunk(chunk) => manifest.chunks.push(chunk),
+            Kept::Held(rows, hash) => manifest.held.push((rows, hash)),
+            Kept::Marks(code, rows, hash) => manifest.marks.entry(code).or_default().push((rows, hash)),
+            Kept::Twins(rows, hash) => manifest.twins.push((rows, hash)),
+        }
+    }
+    let counted: u64 = manifest.chunks.iter().map(|c| u64::from(c.rows)).sum();
+    if counted != manifest.rows {
+        return Err(Failure::internal(format!("{counted} of {} rows arrived", manifest.rows)));
+    }
+    review.hash = summary.hash;
+    let rows = summary.header + 1 + manifest.tally.records as usize;
+    let sheet = SheetOutline { name: String::new(), hidden: false, rows };
+    review.outline = Some(Outline { dialect: summary.dialect, sheets: vec![sheet] });
+    let hash = cx.batch.put_blob(&frames::encode(&manifest)?)?;
+    if let Some(staged) = &mut review.bulk {
+        staged.manifest = Some(hash);
+        staged.header = summary.header;
+        let column = |(column, header): (usize, &String)| Column {
+            sheet: 0,
+            column,
+            header: header.clone(),
+            samples: summary.samples[column].clone(),
+            field: summary.fields[column].clone(),
+        };
+        staged.columns = summary.titles.iter().enumerate().map(column).collect();
+    }
+    Ok(())
+}
+
+/// The bytes that only a review given up had.
+pub(super) fn forget(cx: &mut WriteCx, review: &Review) -> Outcome<()> {
+    let mut hashes: Vec<Hash> = Vec::new();
+    for part in kept(cx.reads(), review.id)? {
+        hashes.push(match part {
+            Kept::Chunk(chunk) => chunk.hash,
+            Kept::Held(_, hash) | Kept::Marks(_, _, hash) | Kept::Twins(_, hash) => hash,
+        });
+    }
+    hashes.extend(review.bulk.as_ref().and_then(|b| b.manifest));
+    for hash in in_use(cx.reads(), review)? {
+        hashes.retain(|h| *h != hash);
+    }
+    for hash in hashes {
+        cx.batch.drop_blob(&hash)?;
+    }
+    Ok(())
+}
+
+/// Pieces that datasets, their earlier versions and other reviews are made of.
+fn in_use(reads: &dyn Reads, but: &Review) -> Outcome<std::collections::BTreeSet<Hash>> {
+    let mut manifests = std::collections::BTreeSet::new();
+    reads.heads(Kind::Batch, Id::default(), &mut |_, bytes| {
+        if let Ok(head) = crate::changes::codec::decode_head(bytes) {
+            let batch = crate::domain::schema::Batch::from_fields(&head.fields);
+            manifests.extend(super::uploads::unhex(&batch.mapping));
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut used = std::collections::BTreeSet::new();
+    for other in super::requests::reviews(reads)?.iter().filter(|r| r.id != but.id && r.bulk.is_some()) {
+        for part in kept(reads, other.id)? {
+            used.insert(match part {
+                Kept::Chunk(chunk) => chunk.hash,
+                Kept::Held(_, hash) | Kept::Marks(_, _, hash) | Kept::Twins(_, hash) => hash,
+            });
+        }
+        used.extend(other.bulk.as_ref().and_then(|b| b.manifest));
+    }
+    for hash in manifests {
+        let Ok(manifest) = datasets::manifest(reads, &hash) else { continue };
+        used.insert(hash);
+        used.extend(manifest.chunks.iter().map(|c| c.hash));
+        let lists = manifest.marks.values().flatten().chain(&manifest.twins).chain(&manifest.held);
+        used.extend(lists.map(|(_, hash)| *hash));
+    }
+    Ok(used)
+}
+
+/// What a commit would write.
+pub struct Plan {
+    kind: Kind,
+    hash: Hash,
+    manifest: Manifest,
+    columns: Vec<Column>,
+    difference: Difference,
+    held: Vec<Held>,
+}
+
+pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Outcome<Prepared> {
+    let hash =
+        staged.manifest.ok_or_else(|| Failure::conflict(format!("{} is still being read", review.file)))?;
+    let new = Table::of(reads, review.target.kind(), datasets::manifest(reads, &hash)?);
+    let old = datasets::table(reads, new.kind)?;
+    let difference = match &old {
+        Some(old) => datasets::difference(old, &new)?,
+        None => Difference { added: new.manifest.rows as usize, ..Difference::default() },
+    };
+    let tally = &new.manifest.tally;
+    let mut held: Vec<Held> = Vec::new();
+    for (_, hash) in &new.manifest.held {
+        held.extend(frames::decode::<Vec<Held>>(&datasets::piece(reads, hash)?)?);
+    }
+    held.sort_by_key(|h| h.record);
+    let mut report = Report {
+        rows: tally.records as usize,
+        rejected: tally.held as usize,
+        skipped: (tally.blank + tally.headers + tally.totals) as usize,
+        added: difference.added,
+        changed: difference.changed,
+        removed: difference.removed,
+        same: difference.same,
+        columns: staged.columns.clone(),
+        unmapped: staged.columns.iter().filter(|c| c.field.is_empty()).map(|c| c.header.clone()).collect(),
+        sheets: vec![String::new()],
+        reasons: tally.faults.iter().map(|(code, rows)| (code.clone(), *rows as usize)).collect(),
+        ..Report::default()
+    };
+    for (code, rows) in [("FIL-06", tally.blank), ("FIL-07", tally.headers), ("FIL-13", tally.totals)] {
+        if rows > 0 {
+            report.reasons.insert(code.into(), rows as usize);
+        }
+    }
+    let stored = old.map_or(0, |t| t.manifest.rows as usize);
+    if stored > 0 && difference.removed as f64 > stored as f64 * MANY_REMOVED {
+        let (removed, plural) = (difference.removed, new.kind.schema().plural);
+        report.asks.push(format!("{removed} of {stored} {plural} are not in this file and would be removed"));
+    }
+    let plan = Plan {
+        kind: new.kind,
+        hash,
+        columns: staged.columns.clone(),
+        difference,
+        held,
+        manifest: new.manifest,
+    };
+    report.aside = plan.rejects().rows.into_iter().take(super::MAX_SHOWN).collect();
+    Ok(Prepared { report, plan: super::Plan::Bulk(Box::new(plan)) })
+}
+
+impl Plan {
+    /// Points the dataset at the new chunks; false when nothing changes.
+    pub fn commit(&self, cx: &mut WriteCx, batch: Id) -> Outcome<bool> {
+        let name = self.kind.schema().plural;
+        let new = Dataset {
+            name: name.into(),
+            manifest: hex(&self.hash),
+            rows: Some(self.manifest.rows as i64),
+            batch: Some(batch),
+        };
+        match datasets::record(cx.reads(), self.kind)? {
+            None => drop(cx.create(Kind::Dataset, &new.to_fields())?),
+            Some((_, old)) if self.is_same(&old) => return Ok(false),
+            Some((id, _)) => drop(cx.update(Kind::Dataset, id, |fields| *fields = new.to_fields())?),
+        }
+        Ok(true)
+    }
+
+    fn is_same(&self, old: &Dataset) -> bool {
+        let Difference { added, changed, removed, .. } = self.difference;
+        old.manifest == hex(&self.hash) || !old.manifest.is_empty() && added + changed + removed == 0
+    }
+
+    pub fn manifest(&self) -> String {
+        hex(&self.hash)
+    }
+
+    /// (code, decided) → rows.
+    pub fn counts(&self) -> BTreeMap<(String, bool), usize> {
+        let tally = &self.manifest.tally;
+        let skipped = [("FIL-06", tally.blank), ("FIL-07", tally.headers), ("FIL-13", tally.totals)];
+        let all = tally.faults.iter().map(|(code, rows)| (code.as_str(), *rows)).chain(skipped);
+        all.filter(|(_, rows)| *rows > 0)
+            .map(|(code, rows)| ((code.to_owned(), false), rows as usize))
+            .collect()
+    }
+
+    pub fn rejects(&self) -> Rejects {
+        let header = self.columns.iter().map(|c| c.header.clone()).collect();
+        let aside = |held: &Held| {
+            let first = Faults(held.faults).iter().find(|f| codes::rule(*f).weight == Weight::Fix);
+            let code = first.map_or("REV-01", |f| f.code());
+            Aside {
+                sheet: 0,
+                row: held.record as usize + 1,
+                code: code.into(),
+                message: first.map_or("", |f| codes::rule(f).label).into(),
+                field: field_of(code).into(),
+                raw: self.cell(held, field_of(code)),
+                decided: false,
+                cells: held.cells.clone(),
+            }
+        };
+        Rejects { header, rows: self.held.iter().map(aside).collect(), next: None }
+    }
+
+    fn cell(&self, held: &Held, field: &str) -> String {
+        let column = self.columns.iter().find(|c| c.field == field).map(|c| c.column);
+        column.and_then(|c| held.cells.get(c)).cloned().unwrap_or_default()
+    }
+
+    /// Rows of a rule: those held back, and of the others the first ones.
+    pub fn lines(&self, reads: &dyn Reads, code: &str) -> Outcome<Vec<Line>> {
+        let has = |h: &&Held| Faults(h.faults).iter().any(|f| f.code() == code);
+        let label = crate::intake::rules::find(code).map_or("", |r| r.label);
+        let mut lines: Vec<Line> = Vec::new();
+        for held in self.held.iter().filter(has).take(MAX_LINES) {
+            let named = self.columns.iter().filter(|c| !c.field.is_empty());
+            let cells = named.filter_map(|c| Some((c.field.clone(), held.cells.get(c.column)?.clone())));
+            lines.push(Line {
+                place: (0, held.record as usize + 1),
+                code: code.into(),
+                message: label.into(),
+                field: field_of(code).into(),
+                raw: self.cell(held, field_of(code)),
+                cells: cells.filter(|(_, t)| !t.is_empty()).collect(),
+                ..Line::default()
+            });
+        }
+        let table = Table::of(reads, self.kind, self.manifest.clone());
+        let mut rows: Option<(usize, datasets::Rows)> = None;
+        for place in table.marked(code)?.into_iter().take(MAX_LINES - lines.len()) {
+            let Some((chunk, row)) = table.place(u64::from(place)) else { continue };
+            if rows.as_ref().is_none_or(|(n, _)| *n != chunk) {
+                rows = Some((chunk, table.rows(chunk, None)?));
+            }
+            let Some((_, of)) = &rows else { continue };
+            let fields = self.kind.schema().fields.iter();
+            let cells: Vec<(String, String)> = fields
+                .map(|f| (f.name.to_owned(), of.shown(self.kind, f.id, row)))
+                .filter(|(_, t)| !t.is_empty())
+                .collect();
+            let raw = cells.iter().find(|(f, _)| f == field_of(code)).map(|(_, t)| t.clone());
+            lines.push(Line {
+                place: (0, place as usize + 1),
+                code: code.into(),
+                message: label.into(),
+                field: field_of(code).into(),
+                raw: raw.unwrap_or_default(),
+                cells,
+                ..Line::default()
+            });
+        }
+        Ok(lines)
+    }
+}
+
+/// The field that a rule is about.
+fn field_of(code: &str) -> &'static str {
+    match code {
+        "OUT-05" | "OUT-06" | "OUT-07" => "name",
+        code if code.starts_with("OUT") => "code",
+        code if code.starts_with("COORD") => "latitude",
+        "NUM-01" | "NUM-02" => "avg_sales",
+        code if code.starts_with("DAT") => "created_on",
+        "CON-01" => "email",
+        "CON-02" => "phone",
+        "TER-01" => "territory",
+        "REF-01" => "distributor_code",
+        _ => "name",
+    }
+}
+
+/// An answer that changes how the file is read: it is read again. Others have no meaning
+/// for rows by the million yet.
+pub(super) fn answer(staged: &mut Staged, answer: &Answer) -> Outcome<()> {
+    match answer {
+        Answer::Table { header: Some(header), .. } => staged.said.header = Some(*header),
+        Answer::Dates(order) => staged.said.dates = order.clone(),
+        Answer::Column { field, column: Some(column), .. } => {
+            drop(staged.said.columns.insert(*column, Some(field.clone())));
+        }
+        Answer::Column { field, column: None, .. } => {
+            let column = staged.columns.iter().find(|c| c.field == *field).map(|c| c.column);
+            column.map(|c| staged.said.columns.insert(c, None));
+        }
+        _ => {
+            return Err(Failure::invalid("This is not yet said in a review of so many rows").hint(
+                "Rows held back are in `pams import rejects`; mend them in the file and import it again",
+            ));
+        }
+    }
+    Ok(())
+}
