@@ -5,6 +5,7 @@ use crate::domain::failure::said;
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Outcome, text};
 use crate::intake::bulk::{self, Said};
+use crate::intake::columns::score::{Labelled, score};
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{Options, StartReview, Target};
 use crate::services::outlets::{ExportOutlets, ListOutlets, Quality, ShowOutlet};
@@ -244,5 +245,41 @@ pub fn map(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     if !missing.is_empty() {
         output::note(&format!("missing: {}; say which with --column FIELD=HEADER", missing.join(", ")));
     }
+    Ok(())
+}
+
+/// `pams dev score-mapping`: headers whose fields are known.
+pub fn score_mapping(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let path = matches.get_one::<PathBuf>("file").ok_or_else(|| Failure::usage("Which file?"))?;
+    let wrong = |e: csv::Error| Failure::invalid(format!("{}: {e}", path.display()));
+    let mut reader = csv::Reader::from_path(path).map_err(wrong)?;
+    let rows: Vec<Labelled> = reader.deserialize().collect::<Result<_, _>>().map_err(wrong)?;
+    let score = score(&rows);
+    if context.json {
+        output::json(&score);
+        return Ok(());
+    }
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let missed = score.missed.iter().map(|m| {
+        let sure = format!("{:.2}", m.confidence);
+        vec![
+            m.source.clone(),
+            m.entity.clone(),
+            m.header.clone(),
+            m.expected.clone(),
+            m.guessed.clone(),
+            sure,
+        ]
+    });
+    output::table(&["source", "entity", "header", "is", "taken for", "sure"], &missed.collect::<Vec<_>>());
+    output::line(&format!(
+        "{} headers: right {}, among the first three {}; taken without asking {}, of those right {}; critical wrong {}",
+        score.headers,
+        percent(score.top1),
+        percent(score.top3),
+        percent(score.auto_coverage),
+        percent(score.auto_precision),
+        percent(score.critical_wrong)
+    ));
     Ok(())
 }

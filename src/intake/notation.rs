@@ -45,8 +45,11 @@ impl DateOrder {
     /// A day, a time behind it allowed.
     pub fn read(self, text: &str) -> Result<NaiveDate, Misread> {
         let day = text.split(['T', ' ']).next().unwrap_or_default();
-        if let Ok(date) =
-            NaiveDate::parse_from_str(day, "%Y-%m-%d").or(NaiveDate::parse_from_str(day, "%Y/%m/%d"))
+        // Four digits in front are a year; two may be a day.
+        let year_first = day.get(..4).is_some_and(|y| y.bytes().all(|b| b.is_ascii_digit()));
+        if year_first
+            && let Ok(date) =
+                NaiveDate::parse_from_str(day, "%Y-%m-%d").or(NaiveDate::parse_from_str(day, "%Y/%m/%d"))
         {
             return in_range(date).ok_or(Misread::No);
         }
@@ -112,5 +115,29 @@ pub fn decimal_of<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Decimal> {
         (p, 0) if p > 0 => Some(Decimal::Point),
         (0, c) if c > 0 => Some(Decimal::Comma),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_as_columns_write_them() {
+        let day = |text: &str| DateOrder::DayFirst.read(text).map(|d| d.to_string());
+        for (text, is) in [
+            ("2026-02-12T10:30:00", "2026-02-12"),
+            ("2026/2/12", "2026-02-12"),
+            ("20-10-16", "2016-10-20"),
+            ("12.02.2026 08:15", "2026-02-12"),
+            ("Feb 12, 2026", "2026-02-12"),
+            ("12/02/26", "2026-02-12"),
+        ] {
+            assert_eq!(day(text).as_deref(), Ok(is), "{text}");
+        }
+        assert_eq!(DateOrder::MonthFirst.read("02/12/2026").unwrap().to_string(), "2026-02-12");
+        assert_eq!(DateOrder::Unknown.read("02/12/2026"), Err(Misread::TwoWays));
+        assert_eq!(DateOrder::DayFirst.read("31/02/2026"), Err(Misread::No));
+        assert_eq!(DateOrder::of(["01/02/2026", "25/02/2026"].into_iter()), DateOrder::DayFirst);
     }
 }

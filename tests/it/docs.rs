@@ -106,15 +106,32 @@ fn every_command_line_in_the_documents_runs() {
 /// `PAMS_WRITE_DOCS=1 cargo test` writes them anew.
 #[test]
 fn generated_documents_are_fresh() {
-    for (path, text) in
-        [("docs/keys.md", keys()), ("docs/commands.md", commands()), ("docs/themes.md", themes())]
-    {
+    for (path, text) in [
+        ("docs/keys.md", keys()),
+        ("docs/commands.md", commands()),
+        ("docs/themes.md", themes()),
+        ("docs/rules.md", rules()),
+    ] {
         if std::env::var_os("PAMS_WRITE_DOCS").is_some() {
             std::fs::write(path, &text).unwrap();
         }
         let stored = std::fs::read_to_string(path).unwrap_or_default();
         assert!(stored == text, "{path} is stale: run PAMS_WRITE_DOCS=1 cargo test");
     }
+}
+
+fn rules() -> String {
+    let mut text = String::from(
+        "# Rules of imports\n\nGenerated from `src/intake/rules.rs`; `pams import rules` prints the same.\n\n\
+         *refused*: the whole file is; *fix*: the row waits until it is mended or set aside; *look*: the\n\
+         row goes in and a person should look; *skipped*: the row is no data.\n\n\
+         | Code | Weight | What | What to do |\n|---|---|---|---|\n",
+    );
+    for rule in pams::intake::rules::RULES {
+        let weight = format!("{:?}", rule.weight).to_lowercase();
+        text += &format!("| {} | {weight} | {} | {} |\n", rule.code, rule.label, rule.fix);
+    }
+    text
 }
 
 /// Scope and command → keys, in the order of the registry.

@@ -62,6 +62,17 @@ pub fn dev() -> Command {
                 .arg(path("out", "FILE.json", "Write it there")),
         )
         .subcommand(
+            Command::new("score-mapping")
+                .about("How well columns are recognised, on headers whose fields are known")
+                .arg(
+                    Arg::new("file")
+                        .required(true)
+                        .value_name("LABELLED.csv")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Columns source_id, entity, header, sample1 to sample3, expected, also_accept"),
+                ),
+        )
+        .subcommand(
             Command::new("bench")
                 .about("Measure commits, lists and months of the current store")
                 .arg(number("rounds", "50", "Repeats of each measurement")),

@@ -12,6 +12,7 @@ mod places;
 pub mod source;
 mod write;
 
+pub use cells::{is_email, is_phone};
 pub use layout::{Layout, Said};
 pub use write::EXTRA;
 

@@ -1,0 +1,213 @@
+//! Which column of a foreign table is which field.
+//!
+//! A header is taken apart into words (folded, written out, camel case cut); the lexicon
+//! says what tables call each field; words for what a row is ("store", "loja") and for whom
+//! a column is about ("distributor", "vendedor") are rules, not lists of all pairs. The
+//! values of a column take away what its name promised and give it back where the name says
+//! nothing. The best pairs are joined one to one, the surest first.
+
+mod lexicon;
+pub mod score;
+mod values;
+
+pub use lexicon::ENTITIES;
+
+use crate::domain::schema::Kind;
+use lexicon::{Lexicon, words};
+use values::Seen;
+
+/// From here on a guess is taken without asking.
+pub const SURE: f64 = 0.9;
+/// Below this a column is taken for nothing.
+const LEAST: f64 = 0.5;
+/// Guesses that are offered.
+const OFFERED: usize = 3;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Guess {
+    /// Empty when it is taken for none.
+    pub field: String,
+    /// 0 to 1: how often such a guess is right.
+    pub confidence: f64,
+    /// The best ones, this one first.
+    pub others: Vec<(String, f64)>,
+}
+
+/// Guesses for the columns of a table of `kind`, in their order; `values` may be empty.
+pub fn guess(kind: Kind, titles: &[String], values: &[Vec<&str>]) -> Vec<Guess> {
+    let mut guesses = of_entity(entity(kind), titles, values);
+    let schema = kind.schema();
+    let mut taken: Vec<String> = guesses.iter().map(|g| g.field.clone()).collect();
+    for guess in &mut guesses {
+        // Our tables have fewer fields than there are names for them.
+        let near = match guess.field.as_str() {
+            "address1" => "address",
+            "country_code" => "country",
+            "state_code" => "state",
+            other => other,
+        };
+        if near != guess.field && !taken.iter().any(|t| t == near) {
+            taken.push(near.to_owned());
+            guess.field = near.to_owned();
+        }
+        if schema.field_named(&guess.field).is_none() {
+            guess.field.clear();
+        }
+    }
+    guesses
+}
+
+fn entity(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Outlet => "outlet",
+        Kind::Account => "account",
+        Kind::Activity => "activity",
+        _ => "opportunity",
+    }
+}
+
+/// The same in the names of the catalogue of fields: `entity` is one of [`ENTITIES`].
+pub fn of_entity(entity: &str, titles: &[String], values: &[Vec<&str>]) -> Vec<Guess> {
+    let lexicon = Lexicon::shared();
+    let none = Vec::new();
+    let mut scored: Vec<Vec<(String, f64)>> = Vec::with_capacity(titles.len());
+    for (column, title) in titles.iter().enumerate() {
+        let seen = Seen::of(values.get(column).unwrap_or(&none));
+        let mut fields = lexicon.named(entity, &words(title));
+        for (field, score) in &mut fields {
+            *score *= seen.fits(field);
+        }
+        seen.speak(entity, &mut fields, &words(title));
+        fields.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        fields.dedup_by(|b, a| a.0 == b.0);
+        scored.push(fields);
+    }
+    pairs(&mut scored);
+    assign(titles.len(), &scored)
+}
+
+/// Names that mean something only beside another: x with y, a second address with a first.
+fn pairs(scored: &mut [Vec<(String, f64)>]) {
+    let best = |scored: &[Vec<(String, f64)>], field: &str| -> f64 {
+        scored.iter().flatten().filter(|(f, _)| f == field).map(|(_, s)| *s).fold(0.0, f64::max)
+    };
+    for (one, other) in [("latitude", "longitude"), ("longitude", "latitude")] {
+        if best(scored, other) < LEAST {
+            scored.iter_mut().flatten().filter(|(f, _)| f == one).for_each(|(_, s)| *s *= 0.5);
+        }
+    }
+}
+
+/// Fields for columns, one to one, the surest pair first.
+fn assign(columns: usize, scored: &[Vec<(String, f64)>]) -> Vec<Guess> {
+    let mut all: Vec<(f64, usize, &str)> = Vec::new();
+    for (column, fields) in scored.iter().enumerate() {
+        all.extend(fields.iter().map(|(field, score)| (*score, column, field.as_str())));
+    }
+    all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(b.2)));
+    let mut found: Vec<Option<(String, f64)>> = vec![None; columns];
+    let mut taken: Vec<&str> = Vec::new();
+    for (score, column, field) in all {
+        if score < LEAST || found[column].is_some() || field != "ignore" && taken.contains(&field) {
+            continue;
+        }
+        taken.push(field);
+        // What else it could be nearly as well makes it less sure.
+        let rival = scored[column].iter().filter(|(f, _)| f != field).map(|(_, s)| *s).fold(0.0, f64::max);
+        let margin = ((score - rival) / 0.1).clamp(0.0, 1.0);
+        found[column] = Some((field.to_owned(), score * (0.8 + 0.2 * margin)));
+    }
+    let guess = |(column, found): (usize, Option<(String, f64)>)| {
+        let mut others: Vec<(String, f64)> = Vec::new();
+        if let Some((field, sure)) = &found {
+            others.push((field.clone(), *sure));
+        }
+        for (field, score) in &scored[column] {
+            if !others.iter().any(|(f, _)| f == field) && others.len() < OFFERED {
+                others.push((field.clone(), *score));
+            }
+        }
+        match found {
+            Some((field, confidence)) if field != "ignore" => Guess { field, confidence, others },
+            Some((_, confidence)) => Guess { field: String::new(), confidence, others },
+            None => {
+                let best = scored[column].first().map_or(0.0, |(_, s)| *s);
+                Guess { field: String::new(), confidence: 0.95 - best * 0.6, others }
+            }
+        }
+    };
+    found.into_iter().enumerate().map(guess).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(entity: &str, columns: &[(&str, &[&str])]) -> Vec<String> {
+        let titles: Vec<String> = columns.iter().map(|(t, _)| (*t).to_owned()).collect();
+        let values: Vec<Vec<&str>> = columns.iter().map(|(_, v)| v.to_vec()).collect();
+        of_entity(entity, &titles, &values).into_iter().map(|g| g.field).collect()
+    }
+
+    #[test]
+    fn headers_of_several_languages_and_systems() {
+        let found = named(
+            "outlet",
+            &[
+                ("KUNDENNUMMER", &["000123", "000124"]),
+                ("Nombre de la tienda", &["La Esquina"]),
+                ("Broj", &["7"]),
+                ("dist_nm", &["Northern Foods Limited"]),
+                ("DistributorCode", &["D-1"]),
+                ("vendedor", &["A. Ruiz"]),
+                ("GPS_Lat", &["18.5204"]),
+                ("GPS_Lng", &["73.8567"]),
+                ("codigo postal", &["28001"]),
+                ("shopPhoneNo", &["+49 221 123456"]),
+                ("freq. visita", &["4"]),
+                ("", &[]),
+            ],
+        );
+        let expected = [
+            "code",
+            "name",
+            "",
+            "distributor_name",
+            "distributor_code",
+            "salesperson_name",
+            "latitude",
+            "longitude",
+            "postal_code",
+            "phone",
+            "visit_frequency",
+            "",
+        ];
+        assert_eq!(found, expected);
+        let found = named(
+            "opportunity",
+            &[
+                ("Opportunity Name", &["Rollout"]),
+                ("AccountName", &["Halden AG"]),
+                ("Close Dt", &["12/02/2026"]),
+                ("Deal Value (EUR)", &["84,000"]),
+                ("Sales Stage", &["Won"]),
+                ("Opp. Owner", &["O. Berg"]),
+            ],
+        );
+        assert_eq!(found, ["opp_name", "account_name", "close_date", "amount", "stage", "owner_name"]);
+    }
+
+    #[test]
+    fn values_speak_where_names_do_not_and_against_names() {
+        // A name that promises what the values are not.
+        assert_eq!(named("outlet", &[("latitude", &["yes", "no"]), ("longitude", &["a", "b"])]), ["", ""]);
+        assert_eq!(named("account", &[("reach us at", &["a@b.example", "c@d.example"])]), ["email"]);
+        assert_eq!(named("outlet", &[("where", &["18.52, 73.85", "19.07, 72.87"])]), ["latlon"]);
+        // Of two columns of one name one is it.
+        let found = named("outlet", &[("Name", &["Anna's"]), ("Store Name", &["Anna's Kiosk"])]);
+        assert_eq!(found.iter().filter(|f| *f == "name").count(), 1);
+        // A sure guess is as sure as it says.
+        let guesses = of_entity("outlet", &["Outlet Code".into(), "Xyzzy".into()], &[]);
+        assert!(guesses[0].confidence >= SURE && guesses[1].field.is_empty());
+    }
+}
