@@ -7,6 +7,7 @@
 //! other; numbers as differences. Every decoder refuses what it cannot read, whole.
 
 use crate::changes::codec::{Damaged, Reader, Writer};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -295,6 +296,16 @@ impl Column {
     }
 }
 
+/// Compressed, with one context a thread: making one anew for each column took longer than
+/// compressing it.
+fn packed(bytes: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> =
+            RefCell::new(zstd::bulk::Compressor::new(LEVEL).ok());
+    }
+    PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(bytes).ok())
+}
+
 /// Writes columns of one length, each with its number.
 pub fn encode<'a>(columns: impl IntoIterator<Item = (u16, &'a Column)>) -> Vec<u8> {
     let (mut blocks, mut rows, mut block) = (Writer::default(), 0, Writer::default());
@@ -308,7 +319,7 @@ pub fn encode<'a>(columns: impl IntoIterator<Item = (u16, &'a Column)>) -> Vec<u
         blocks.number(u64::from(number));
         blocks.byte(how);
         let packed = match block.bytes.len() >= SMALL {
-            true => zstd::bulk::compress(&block.bytes, LEVEL).ok().filter(|p| p.len() < block.bytes.len()),
+            true => packed(&block.bytes).filter(|p| p.len() < block.bytes.len()),
             false => None,
         };
         blocks.number(if packed.is_some() { block.bytes.len() as u64 } else { 0 });

@@ -5,6 +5,7 @@ mod activity;
 mod admin;
 mod args;
 mod bench;
+mod bench_outlets;
 mod bench_solver;
 mod db;
 mod drafts;

@@ -62,6 +62,16 @@ pub fn dev() -> Command {
                 .arg(path("out", "FILE.json", "Write it there")),
         )
         .subcommand(
+            Command::new("bench-outlets")
+                .about("Import a file of outlets into a throw-away store and measure it beside a bare count")
+                .arg(
+                    Arg::new("file")
+                        .required(true)
+                        .value_name("FILE.csv")
+                        .value_parser(value_parser!(PathBuf)),
+                ),
+        )
+        .subcommand(
             Command::new("score-mapping")
                 .about("How well columns are recognised, on headers whose fields are known")
                 .arg(

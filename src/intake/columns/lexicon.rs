@@ -2,12 +2,18 @@
 
 use crate::domain::text::fold;
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// Tables whose columns are known.
 pub const ENTITIES: [&str; 5] = ["outlet", "distributor", "opportunity", "activity", "account"];
 const LEXICON: &str = include_str!("lexicon.toml");
+const WORDS: &str = include_str!("words.toml");
+/// Letters of a header that are looked at: a broken file has cells of megabytes there.
+const MAX_TITLE: usize = 120;
+/// Letters of a word that may be two in one, and of the shorter of them.
+const COMPOUND: usize = 7;
+const HALF: usize = 3;
 
 /// How sure a name is, by how it was found.
 const EXACT: f64 = 1.0;
@@ -18,10 +24,9 @@ const PART: f64 = 0.74;
 /// Letters of a phrase that may be part of a longer header.
 const TELLING: usize = 5;
 /// Words that name nothing without others.
-const VAGUE: [&str; 24] = [
-    "name", "code", "number", "type", "date", "id", "status", "value", "class", "notes", "city", "state",
-    "country", "phone", "email", "location", "point", "area", "size", "address", "region", "zone", "source",
-    "street",
+const VAGUE: [&str; 17] = [
+    "name", "code", "number", "type", "date", "id", "status", "value", "class", "notes", "location", "point",
+    "area", "size", "region", "zone", "source",
 ];
 
 #[derive(Deserialize)]
@@ -62,9 +67,137 @@ pub struct Lexicon {
     attributes: Vec<(Vec<String>, String)>,
 }
 
-fn short() -> &'static HashMap<String, String> {
-    static SHORT: OnceLock<HashMap<String, String>> = OnceLock::new();
-    SHORT.get_or_init(|| raw().short)
+/// Words that stand for others.
+struct Dictionary {
+    whole: HashMap<String, Vec<String>>,
+    /// Beginnings, the longest first.
+    stems: Vec<(String, Vec<String>)>,
+    /// Words written without spaces, the longest first.
+    joined: Vec<(String, Vec<String>)>,
+    /// What the lexicon itself is written in.
+    known: HashSet<String>,
+}
+
+impl Dictionary {
+    fn shared() -> &'static Dictionary {
+        static SHARED: OnceLock<Dictionary> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let languages: BTreeMap<String, BTreeMap<String, String>> =
+                toml::from_str(WORDS).unwrap_or_else(|e| unreachable!("the shipped words: {e}"));
+            let raw = raw();
+            let mut all = Dictionary {
+                whole: HashMap::new(),
+                stems: vec![],
+                joined: vec![],
+                known: lexicon_words(&raw),
+            };
+            let split =
+                |text: &str| text.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+            for (word, means) in languages.values().flatten().map(|(w, m)| (w.clone(), m)) {
+                let (folded, means) = (fold(word.trim_end_matches('*')), split(means));
+                if folded.chars().any(is_han) {
+                    all.joined.push((folded, means));
+                } else if word.ends_with('*') {
+                    all.whole.insert(folded.clone(), means.clone());
+                    all.stems.push((folded, means));
+                } else {
+                    all.whole.insert(folded, means);
+                }
+            }
+            all.whole.extend(raw.short.into_iter().map(|(word, means)| (fold(&word), vec![means])));
+            all.stems.sort_by_key(|(stem, _)| std::cmp::Reverse(stem.len()));
+            all.joined.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+            all
+        })
+    }
+
+    /// What a word says that is listed as it stands.
+    fn exact(&self, word: &str) -> Option<Vec<String>> {
+        self.whole.get(word).cloned().or_else(|| self.known.contains(word).then(|| vec![word.to_owned()]))
+    }
+
+    /// What a word says whose beginning is listed.
+    fn stem(&self, word: &str) -> Option<Vec<String>> {
+        let stem = self.stems.iter().find(|(stem, _)| word.starts_with(stem.as_str()));
+        stem.map(|(_, means)| means.clone())
+    }
+
+    fn translate(&self, word: &str) -> Vec<String> {
+        if word.chars().any(is_han) {
+            return self.cut(word);
+        }
+        // The lexicon has words of other scripts too: there the dictionary comes first.
+        let stem = |foreign: bool| if word.is_ascii() != foreign { self.stem(word) } else { None };
+        let found =
+            stem(true).or_else(|| self.exact(word)).or_else(|| self.halves(word)).or_else(|| stem(false));
+        found.unwrap_or_else(|| vec![word.to_owned()])
+    }
+
+    /// A text without spaces, cut at the longest words.
+    fn cut(&self, text: &str) -> Vec<String> {
+        let (mut rest, mut found) = (text, Vec::new());
+        while let Some(first) = rest.chars().next() {
+            match self.joined.iter().find(|(word, _)| rest.starts_with(word.as_str())) {
+                Some((word, means)) => {
+                    found.extend(means.iter().cloned());
+                    rest = &rest[word.len()..];
+                }
+                None => {
+                    found.push(first.to_string());
+                    rest = &rest[first.len_utf8()..];
+                }
+            }
+        }
+        found
+    }
+
+    /// Two known words in one, an s between them allowed; digits at its end stand apart.
+    fn halves(&self, word: &str) -> Option<Vec<String>> {
+        let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        if name.len() < word.len() && name.len() >= HALF {
+            let digits = word[name.len()..].to_owned();
+            return self.exact(name).or_else(|| self.stem(name)).map(|mut found| {
+                found.push(digits);
+                found
+            });
+        }
+        if word.chars().count() < COMPOUND {
+            return None;
+        }
+        // What German and its kin put between the two.
+        let joint =
+            |w: &str| ["s", "n", "en", "er", "es"].iter().find_map(|j| self.exact(w.strip_suffix(j)?));
+        let first = |w: &str| self.exact(w).or_else(|| joint(w));
+        let letters = word.chars().count();
+        let places = word.char_indices().enumerate().map(|(n, (at, _))| (n, at));
+        let places = places.filter(|(n, _)| *n >= HALF && letters - n >= HALF).map(|(_, at)| at);
+        let mut best: Option<(usize, Vec<String>)> = None;
+        for at in places {
+            let (Some(mut a), Some(b)) = (first(&word[..at]), self.exact(&word[at..])) else { continue };
+            a.extend(b);
+            // The longest first word: "store name", not "sto rename".
+            best = Some((at, a));
+        }
+        best.map(|(_, found)| found)
+    }
+}
+
+fn is_han(c: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
+fn lexicon_words(raw: &Raw) -> HashSet<String> {
+    let fields = raw
+        .fields
+        .values()
+        .flat_map(BTreeMap::values)
+        .chain(raw.common.values())
+        .chain(raw.attributes.values());
+    let texts = fields.chain(raw.own.values()).flatten();
+    texts
+        .flat_map(|t| fold(t).split(' ').map(str::to_owned).collect::<Vec<_>>())
+        .filter(|w| w.len() >= HALF)
+        .collect()
 }
 
 fn raw() -> Raw {
@@ -74,6 +207,8 @@ fn raw() -> Raw {
 /// The words of a header: camel case cut, folded, short forms written out.
 pub fn words(title: &str) -> Vec<String> {
     let mut spaced = String::with_capacity(title.len() + 8);
+    let title: String = title.chars().take(MAX_TITLE).collect();
+    let title = title.replace(['#', '№'], " number ").replace("N°", " number ").replace("Nº", " number ");
     let letters: Vec<char> = title.chars().collect();
     for (n, c) in letters.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| letters[n]);
@@ -91,11 +226,11 @@ pub fn words(title: &str) -> Vec<String> {
 
 fn phrase(text: &str) -> Vec<String> {
     let folded = fold(text);
-    folded
-        .split(' ')
-        .filter(|w| !w.is_empty())
-        .map(|w| short().get(w).cloned().unwrap_or_else(|| w.to_owned()))
-        .collect()
+    let dictionary = Dictionary::shared();
+    let mut found: Vec<String> =
+        folded.split(' ').filter(|w| !w.is_empty()).flat_map(|w| dictionary.translate(w)).collect();
+    found.dedup();
+    found
 }
 
 impl Lexicon {
@@ -172,12 +307,26 @@ impl Lexicon {
                 say(field, PART * (0.4 + 0.6 * share));
             }
         }
+        // "Client no": the number of what a row is.
+        if bare.len() == 1 && bare[0] == "number" && plain.len() > 1 {
+            let key = match entity {
+                "opportunity" => "opp_id",
+                "activity" => "activity_id",
+                "account" => "account_id",
+                _ => "code",
+            };
+            say(key, EXACT - 0.005);
+        }
         for role in &of.roles {
             for name in &role.words {
                 if !name.iter().all(|w| plain.contains(w)) {
                     continue;
                 }
-                let rest: Vec<String> = plain.iter().filter(|w| !name.contains(w)).cloned().collect();
+                let mut rest: Vec<String> = plain.iter().filter(|w| !name.contains(w)).cloned().collect();
+                // "Contact person": both say the same.
+                if rest.iter().all(|w| role.words.iter().any(|r| r.len() == 1 && r[0] == *w)) {
+                    rest.clear();
+                }
                 let rest_bare: Vec<String> = rest.iter().filter(|w| !of.own.contains(w)).cloned().collect();
                 for (n, rest) in [&rest, &rest_bare].into_iter().enumerate() {
                     let attribute = match rest.as_slice() {

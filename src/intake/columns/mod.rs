@@ -132,7 +132,8 @@ fn assign(columns: usize, scored: &[Vec<(String, f64)>]) -> Vec<Guess> {
             Some((_, confidence)) => Guess { field: String::new(), confidence, others },
             None => {
                 let best = scored[column].first().map_or(0.0, |(_, s)| *s);
-                Guess { field: String::new(), confidence: 0.95 - best * 0.6, others }
+                // Nothing known of it: perhaps a field in words that are not.
+                Guess { field: String::new(), confidence: 0.7 - best * 0.5, others }
             }
         }
     };
@@ -206,6 +207,8 @@ mod tests {
         // Of two columns of one name one is it.
         let found = named("outlet", &[("Name", &["Anna's"]), ("Store Name", &["Anna's Kiosk"])]);
         assert_eq!(found.iter().filter(|f| *f == "name").count(), 1);
+        // A cell of megabytes in the header's place is looked at no longer than another.
+        assert_eq!(named("outlet", &[(&"x".repeat(4 << 20), &[])]), [""]);
         // A sure guess is as sure as it says.
         let guesses = of_entity("outlet", &["Outlet Code".into(), "Xyzzy".into()], &[]);
         assert!(guesses[0].confidence >= SURE && guesses[1].field.is_empty());
