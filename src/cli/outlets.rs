@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What a listing shows of an outlet.
-const SHOWN: [&str; 7] = ["code", "name", "channel", "city", "territory", "distributor_code", "beat"];
+const SHOWN: [&str; 5] = ["code", "name", "channel", "city", "territory"];
 
 pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     match verb {
@@ -179,16 +179,14 @@ fn quality(context: &Context) -> Outcome<()> {
         .rules
         .iter()
         .map(|r| {
-            vec![
-                r.code.clone(),
-                r.label.clone(),
-                r.rows.to_string(),
-                format!("{:.2} %", 100.0 * r.share),
-                r.fix.clone(),
-            ]
+            let share = format!("{:.2} %", 100.0 * r.share);
+            vec![r.code.clone(), r.label.clone(), r.rows.to_string(), share]
         })
         .collect();
-    output::table(&["rule", "what", "outlets", "share", "what to do"], &rows);
+    output::table(&["rule", "what", "outlets", "share"], &rows);
+    if !rows.is_empty() {
+        output::note("`pams outlets list --rule CODE` lists them; `pams import rules` says what to do");
+    }
     Ok(())
 }
 
