@@ -106,9 +106,12 @@ fn wait_and_commit(
     let shows = std::io::stderr().is_terminal() && !context.json;
     engine.wait_for(started.job, |p| {
         if shows && p.total > 0 {
-            eprint!("\rread {} of {} rows ", p.done, p.total);
+            eprint!("\rread {} % ", 100 * p.done / p.total);
         }
     })?;
+    if shows {
+        eprint!("\r\x1b[K");
+    }
     let shown = engine.ask(&ShowReview { review: started.review })?;
     let report = match (shown.report, shown.failure) {
         (Some(report), _) => report,
@@ -236,6 +239,12 @@ pub(super) fn show(context: &Context, import: &Report, preview: bool) {
         output::note(&format!(
             "not known, and left as they are written: {}; --stub-accounts makes them",
             text::count(i.new_accounts, "account")
+        ));
+    }
+    if preview && i.target == Target::Outlets && i.removed > 0 {
+        output::note(&format!(
+            "not in this file, and so to be removed: {}",
+            text::count(i.removed, "outlet")
         ));
     }
     if preview && !i.told.is_empty() {

@@ -13,6 +13,8 @@ use clap::ArgMatches;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// Letters of a column's values that fit beside the rest.
+const SAMPLE: usize = 34;
 /// What a listing shows of an outlet.
 const SHOWN: [&str; 5] = ["code", "name", "channel", "city", "territory"];
 
@@ -235,7 +237,7 @@ pub fn map(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             } else {
                 format!("{:.0} %", guess.confidence * 100.0)
             };
-            vec![layout.titles[c].clone(), field, sure, sample(c).join(" | ")]
+            vec![layout.titles[c].clone(), field, sure, sample(c).join(" | ").chars().take(SAMPLE).collect()]
         })
         .collect();
     output::table(&["header", "taken for", "sure", "values"], &rows);
