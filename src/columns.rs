@@ -102,6 +102,27 @@ impl Texts {
         // Only texts were pushed, and a decoder checks.
         std::str::from_utf8(self.span(row)).unwrap_or_default()
     }
+    /// Of texts in order: the first row whose text is not below this one.
+    pub fn seek(&self, text: &str) -> usize {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = (from + to) / 2;
+            if self.span(middle) < text.as_bytes() { from = middle + 1 } else { to = middle }
+        }
+        from
+    }
+    /// Of texts in order: the row that has this one.
+    pub fn find(&self, text: &str) -> Option<usize> {
+        Some(self.seek(text)).filter(|row| *row < self.len() && self.span(*row) == text.as_bytes())
+    }
+    /// Writes another text in place of one.
+    pub fn set(&mut self, row: usize, text: &str) {
+        let from = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        let end = self.ends[row] as usize;
+        self.bytes.splice(from..end, text.bytes());
+        let longer = text.len() as i64 - (end - from) as i64;
+        self.ends[row..].iter_mut().for_each(|end| *end = (i64::from(*end) + longer) as u32);
+    }
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|row| self.get(row))
     }
@@ -277,6 +298,16 @@ pub enum Column {
 }
 
 impl Column {
+    /// So many absent texts.
+    pub fn texts(rows: usize) -> Column {
+        Column::Texts(Texts { bytes: vec![], ends: vec![0; rows] })
+    }
+
+    /// So many absent numbers.
+    pub fn numbers(rows: usize) -> Column {
+        Column::Numbers(Numbers(vec![None; rows]))
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Column::Texts(texts) => texts.len(),
@@ -286,6 +317,20 @@ impl Column {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes the last row away; whether it had a value.
+    pub fn pop(&mut self) -> bool {
+        match self {
+            Column::Texts(texts) => {
+                let from = texts.ends.len().checked_sub(2).map_or(0, |n| texts.ends[n] as usize);
+                texts.ends.pop();
+                let had = texts.bytes.len() > from;
+                texts.bytes.truncate(from);
+                had
+            }
+            Column::Numbers(numbers) => numbers.0.pop().flatten().is_some(),
+        }
     }
 
     pub fn clear(&mut self) {

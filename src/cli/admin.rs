@@ -31,6 +31,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         ("dev", Some(("torture", matches))) => super::torture::run(context, matches),
         ("dev", Some(("bench-solver", matches))) => super::bench_solver::run(context, matches),
         ("dev", Some(("bench-outlets", matches))) => super::bench_outlets::run(context, matches),
+        ("dev", Some(("gen-hierarchy", matches))) => super::gen_hierarchy::run(context, matches),
         ("dev", Some(("score-mapping", matches))) => super::outlets::score_mapping(context, matches),
         ("dev", Some(("journey", matches))) => super::journey::make(context, matches),
         ("dev", Some(("bench", matches))) => super::bench::run(context, matches),

@@ -9,6 +9,7 @@ mod bench_outlets;
 mod bench_solver;
 mod db;
 mod drafts;
+mod gen_hierarchy;
 mod imports;
 mod jobs;
 mod journey;
@@ -18,6 +19,7 @@ mod output;
 mod record;
 mod reviews;
 mod solve;
+mod territory;
 mod torture;
 mod watch;
 mod wins;
@@ -153,6 +155,11 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "import" => reviews::run(&context, matches),
         "outlets" => match matches.subcommand() {
             Some((verb, matches)) => outlets::run(&context, verb, matches),
+            None => Ok(()),
+        },
+        "territory" | "snapshot" => match matches.subcommand() {
+            Some((verb, matches)) if noun == "territory" => territory::run(&context, verb, matches),
+            Some((verb, matches)) => territory::snapshot(&context, verb, matches),
             None => Ok(()),
         },
         "jobs" => jobs::run(&context, matches),

@@ -4,11 +4,15 @@ use crate::cli::{Context, confirm, imports, output};
 use crate::domain::failure::said;
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Outcome, text};
+use crate::engine::files;
 use crate::intake::bulk::{self, Said};
 use crate::intake::columns::score::{Labelled, score};
 use crate::services::imports::uploads::Source;
-use crate::services::imports::{Options, StartReview, Target};
-use crate::services::outlets::{ExportOutlets, ListOutlets, Quality, ShowOutlet};
+use crate::services::imports::{FindReview, Options, ShowReview, StartReview, Started, Target};
+use crate::services::input::Input;
+use crate::services::outlets::{
+    CountOutlets, EditOutlets, ListOutlets, Quality, ShowOutlet, SumOutlets, WhichOutlets, filter,
+};
 use clap::ArgMatches;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +28,8 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
         "list" => list(context, matches),
         "show" => show(context, matches),
         "export" => export(context, matches),
+        "edit" => edit(context, matches),
+        "sum" => sum(context, matches),
         _ => quality(context),
     }
 }
@@ -63,6 +69,16 @@ fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Said> {
 fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let files: Vec<PathBuf> = matches.get_many::<PathBuf>("file").into_iter().flatten().cloned().collect();
     let engine = context.cli()?;
+    if let Some(which) = matches.get_one::<String>("resume") {
+        let review = engine.ask(&FindReview { which: which.clone() })?;
+        let job = engine.ask(&ShowReview { review })?.open.job;
+        return imports::finish(context, &engine, Started { review, job }, false, matches.get_flag("review"));
+    }
+    if files.is_empty() {
+        return Err(
+            Failure::usage("Which file?").hint("Give one, or --resume ID to go on with one that was left")
+        );
+    }
     let mut failed = None;
     for file in &files {
         // One bad file does not stop the others.
@@ -93,21 +109,27 @@ fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
 
 fn list(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let engine = context.cli()?;
+    let mut shown = Vec::new();
     let limit = matches.get_one::<u64>("limit").copied().unwrap_or(50) as usize;
-    let one = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     let mut ask = ListOutlets {
-        from: matches.get_one::<u64>("from").copied().unwrap_or(0),
+        cursor: matches.get_one::<String>("from").cloned(),
         limit,
-        filter: one("filter"),
-        rule: one("rule"),
+        filter: one(matches, "filter"),
+        rule: one(matches, "rule"),
+        order: one(matches, "sort"),
+        descending: matches.get_flag("descending"),
+        ..ListOutlets::default()
     };
-    let (mut items, mut total, mut next) = (Vec::new(), 0, Some(ask.from));
-    while let (Some(from), true) = (next, items.len() < limit) {
-        (ask.from, ask.limit) = (from, limit - items.len());
+    let (mut items, total, next) = loop {
         let page = engine.ask(&ask)?;
-        items.extend(page.items);
-        (total, next) = (page.total, page.next);
-    }
+        ask.limit -= page.items.len().min(ask.limit);
+        ask.cursor = page.next.clone();
+        shown.extend(page.items);
+        if page.next.is_none() || ask.limit == 0 {
+            break (shown, page.total, page.next);
+        }
+    };
+    items.truncate(limit);
     if context.json {
         output::json(&serde_json::json!({ "items": items, "total": total, "next": next }));
         return Ok(());
@@ -130,14 +152,112 @@ fn list(context: &Context, matches: &ArgMatches) -> Outcome<()> {
 
 fn show(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let code = matches.get_one::<String>("code").cloned().unwrap_or_default();
-    let item = context.cli()?.ask(&ShowOutlet { code })?;
+    let shown = context.cli()?.ask(&ShowOutlet { code })?;
     if context.json {
-        output::json(&item);
+        output::json(&shown);
         return Ok(());
     }
+    let item = &shown.item;
     let rows: Vec<Vec<String>> =
         item.values.keys().map(|name| vec![name.replace('_', " "), item.text(name)]).collect();
     output::table(&["field", "value"], &rows);
+    for (field, was) in &shown.edits {
+        output::note(&format!("{} was \"{was}\" in the file", field.replace('_', " ")));
+    }
+    for (code, label) in &shown.rules {
+        output::note(&format!("{code}: {label}"));
+    }
+    for twin in &shown.twins {
+        output::note(&format!("looks like {twin}"));
+    }
+    Ok(())
+}
+
+fn one(matches: &ArgMatches, name: &str) -> String {
+    matches.get_one::<String>(name).cloned().unwrap_or_default()
+}
+
+/// Sets fields of the outlets named or matching, or mends what a rule points at.
+fn edit(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let named: Vec<String> = matches.get_many::<String>("code").into_iter().flatten().cloned().collect();
+    let mut input = Input::new();
+    for pair in matches.get_many::<String>("set").into_iter().flatten() {
+        let (field, value) =
+            pair.split_once('=').ok_or_else(|| Failure::usage(format!("\"{pair}\" is not FIELD=VALUE")))?;
+        input.insert(filter::field(Kind::Outlet, field)?.name.to_owned(), value.to_owned());
+    }
+    let mend = one(matches, "mend").to_uppercase();
+    let (filter, mut rule) = (one(matches, "filter"), one(matches, "rule"));
+    if input.is_empty() == mend.is_empty() {
+        return Err(Failure::usage("Say what to change: --set FIELD=VALUE, or --mend CODE"));
+    }
+    if rule.is_empty() {
+        rule.clone_from(&mend);
+    }
+    if named.is_empty() && filter.is_empty() && rule.is_empty() {
+        return Err(Failure::usage("Say which outlets: codes, --filter or --rule"));
+    }
+    let engine = context.cli()?;
+    let which = match named.is_empty() {
+        true => {
+            WhichOutlets::Matching { filter: filter.clone(), rule: rule.clone(), except: Default::default() }
+        }
+        false => WhichOutlets::Named(named.clone()),
+    };
+    if named.is_empty() {
+        let mut count = CountOutlets { filter, rule, from: 0 };
+        let mut rows = 0;
+        loop {
+            let counted = engine.ask(&count)?;
+            rows += counted.rows;
+            match counted.next {
+                Some(from) => count.from = from,
+                None => break,
+            }
+        }
+        if rows > 1 {
+            confirm(context, &format!("Change {}?", text::count(rows as usize, "outlet")))?;
+        }
+    }
+    let done = engine.run(&EditOutlets { which, input, mend })?;
+    if context.json {
+        output::json(&done.reply);
+        return Ok(());
+    }
+    output::line(&format!(
+        "{} changed, {} already so",
+        text::count(done.reply.changed, "outlet"),
+        done.reply.same
+    ));
+    Ok(())
+}
+
+/// The values of a field and how many outlets have each.
+fn sum(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let (field, filter, rule) = (one(matches, "field"), one(matches, "filter"), one(matches, "rule"));
+    let sums = context.cli()?.ask(&SumOutlets { field: field.clone(), filter, rule })?;
+    if context.json {
+        output::json(&sums);
+        return Ok(());
+    }
+    let share = |rows: u64| format!("{:.2} %", 100.0 * rows as f64 / sums.rows.max(1) as f64);
+    let limit = matches.get_one::<u64>("limit").copied().unwrap_or(50) as usize;
+    let rows: Vec<Vec<String>> = sums
+        .values
+        .iter()
+        .take(limit)
+        .map(|(value, rows)| {
+            let value = if value.is_empty() { "(none)" } else { value };
+            vec![value.to_owned(), rows.to_string(), share(*rows)]
+        })
+        .collect();
+    output::table(&[&field, "outlets", "share"], &rows);
+    output::note(&format!(
+        "{} different in {}, {} without",
+        sums.different,
+        text::count(sums.rows as usize, "outlet"),
+        sums.rows - sums.filled
+    ));
     Ok(())
 }
 
@@ -157,14 +277,7 @@ fn export(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             )
         }
     };
-    let (mut chunk, mut rows) = (Some(0), 0);
-    while let Some(number) = chunk {
-        let piece = engine.ask(&ExportOutlets { chunk: number })?;
-        to.write_all(piece.text.as_bytes())
-            .map_err(|e| Failure::invalid(format!("The file cannot be written: {}", said(&e))))?;
-        rows += piece.rows;
-        chunk = piece.next;
-    }
+    let rows = files::write_outlets(&engine, &mut *to, &one(matches, "filter"), &one(matches, "rule"))?;
     to.flush().map_err(|e| Failure::invalid(format!("The file cannot be written: {}", said(&e))))?;
     output::note(&format!("{} written", text::count(rows, "outlet")));
     Ok(())

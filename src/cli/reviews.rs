@@ -5,11 +5,13 @@ use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Engine;
 use crate::intake::rules::RULES;
+use crate::services::imports::batches::ListBatches;
 use crate::services::imports::whom::{ListRemembered, Remembered};
 use crate::services::imports::{
     Answer, AnswerReview, DropReview, FindReview, ListLines, ListReviews, ShowReview, Shown, TakeBack,
 };
 use crate::services::records::Delete;
+use crate::services::undo::Undo;
 use clap::ArgMatches;
 
 pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
@@ -68,7 +70,20 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         return Ok(());
     }
     let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
+    if verb == "rollback" {
+        return rollback(context, &engine, &which);
+    }
     let review = engine.ask(&FindReview { which })?;
+    if verb == "status" {
+        return status(context, &engine, review, matches.get_flag("follow"));
+    }
+    // An answer to a file of many rows has it read again; what follows is said of the whole.
+    if matches!(verb, "answer" | "commit" | "show") {
+        let open = engine.ask(&ShowReview { review })?.open;
+        if open.step == "reading" {
+            let _ = engine.wait_for(open.job, |_| {});
+        }
+    }
     match verb {
         "drop" => {
             engine.run(&DropReview { review })?;
@@ -85,6 +100,12 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             engine.run(&AnswerReview { review, answers: answers(matches)? })?;
         }
         _ => {}
+    }
+    if verb == "answer" {
+        let open = engine.ask(&ShowReview { review })?.open;
+        if open.step == "reading" {
+            let _ = engine.wait_for(open.job, |_| {});
+        }
     }
     let shown = engine.ask(&ShowReview { review })?;
     if verb == "commit" {
@@ -108,6 +129,7 @@ fn described(answer: &Answer) -> String {
         Answer::Table { sheet, header: None } => format!("sheet {} is left out", sheet + 1),
         Answer::Column { field, column: of, .. } => format!("{field} is {}", column(of)),
         Answer::Mapping(name) => format!("the mapping is {name}"),
+        Answer::Mend(code) => format!("{code} is mended"),
         Answer::Dates(order) => format!("dates are {order}"),
         Answer::Value { field, raw, value } => format!("{field} \"{raw}\" is \"{value}\""),
         Answer::Cell { place, field, value } => format!("{field} of {} is \"{value}\"", row(place)),
@@ -124,6 +146,68 @@ fn described(answer: &Answer) -> String {
             format!("{month} {}", if *replace { "is taken" } else { "stays as it is" })
         }
     }
+}
+
+/// How far the reading of a file is; followed, until it ends.
+fn status(context: &Context, engine: &Engine, review: Id, follow: bool) -> Outcome<()> {
+    let open = engine.ask(&ShowReview { review })?.open;
+    if open.step == "reading" && follow {
+        let told = std::cell::Cell::new(u64::MAX);
+        let ended = engine.wait_for(open.job, |p| {
+            let percent = (100 * p.done).checked_div(p.total).unwrap_or(0);
+            if told.replace(percent) == percent {
+                return;
+            }
+            match context.json {
+                true => {
+                    output::line(&serde_json::json!({ "step": "reading", "percent": percent }).to_string())
+                }
+                false => output::note(&format!("read {percent} %")),
+            }
+        });
+        if let Err(failure) = ended {
+            output::note(&failure.message);
+        }
+    }
+    let open = engine.ask(&ShowReview { review })?.open;
+    if context.json {
+        let said = serde_json::json!({ "step": open.step, "file": open.file, "rows": open.rows,
+            "to_fix": open.to_fix, "message": open.message, "job": open.job });
+        output::line(&said.to_string());
+    } else {
+        let rows = if open.rows > 0 {
+            format!(", {} rows, {} to be fixed", open.rows, open.to_fix)
+        } else {
+            String::new()
+        };
+        output::line(&format!("{}: {}{rows} {}", open.file, open.step, open.message));
+    }
+    Ok(())
+}
+
+/// Takes a committed import back, all of it.
+fn rollback(context: &Context, engine: &Engine, which: &str) -> Outcome<()> {
+    let all = engine.ask(&ListBatches { month: None })?;
+    let found: Vec<_> = all.iter().filter(|b| b.id.ends_with(which) || b.id.to_string() == which).collect();
+    let batch = match found.as_slice() {
+        [one] => *one,
+        [] => {
+            return Err(Failure::not_found(format!("There is no committed import \"{which}\""))
+                .hint("`pams recent` and the Imports pane list them"));
+        }
+        several => {
+            return Err(Failure::invalid(format!("{} imports end with \"{which}\"", several.len()))
+                .hint("Give more characters"));
+        }
+    };
+    let txn =
+        batch.text("txn").parse().map_err(|_| Failure::conflict("Its change is no longer in the log"))?;
+    let done = engine.run(&Undo { txn: Some(txn) })?.reply;
+    match context.json {
+        true => output::json(&done),
+        false => output::line(&format!("taken back: {} ({} records)", batch.text("file"), done.records)),
+    }
+    Ok(())
 }
 
 fn remembered(context: &Context, engine: &Engine) -> Outcome<()> {
@@ -245,6 +329,7 @@ fn answers(matches: &ArgMatches) -> Outcome<Vec<Answer>> {
         let (raw, who) = pair(&text, "RAW=NAME")?;
         answers.push(Answer::Account { raw, who });
     }
+    answers.extend(all("mend").map(|code| Answer::Mend(code.to_uppercase())));
     if let Some(order) = matches.get_one::<String>("dates") {
         answers.push(Answer::Dates(order.clone()));
     }

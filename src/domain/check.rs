@@ -1,8 +1,9 @@
 //! The rules a record must keep, shared by forms, command line, imports and server.
 
+use crate::domain::decimal;
 use crate::domain::effort::show_days;
 use crate::domain::problem::Problem;
-use crate::domain::schema::{Activity, Kind, Record, Type, User, Win};
+use crate::domain::schema::{Activity, Kind, Outlet, Record, Type, User, Win};
 use crate::domain::value::{Fields, Value};
 use crate::domain::when::in_range;
 use chrono::NaiveDate;
@@ -62,6 +63,7 @@ pub fn check(kind: Kind, fields: &Fields, facts: &Facts) -> Vec<Problem> {
     match kind {
         Kind::Activity => activity(&Activity::from_fields(fields), facts, &mut problems),
         Kind::Win => win(&Win::from_fields(fields), facts, &mut problems),
+        Kind::Outlet => outlet(&Outlet::from_fields(fields), &mut problems),
         Kind::User => user(&User::from_fields(fields), &mut problems),
         _ => {}
     }
@@ -95,6 +97,25 @@ fn activity(activity: &Activity, facts: &Facts, problems: &mut Vec<Problem>) {
     }
     if activity.next_due.is_some() && activity.next_step.is_empty() {
         problems.push(Problem::error("next_step", "ACT-05", "A due date needs a next step"));
+    }
+}
+
+/// Degrees of WGS 84, both or none.
+fn outlet(outlet: &Outlet, problems: &mut Vec<Problem>) {
+    for (name, value, other, most) in [
+        ("latitude", outlet.latitude, outlet.longitude, 90),
+        ("longitude", outlet.longitude, outlet.latitude, 180),
+    ] {
+        match value {
+            Some(degrees) if degrees.abs() > most * decimal::ONE => problems.push(
+                Problem::error(name, "COORD-03", format!("A {name} is between -{most} and {most}"))
+                    .fix("Type degrees such as 18.5204"),
+            ),
+            None if other.is_some() => problems.push(
+                Problem::error(name, "COORD-01", format!("The {name} is missing")).fix("Give both, or none"),
+            ),
+            _ => {}
+        }
     }
 }
 

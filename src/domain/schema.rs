@@ -497,6 +497,25 @@ records! {
     }
     index 120 [1];
 
+    /// A planning unit: a part of a territory hierarchy that is planned by itself.
+    21 Unit "unit" "units" {
+        1 name: text, required;
+        2 path: words, system;
+        3 level: text, system;
+        4 part: int, system;
+        5 parts: int, system;
+        6 outlets: int, system;
+        7 minutes: int, system;
+        8 sales: decimal, system;
+        9 latitude: decimal, system;
+        10 longitude: decimal, system;
+        11 diameter_km: decimal, system;
+        12 distributors: int, system;
+        13 places: words, system;
+        14 dataset: text, system;
+    }
+    index 130 [1];
+
     /// A place that sells: a row of the dataset of outlets. What people change of one is
     /// a record laid over its row.
     101 Outlet "outlet" "outlets" {
@@ -549,11 +568,13 @@ records! {
         47 geofence_m: decimal;
         48 notes: long, erasable;
         49 unread: long, system;
+        50 cleared: words, system;
     }
+    index 121 [1];
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 impl Kind {
     /// The kind that a person names: `account`, `accounts`, `usecase`.

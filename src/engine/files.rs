@@ -4,11 +4,13 @@ use crate::domain::failure::said;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Engine;
 use crate::frames::Bytes;
+use crate::intake::bulk::source::unreadable;
 use crate::intake::open::MAX_BYTES;
 use crate::services::imports::uploads::{DropPieces, PIECE_BYTES, PutPiece, Source};
 use crate::services::imports::{Line, ListLines, Options, StartReview, Started, Target};
 use crate::services::new_id;
-use std::io::Read;
+use crate::services::outlets::ExportOutlets;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// Rows asked for at one time.
@@ -46,6 +48,36 @@ fn upload(engine: &Engine, name: String, bytes: &[u8]) -> Outcome<Source> {
         engine.run(&PutPiece { upload, part: part as u32, bytes: Bytes(piece.to_vec()) })?;
     }
     Ok(Source::Upload { upload, name })
+}
+
+/// Starts the review of a file of any size: it is read where it lies.
+pub fn review_in_place(engine: &Engine, target: Target, path: &str) -> Outcome<Started> {
+    let path = std::fs::canonicalize(path).map_err(unreadable(Path::new(path)))?;
+    let source = Source::Path { path, said: Default::default() };
+    Ok(engine.run(&StartReview { target, source, options: Options::default() })?.reply)
+}
+
+/// Outlets that match as a CSV file; returns how many.
+pub fn export_outlets(engine: &Engine, path: &str, filter: &str, rule: &str) -> Outcome<usize> {
+    let failed = |e: std::io::Error| Failure::invalid(format!("{path} cannot be written: {}", said(&e)));
+    let mut to = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+    let rows = write_outlets(engine, &mut to, filter, rule)?;
+    to.flush().map_err(failed)?;
+    Ok(rows)
+}
+
+/// The same to anything that takes bytes.
+pub fn write_outlets(engine: &Engine, to: &mut dyn Write, filter: &str, rule: &str) -> Outcome<usize> {
+    let (mut chunk, mut rows) = (Some(0), 0);
+    while let Some(number) = chunk {
+        let ask = ExportOutlets { chunk: number, filter: filter.to_owned(), rule: rule.to_owned() };
+        let piece = engine.ask(&ask)?;
+        to.write_all(piece.text.as_bytes())
+            .map_err(|e| Failure::invalid(format!("The file cannot be written: {}", said(&e))))?;
+        rows += piece.rows;
+        chunk = piece.next;
+    }
+    Ok(rows)
 }
 
 /// Sends a file and starts its review; a job reads it from here on.

@@ -5,7 +5,8 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::services::{
-    accounts, activities, drafts, imports, jobs, notices, outlets, records, sample, setup, state, undo, wins,
+    accounts, activities, drafts, imports, jobs, notices, outlets, records, sample, setup, state,
+    territories, undo, wins,
 };
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
@@ -64,6 +65,15 @@ requests! {
         jobs::ShowJob,
         notices::ListNotices,
         outlets::ListOutlets,
+        territories::DetectTerritories,
+        territories::RecommendTerritories,
+        territories::PreviewSplit,
+        territories::ListUnits,
+        territories::ListSnapshots,
+        territories::OpenUnit,
+        outlets::CountOutlets,
+        outlets::SumOutlets,
+        outlets::TypedOutlet,
         outlets::ShowOutlet,
         outlets::ExportOutlets,
         outlets::Quality,
@@ -81,6 +91,9 @@ requests! {
         activities::LogLine,
         activities::SaveMany,
         activities::DeleteMany,
+        outlets::EditOutlets,
+        territories::SplitTerritories,
+        territories::CutSnapshots,
         wins::Feature,
         wins::CloseMonth,
         imports::uploads::PutPiece,

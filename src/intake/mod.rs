@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod columns;
 pub mod fixes;
 pub mod garbled;
+pub mod hierarchy;
 pub mod mapping;
 pub mod notation;
 pub mod open;

@@ -1,17 +1,20 @@
 //! Tables of rows by the million: a manifest names the chunks, a record of the log names the
 //! manifest. Rows lie in the order of their keys.
 
+use crate::changes::codec;
 use crate::columns::{Chunk, Column, Numbers, Texts};
 use crate::domain::schema::{Dataset, Kind, Record, Type};
 use crate::domain::value::FieldId;
 use crate::domain::{Failure, Fields, Id, Outcome, Value, decimal};
 use crate::frames;
-use crate::intake::bulk::{EXTRA, Tally};
+use crate::intake::bulk::{EXTRA, Tally, codes};
 use crate::services::imports::uploads::unhex;
 use crate::store::{IndexKey, Reads};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, ControlFlow};
 
 /// A chunk, or another piece of a dataset, by the hash of its bytes.
 pub type Hash = [u8; 32];
@@ -47,6 +50,11 @@ pub struct Table<'a> {
     reads: &'a dyn Reads,
     pub kind: Kind,
     pub manifest: Manifest,
+    /// What people changed of rows, by key; empty for the rows as they were imported.
+    pub overlay: BTreeMap<String, Fields>,
+    /// Chunk → the place of its first row; one more at the end.
+    places: Vec<u64>,
+    edited: OnceCell<Vec<Option<u32>>>,
 }
 
 /// The record of a kind's dataset.
@@ -60,13 +68,38 @@ pub fn record(reads: &dyn Reads, kind: Kind) -> Outcome<Option<(Id, Dataset)>> {
     Ok(None)
 }
 
-/// Its table; none before the first import.
-pub fn table(reads: &dyn Reads, kind: Kind) -> Outcome<Option<Table<'_>>> {
+/// Its table as it was imported; none before the first import.
+pub fn imported(reads: &dyn Reads, kind: Kind) -> Outcome<Option<Table<'_>>> {
     let Some((_, dataset)) = record(reads, kind)? else { return Ok(None) };
     match unhex(&dataset.manifest) {
-        Some(hash) => Ok(Some(Table { reads, kind, manifest: manifest(reads, &hash)? })),
+        Some(hash) => Ok(Some(Table::of(reads, kind, manifest(reads, &hash)?))),
         None => Ok(None),
     }
+}
+
+/// Its table with what people changed of it.
+pub fn table(reads: &dyn Reads, kind: Kind) -> Outcome<Option<Table<'_>>> {
+    let Some(mut table) = imported(reads, kind)? else { return Ok(None) };
+    table.overlay = overlay(reads, kind)?;
+    Ok(Some(table))
+}
+
+/// Key → fields that people changed. A field that is emptied is named under `cleared`.
+pub fn overlay(reads: &dyn Reads, kind: Kind) -> Outcome<BTreeMap<String, Fields>> {
+    let (mut all, mut failed) = (BTreeMap::new(), None);
+    reads.heads(kind, Id::default(), &mut |_, bytes| match codec::decode_head(bytes) {
+        Ok(head) => {
+            if let (false, Some(Value::Text(key))) = (head.deleted, head.fields.get(&1)) {
+                all.insert(key.clone(), head.fields);
+            }
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(all), |e| Err(crate::store::StoreError::from(e).into()))
 }
 
 pub fn manifest(reads: &dyn Reads, hash: &Hash) -> Outcome<Manifest> {
@@ -90,7 +123,11 @@ pub struct Rows {
 
 impl<'a> Table<'a> {
     pub fn of(reads: &'a dyn Reads, kind: Kind, manifest: Manifest) -> Table<'a> {
-        Table { reads, kind, manifest }
+        let mut places = vec![0];
+        for chunk in &manifest.chunks {
+            places.push(places.last().copied().unwrap_or(0) + u64::from(chunk.rows));
+        }
+        Table { reads, kind, manifest, overlay: BTreeMap::new(), places, edited: OnceCell::new() }
     }
 
     /// Some columns of a chunk, or all of them.
@@ -106,22 +143,46 @@ impl<'a> Table<'a> {
             };
             columns.push((*number, column));
         }
-        Ok(Rows { count: read.rows, columns })
+        let mut rows = Rows { count: read.rows, columns };
+        let mut edits = self.edits(chunk).peekable();
+        if edits.peek().is_some() {
+            let keys = read.texts(self.key()).map_err(damaged)?;
+            for (key, fields) in edits {
+                if let Some(row) = keys.find(key) {
+                    rows.lay(self.kind, row, fields, some);
+                }
+            }
+        }
+        Ok(rows)
     }
 
-    fn is_number(&self, number: u16) -> bool {
+    /// What people changed of the rows of a chunk.
+    fn edits(&self, chunk: usize) -> impl Iterator<Item = (&String, &Fields)> {
+        let (first, next) = (&self.manifest.chunks[chunk].first, self.manifest.chunks.get(chunk + 1));
+        let from = if chunk == 0 { Bound::Unbounded } else { Bound::Included(first) };
+        let to = next.map_or(Bound::Unbounded, |n| Bound::Excluded(&n.first));
+        self.overlay.range::<String, _>((from, to))
+    }
+
+    pub fn is_number(&self, number: u16) -> bool {
         let field = self.kind.schema().field(number);
         field.is_some_and(|f| matches!(f.kind, Type::Decimal | Type::Date))
     }
 
+    pub fn reads(&self) -> &'a dyn Reads {
+        self.reads
+    }
+
+    /// The chunk that would hold a key.
+    pub fn chunk_of(&self, key: &str) -> Option<usize> {
+        self.manifest.chunks.partition_point(|c| c.first.as_str() <= key).checked_sub(1)
+    }
+
     /// The chunk and the row in it that a key has.
     pub fn find(&self, key: &str) -> Outcome<Option<(usize, usize)>> {
-        let after = self.manifest.chunks.partition_point(|c| c.first.as_str() <= key);
-        let Some(chunk) = after.checked_sub(1) else { return Ok(None) };
-        let code = self.key();
-        let rows = self.rows(chunk, Some(&[code]))?;
-        let at = (0..rows.count).position(|row| rows.text(code, row) == key);
-        Ok(at.map(|row| (chunk, row)))
+        let Some(chunk) = self.chunk_of(key) else { return Ok(None) };
+        let rows = self.rows(chunk, Some(&[self.key()]))?;
+        Ok(rows.find(self.key(), key).map(|row| (chunk, row)))
     }
 
     /// The column of the key: the first field of the kind.
@@ -131,14 +192,21 @@ impl<'a> Table<'a> {
 
     /// The chunk that holds the row at a place, and the row in it.
     pub fn place(&self, place: u64) -> Option<(usize, usize)> {
-        let mut before = 0u64;
-        for (number, chunk) in self.manifest.chunks.iter().enumerate() {
-            if place < before + u64::from(chunk.rows) {
-                return Some((number, (place - before) as usize));
-            }
-            before += u64::from(chunk.rows);
-        }
-        None
+        let chunk = self.places.partition_point(|first| *first <= place).checked_sub(1)?;
+        (chunk < self.manifest.chunks.len()).then(|| (chunk, (place - self.places[chunk]) as usize))
+    }
+
+    /// The place of a chunk's first row.
+    pub fn first(&self, chunk: usize) -> u64 {
+        self.places.get(chunk).copied().unwrap_or(self.manifest.rows)
+    }
+
+    /// The place of the first row whose key is not below this one.
+    pub fn seek(&self, key: &str) -> Outcome<u64> {
+        let Some(chunk) = self.chunk_of(key) else { return Ok(0) };
+        let code = self.key();
+        let rows = self.rows(chunk, Some(&[code]))?;
+        Ok(self.first(chunk) + rows.texts(code).map_or(0, |t| t.seek(key)) as u64)
     }
 
     /// Field → how many rows have it, of the fields that the file had.
@@ -147,13 +215,56 @@ impl<'a> Table<'a> {
         fields.filter(|(name, _)| !name.is_empty()).map(|(name, rows)| (name.clone(), *rows as u64)).collect()
     }
 
-    /// Places of the rows that a rule points at.
+    /// Places of the rows that a rule points at. A row whose fields of that rule were
+    /// changed since counts as mended.
     pub fn marked(&self, code: &str) -> Outcome<Vec<u32>> {
         let mut places = Vec::new();
         for (_, hash) in self.manifest.marks.get(code).into_iter().flatten() {
             places.extend(numbers(self.reads, hash, 0)?);
         }
+        if !self.overlay.is_empty() {
+            let mended = self.mended(codes::fields_of(code))?;
+            places.retain(|place| !mended.contains(place));
+        }
         Ok(places)
+    }
+
+    /// Places of the rows that a rule points at, and their records in the imported file.
+    pub fn marked_records(&self, code: &str) -> Outcome<Vec<(u32, u32)>> {
+        let mut all = Vec::new();
+        for (_, hash) in self.manifest.marks.get(code).into_iter().flatten() {
+            all.extend(numbers(self.reads, hash, 0)?.into_iter().zip(numbers(self.reads, hash, 1)?));
+        }
+        Ok(all)
+    }
+
+    /// Places of the rows of which one of these fields was changed.
+    fn mended(&self, fields: &[&str]) -> Outcome<BTreeSet<u32>> {
+        let numbers: Vec<FieldId> =
+            fields.iter().filter_map(|name| self.kind.schema().field_named(name)).map(|f| f.id).collect();
+        let touched =
+            |edit: &Fields| numbers.iter().any(|n| edit.contains_key(n) || is_cleared(self.kind, edit, *n));
+        let edits = self.edited()?.iter().zip(self.overlay.values());
+        Ok(edits.filter_map(|(place, edit)| place.filter(|_| touched(edit))).collect())
+    }
+
+    /// The places of the rows that the overlay is laid over, in its order.
+    fn edited(&self) -> Outcome<&[Option<u32>]> {
+        if self.edited.get().is_none() {
+            let mut found = Vec::with_capacity(self.overlay.len());
+            for chunk in 0..self.manifest.chunks.len() {
+                let mut edits = self.edits(chunk).peekable();
+                if edits.peek().is_none() {
+                    continue;
+                }
+                let bytes = piece(self.reads, &self.manifest.chunks[chunk].hash)?;
+                let keys = Chunk::read(&bytes).and_then(|c| c.texts(self.key())).map_err(damaged)?;
+                let place = |row: usize| (self.first(chunk) + row as u64) as u32;
+                found.extend(edits.map(|(key, _)| keys.find(key).map(place)));
+            }
+            let _ = self.edited.set(found);
+        }
+        Ok(self.edited.get().map_or(&[], Vec::as_slice))
     }
 
     /// (place of a row, place of the row it doubles)
@@ -168,7 +279,7 @@ impl<'a> Table<'a> {
 }
 
 /// A column of whole numbers of a piece.
-fn numbers(reads: &dyn Reads, hash: &Hash, column: u16) -> Outcome<Vec<u32>> {
+pub fn numbers(reads: &dyn Reads, hash: &Hash, column: u16) -> Outcome<Vec<u32>> {
     let bytes = piece(reads, hash)?;
     let Numbers(all) = Chunk::read(&bytes).and_then(|c| c.numbers(column)).map_err(damaged)?;
     Ok(all.into_iter().flatten().map(|n| n as u32).collect())
@@ -182,12 +293,59 @@ pub fn encode_places(columns: &[Vec<u32>]) -> Vec<u8> {
     crate::columns::encode(made.iter().enumerate().map(|(n, c)| (n as u16, c)))
 }
 
+/// Whether an overlay empties a field.
+pub fn is_cleared(kind: Kind, edit: &Fields, number: FieldId) -> bool {
+    let schema = kind.schema();
+    let (Some(field), Some(cleared)) = (schema.field(number), schema.field_named("cleared")) else {
+        return false;
+    };
+    matches!(edit.get(&cleared.id), Some(Value::Texts(names)) if names.iter().any(|n| n == field.name))
+}
+
 impl Rows {
+    /// Lays what people changed over a row.
+    fn lay(&mut self, kind: Kind, row: usize, edit: &Fields, some: Option<&[u16]>) {
+        for field in kind.schema().fields.iter().filter(|f| !f.system) {
+            let value = edit.get(&field.id);
+            if value.is_none() && !is_cleared(kind, edit, field.id) {
+                continue;
+            }
+            let number = matches!(field.kind, Type::Decimal | Type::Date);
+            let at = match self.columns.iter().position(|(n, _)| *n == field.id) {
+                Some(at) => at,
+                None if some.is_some() => continue,
+                None => {
+                    let empty = if number { Column::numbers(self.count) } else { Column::texts(self.count) };
+                    self.columns.push((field.id, empty));
+                    self.columns.len() - 1
+                }
+            };
+            match (&mut self.columns[at].1, value) {
+                (Column::Texts(texts), value) => {
+                    let text = if let Some(Value::Text(text)) = value { text.as_str() } else { "" };
+                    texts.set(row, text);
+                }
+                (Column::Numbers(numbers), value) => {
+                    numbers.0[row] = match value {
+                        Some(Value::Int(n)) => Some(*n),
+                        Some(Value::Date(day)) => Some(i64::from(day.num_days_from_ce())),
+                        _ => None,
+                    };
+                }
+            }
+        }
+    }
+
     fn texts(&self, number: u16) -> Option<&Texts> {
         self.columns.iter().find_map(|(n, c)| match c {
             Column::Texts(texts) if *n == number => Some(texts),
             _ => None,
         })
+    }
+
+    /// The row that has this text in a column in order, as the keys are.
+    pub fn find(&self, number: u16, text: &str) -> Option<usize> {
+        self.texts(number)?.find(text)
     }
 
     /// A text; empty where there is none.

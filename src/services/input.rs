@@ -80,7 +80,7 @@ fn value(
     let invalid = Failure::invalid;
     Ok(match field.kind {
         Type::Text => {
-            checked(field, typed)?;
+            checked(kind, field, typed)?;
             Some(Value::Text(typed.split_whitespace().collect::<Vec<_>>().join(" ")))
         }
         Type::Long => Some(Value::Text(typed.to_owned())),
@@ -123,9 +123,9 @@ fn value(
 }
 
 /// Texts that must mean something to the program.
-fn checked(field: &Field, typed: &str) -> Outcome<()> {
+fn checked(kind: Kind, field: &Field, typed: &str) -> Outcome<()> {
     match field.name {
-        "zone" => drop(Zone::parse(typed).map_err(Failure::invalid)?),
+        "zone" if kind != Kind::Outlet => drop(Zone::parse(typed).map_err(Failure::invalid)?),
         "currency" if Currency::parse(typed).is_none() => {
             return Err(Failure::invalid(format!("\"{typed}\" is not a currency: write one such as EUR")));
         }

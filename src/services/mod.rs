@@ -17,6 +17,7 @@ pub mod search;
 pub mod setup;
 pub mod show;
 pub mod state;
+pub mod territories;
 pub mod undo;
 pub mod wins;
 

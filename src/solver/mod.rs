@@ -9,6 +9,7 @@ pub mod engine;
 pub mod geometry;
 pub mod journey;
 mod mend;
+pub mod partition;
 mod parts;
 mod polish;
 pub mod problem;

@@ -60,7 +60,15 @@ impl App {
 
     /// Text, whether it is open, and the command that goes there, of each tab.
     fn tabs(&self, width: u16) -> Vec<(String, bool, String)> {
-        let short = width < 70;
+        // Names are shortened as far as the width asks; the open one's stays whole.
+        let mut made = [usize::MAX, 8, 7, 6, 5, 0].map(|letters| self.named_tabs(letters)).into_iter();
+        let fits = |tabs: &Vec<(String, bool, String)>| {
+            tabs.iter().map(|(text, ..)| text.width()).sum::<usize>() <= usize::from(width)
+        };
+        made.find(fits).unwrap_or_else(|| self.named_tabs(0))
+    }
+
+    fn named_tabs(&self, letters: usize) -> Vec<(String, bool, String)> {
         let current = self.panes.current;
         // Places without a digit stand behind 0, by name while one of them is open.
         let more = if current.digit().is_none() { current.title() } else { "More" };
@@ -72,7 +80,7 @@ impl App {
         let last = ('0', more, current.digit().is_none(), String::new(), "go.more".to_owned());
         tabs.chain([last])
             .map(|(digit, title, open, badge, id)| {
-                let name = if short && !open { "" } else { title };
+                let name: String = title.chars().take(if open { usize::MAX } else { letters }).collect();
                 (format!(" {digit} {name}{badge} "), open, id)
             })
             .collect()

@@ -104,18 +104,26 @@ pub struct Form {
     pub draft: Option<Id>,
     pub saving: bool,
     start: Input,
+    /// What names the record, beside its id: sent with every save.
+    key: Input,
 }
 
 /// Suggestions shown under a field.
 const SUGGESTIONS: usize = 5;
 /// Cells of the labels' column.
-const LABELS: u16 = 18;
+const LABELS: u16 = 19;
 /// Lines of a field that takes several.
 const LONG_LINES: u16 = 3;
 
 impl Form {
     pub fn new(start: FormStart) -> Form {
+        // A row of a dataset is known by its key, which stays as it is.
+        let keyed = start.kind == Kind::Outlet && start.id.is_some();
+        let key = Input::from_iter(
+            start.input.get_key_value("code").filter(|_| keyed).map(|(k, v)| (k.clone(), v.clone())),
+        );
         let known = start.kind.schema().fields.iter().filter(|f| !f.system && f.kind != Type::Data);
+        let known = known.filter(|f| !key.contains_key(f.name));
         let fields: Vec<FormField> = known
             .map(|field| FormField {
                 field,
@@ -145,6 +153,7 @@ impl Form {
             draft: start.draft,
             saving: false,
             start: Input::new(),
+            key,
         };
         form.start = form.input();
         form
@@ -181,7 +190,9 @@ impl Form {
 
     /// Everything typed is sent for a new record, only changes for an old one.
     pub fn to_save(&self) -> Input {
-        if self.id.is_some() { self.changes() } else { self.input() }
+        let mut sent = if self.id.is_some() { self.changes() } else { self.input() };
+        sent.extend(self.key.clone());
+        sent
     }
 
     pub fn focused(&self) -> &FormField {

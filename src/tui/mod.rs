@@ -10,6 +10,7 @@ mod keep;
 pub mod keys;
 mod layers;
 pub mod list;
+pub mod map;
 pub mod msg;
 mod overlay;
 pub mod panes;

@@ -63,6 +63,8 @@ pub enum Slot {
     Side,
     Wins,
     Accounts,
+    Outlets,
+    Territories,
     Imports,
     Drafts,
     History,

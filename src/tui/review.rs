@@ -58,8 +58,11 @@ pub struct Review {
 
 /// Reads a file and starts its review.
 pub fn start(engine: &Engine, target: Target, path: &str) -> Data {
-    let started = files::read_path(path)
-        .and_then(|(name, bytes)| files::review(engine, target, name, &bytes, Options::default()));
+    let started = match target {
+        Target::Outlets => files::review_in_place(engine, target, path),
+        _ => files::read_path(path)
+            .and_then(|(name, bytes)| files::review(engine, target, name, &bytes, Options::default())),
+    };
     match started {
         Ok(started) => open(engine, started.review),
         Err(failure) => Data::Review(Err(failure)),

@@ -94,6 +94,8 @@ pub struct Rows {
     /// Every row that matches is marked but those in `list.marks`.
     pub all_marked: bool,
     pub loading: bool,
+    /// What a row is asked for by.
+    key: fn(&Item) -> String,
 }
 
 impl Default for Rows {
@@ -106,11 +108,17 @@ impl Default for Rows {
             list: ListState::default(),
             all_marked: false,
             loading: false,
+            key: |item| item.id.to_string(),
         }
     }
 }
 
 impl Rows {
+    /// A window over rows that are asked for by something else than their ids.
+    pub fn keyed(key: fn(&Item) -> String) -> Rows {
+        Rows { key, ..Rows::default() }
+    }
+
     pub fn len(&self) -> usize {
         self.items.len()
     }
@@ -145,15 +153,15 @@ impl Rows {
         self.loading = true;
         let cursor = match self.before {
             Edge::End => None,
-            _ => self.items.front().map(|item| item.id.to_string()),
+            _ => self.items.front().map(self.key),
         };
         Want::Again { cursor, rows: self.items.len() }
     }
 
     /// Holds nothing.
     pub fn empty(&mut self) {
-        let (height, by_line) = (self.list.height, self.list.by_line);
-        *self = Rows { list: ListState { height, by_line, ..ListState::default() }, ..Rows::default() };
+        let (height, by_line, key) = (self.list.height, self.list.by_line, self.key);
+        *self = Rows { list: ListState { height, by_line, ..ListState::default() }, key, ..Rows::default() };
     }
 
     /// Another list: from its first row, nothing marked.
@@ -254,7 +262,7 @@ impl Rows {
             }
             Want::Before { cursor, own } => {
                 let new: Vec<Item> =
-                    page.items.into_iter().filter(|item| !*own || item.id.to_string() != *cursor).collect();
+                    page.items.into_iter().filter(|item| !*own || (self.key)(item) != *cursor).collect();
                 let count = new.len();
                 new.into_iter().for_each(|item| self.items.push_front(item));
                 self.before = more(page.next);
@@ -276,7 +284,7 @@ impl Rows {
             self.offset = self.offset.moved(over as isize);
             self.list.shift(-(over as isize));
             if let Some(first) = self.items.front() {
-                self.before = Edge::More { cursor: first.id.to_string(), own: true };
+                self.before = Edge::More { cursor: (self.key)(first), own: true };
             }
         }
     }
@@ -284,7 +292,7 @@ impl Rows {
     fn drop_back(&mut self) {
         let least = (self.list.cursor + 3 * self.list.height.max(1)).max(MOST);
         if self.items.len() > least {
-            let cursor = self.items[least].id.to_string();
+            let cursor = (self.key)(&self.items[least]);
             self.items.truncate(least);
             self.after = Edge::More { cursor, own: false };
         }

@@ -13,6 +13,7 @@ mod program;
 mod pty;
 mod screens;
 mod solver;
+mod territories;
 mod tidy;
 mod wins;
 mod workbooks;

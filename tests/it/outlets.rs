@@ -34,7 +34,9 @@ fn read(folder: &Path, name: &str, bytes: &[u8]) -> Result<Read, pams::domain::F
         match made {
             Made::Chunk { first, rows, bytes } => read.chunks.push((first, rows, bytes)),
             Made::Held(rows) => read.held.extend(rows.iter().map(|h| (h.record, h.faults))),
-            Made::Marks { code, rows } => read.marks.entry(code).or_default().extend(rows),
+            Made::Marks { code, rows } => {
+                read.marks.entry(code).or_default().extend(rows.iter().map(|(place, _)| *place))
+            }
             Made::Twins(pairs) => read.twins.extend(pairs),
         }
         Ok(())

@@ -477,7 +477,7 @@ fn keys_wait_for_the_form_that_is_being_opened() {
     t.press("2");
     t.wait_for("> Fri 20 Feb");
     t.press("addemo");
-    t.wait_for("> type *          ddemo");
+    t.wait_for("> type *           ddemo");
     assert!(!t.screen().contains("Deleted"), "{}", t.screen());
     t.press("\x11");
     assert!(t.end().success());

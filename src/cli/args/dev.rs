@@ -72,6 +72,13 @@ pub fn dev() -> Command {
                 ),
         )
         .subcommand(
+            Command::new("gen-hierarchy")
+                .about("Make tables whose hierarchy is known, and say how many of them are recognised")
+                .arg(number("seed", "1", "Other tables for another number"))
+                .arg(number("sets", "40", "How many tables; every eighth has no hierarchy"))
+                .arg(path("out", "FOLDER", "Write them there, with truth.json")),
+        )
+        .subcommand(
             Command::new("score-mapping")
                 .about("How well columns are recognised, on headers whose fields are known")
                 .arg(

@@ -3,6 +3,7 @@
 mod dev;
 mod outlets;
 mod solve;
+mod territory;
 
 use crate::domain::schema::{Field, Kind, Type};
 use crate::services::input;
@@ -66,6 +67,8 @@ pub fn command() -> Command {
         )
         .subcommand(wins())
         .subcommand(outlets::outlets())
+        .subcommand(territory::territory())
+        .subcommand(territory::snapshot())
         .subcommand(import())
         .subcommand(jobs())
         .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
@@ -502,6 +505,7 @@ fn answer_options(command: Command) -> Command {
         ))
         .arg(many("cell", "ROW:FIELD=VALUE", "What one cell should say, such as 41:amount=30000"))
         .arg(many("aside", "ROW|RULE", "Set a row aside, or all that a rule holds back"))
+        .arg(many("mend", "RULE", "Mend what a rule of outlets points at, such as COORD-04: swap the two"))
         .arg(many("owner", "RAW=WHO", "Who an owner of the file is, remembered; - for nobody of us"))
         .arg(many("account", "RAW=NAME", "Which account a name is, remembered; - leaves it as it is"))
         .arg(text("dates", "ORDER", "Whether day or month comes first").value_parser(["dmy", "mdy"]))
@@ -528,6 +532,17 @@ fn import() -> Command {
         .subcommand(answer_options(Command::new("answer").about("Say something about it").arg(open())))
         .subcommand(Command::new("commit").about("Write it, in one change").arg(open()))
         .subcommand(Command::new("drop").about("Give it up; nothing is written").arg(open()))
+        .subcommand(
+            Command::new("status")
+                .about("How far it is")
+                .arg(open())
+                .arg(flag("follow", "Say it until the file is read")),
+        )
+        .subcommand(
+            Command::new("rollback")
+                .about("Take a committed import back, all of it")
+                .arg(id("An import, as the import told or the Imports pane lists it")),
+        )
         .subcommand(
             Command::new("rejects")
                 .about("The rows that a committed import set aside")

@@ -12,16 +12,43 @@ pub fn outlets() -> Command {
             column_options(Command::new("import"))
                 .about("Take files of outlets in, each in one change")
                 .arg(files())
+                .arg(text("resume", "ID", "Go on with one that was left, as `pams import list` shows it"))
                 .arg(flag("dry-run", "Show what it would do, change nothing"))
                 .arg(flag("review", "Leave it open, to be looked at in the interface")),
         )
         .subcommand(
             Command::new("list")
                 .about("List outlets in the order of their codes")
-                .arg(text("filter", "WORDS", "Only those with these words, or field:word such as city:pune"))
-                .arg(text("rule", "CODE", "Only those that a rule points at, such as COORD-04"))
+                .arg(filter())
+                .arg(rule())
+                .arg(text("sort", "FIELD", "In the order of this field instead of the codes"))
+                .arg(flag("descending", "The highest first"))
                 .arg(number("limit", "50", "At most so many"))
-                .arg(number("from", "0", "From this place on")),
+                .arg(text("from", "CODE", "From this outlet on")),
+        )
+        .subcommand(
+            Command::new("sum")
+                .about("The values of a field and how many outlets have each")
+                .arg(Arg::new("field").required(true).value_name("FIELD"))
+                .arg(filter())
+                .arg(rule())
+                .arg(number("limit", "50", "At most so many values")),
+        )
+        .subcommand(
+            Command::new("edit")
+                .about("Change outlets: those named, or all that match; one undo")
+                .arg(Arg::new("code").num_args(0..).value_name("CODE"))
+                .arg(filter())
+                .arg(rule())
+                .arg(
+                    text("set", "FIELD=VALUE", "What a field should say; FIELD= empties it")
+                        .action(ArgAction::Append),
+                )
+                .arg(text(
+                    "mend",
+                    "CODE",
+                    "Mend what this rule points at, such as COORD-04: swap latitude and longitude",
+                )),
         )
         .subcommand(
             Command::new("show")
@@ -30,16 +57,26 @@ pub fn outlets() -> Command {
         )
         .subcommand(
             Command::new("export")
-                .about("All outlets as CSV")
+                .about("Outlets as CSV: all, or those that match")
+                .arg(filter())
+                .arg(rule())
                 .arg(path("output", "FILE.csv", "Write it there").short('o')),
         )
         .subcommand(Command::new("quality").about("How many outlets each rule points at"))
 }
 
+fn filter() -> Arg {
+    let help = "Only those with these words, or parts such as city:pune avg_sales>1000 territory=";
+    text("filter", "WORDS", help).allow_hyphen_values(true)
+}
+
+fn rule() -> Arg {
+    text("rule", "CODE", "Only those that a rule points at, such as COORD-04")
+}
+
 fn files() -> Arg {
     Arg::new("file")
-        .required(true)
-        .num_args(1..)
+        .num_args(0..)
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
         .help("CSV or a workbook, of any size")

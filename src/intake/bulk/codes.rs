@@ -59,11 +59,18 @@ faults! {
     NotText "TXT-06";
     Ragged "FIL-11";
     RowTooLong "FIL-14";
+    Aside "REV-01";
+    Merged "REV-02";
+    Status "ENU-01";
 }
 
 impl Faults {
     pub fn add(&mut self, fault: Fault) {
         self.0 |= 1 << fault as u8;
+    }
+
+    pub fn remove(&mut self, fault: Fault) {
+        self.0 &= !(1 << fault as u8);
     }
 
     pub fn has(self, fault: Fault) -> bool {
@@ -87,6 +94,16 @@ impl Faults {
     pub fn holds_back(self) -> bool {
         self.0 & HELD != 0
     }
+
+    /// Whether the row says again what another one does, and is left out.
+    pub fn is_merged(self) -> bool {
+        self.has(Fault::Merged)
+    }
+
+    /// Whether the row is not in the table.
+    pub fn is_out(self) -> bool {
+        self.holds_back() || self.is_merged()
+    }
 }
 
 /// Faults whose rule weighs [`Weight::Fix`], as bits; a test holds them together.
@@ -95,7 +112,25 @@ const HELD: u64 = 1 << Fault::NoCode as u8
     | 1 << Fault::CodeScientific as u8
     | 1 << Fault::CodeTooLong as u8
     | 1 << Fault::NoName as u8
-    | 1 << Fault::RowTooLong as u8;
+    | 1 << Fault::RowTooLong as u8
+    | 1 << Fault::Aside as u8;
+
+/// The fields that a rule is about, the one that people look at first.
+pub fn fields_of(code: &str) -> &'static [&'static str] {
+    match code {
+        "OUT-05" | "OUT-06" | "OUT-07" => &["name"],
+        code if code.starts_with("OUT") => &["code"],
+        code if code.starts_with("COORD") => &["latitude", "longitude"],
+        "NUM-01" | "NUM-02" => &["avg_sales", "volume", "visit_frequency", "credit_limit"],
+        code if code.starts_with("DAT") => &["created_on", "opened_on", "updated_on", "closed_on"],
+        "ENU-01" => &["status"],
+        "CON-01" => &["email"],
+        "CON-02" => &["phone", "phone2"],
+        "TER-01" => &["territory"],
+        "REF-01" => &["distributor_code"],
+        _ => &["name"],
+    }
+}
 
 /// The rule of a fault.
 pub fn rule(fault: Fault) -> &'static rules::Rule {

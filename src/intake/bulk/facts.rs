@@ -3,6 +3,7 @@
 
 use super::codes::{Fault, Faults};
 use super::layout::Layout;
+use super::mend::Mender;
 use super::source::{Cells, Source};
 use crate::columns::{FastMap, hash};
 use crate::domain::{Failure, Outcome, decimal, text};
@@ -111,6 +112,7 @@ impl Names {
 pub fn gather(
     source: &Source,
     layout: &Layout,
+    mender: &Mender,
     progress: &mut dyn FnMut(u64) -> Outcome<()>,
 ) -> Outcome<Facts> {
     let mut facts = Facts { sorted: true, ..Facts::default() };
@@ -148,6 +150,7 @@ pub fn gather(
             facts.totals += 1;
             return Ok(true);
         }
+        mender.apply(number, cells);
         let cell = |column: Option<usize>| column.map_or(&[][..], |c| cells.get(c).trim_ascii());
         let mut faults = Faults::default();
         if cells.len() != layout.titles.len() && ragged(cells, layout.titles.len()) {
@@ -213,7 +216,7 @@ pub fn gather(
         });
         Ok(true)
     })?;
-    facts.sort();
+    facts.sort(mender);
     Ok(facts)
 }
 
@@ -225,7 +228,7 @@ impl Facts {
 
     /// Orders rows by key, and those of one key by their place in the file; all but the
     /// first of a key repeat it.
-    fn sort(&mut self) {
+    fn sort(&mut self, mender: &Mender) {
         self.order = (0..self.rows.len() as u32).collect();
         if !self.sorted {
             // Keys that begin alike, as most do, are told apart behind what they share.
@@ -245,11 +248,26 @@ impl Facts {
             });
             self.order = keyed.into_iter().map(|(_, row)| row).collect();
         }
+        self.prefer(mender);
         for pair in 1..self.order.len() {
             let (a, b) = (self.order[pair - 1] as usize, self.order[pair] as usize);
             let repeats = self.code(a) == self.code(b) && !self.code(b).is_empty();
             if repeats {
                 self.rows[b].faults.add(Fault::CodeRepeated);
+            }
+        }
+    }
+
+    /// Of rows under one key, the one that a person prefers comes first.
+    fn prefer(&mut self, mender: &Mender) {
+        let mut from = 0;
+        for place in 0..self.order.len() {
+            let row = self.order[place] as usize;
+            if self.code(self.order[from] as usize) != self.code(row) {
+                from = place;
+            }
+            if mender.prefers(self.rows[row].record) {
+                self.order[from..=place].rotate_right(1);
             }
         }
     }

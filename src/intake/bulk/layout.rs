@@ -8,7 +8,7 @@ use crate::domain::text::fold;
 use crate::intake::columns::{self, Guess};
 use crate::intake::notation::{DateOrder, decimal_of};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows looked through for the header.
 const HEADER_ROWS: usize = 30;
@@ -24,6 +24,17 @@ pub struct Said {
     pub columns: BTreeMap<usize, Option<String>>,
     /// "dmy" or "mdy", or empty.
     pub dates: String,
+    /// (record, field) → what the cell should say.
+    pub cells: BTreeMap<(u32, String), String>,
+    /// (field, text) → what it stands for.
+    pub values: BTreeMap<(String, String), String>,
+    /// Records that wait, and rules whose rows all wait.
+    pub aside_rows: BTreeSet<u32>,
+    pub aside: BTreeSet<String>,
+    /// Records that count, of those under one code.
+    pub prefer: BTreeSet<u32>,
+    /// Rules that are mended for all rows alike.
+    pub mend: BTreeSet<String>,
 }
 
 pub struct Layout {

@@ -7,13 +7,17 @@ mod cells;
 pub mod codes;
 mod facts;
 pub mod layout;
+pub mod mend;
 mod near;
 mod places;
 pub mod source;
+mod statuses;
 mod write;
 
 pub use cells::{is_email, is_phone};
 pub use layout::{Layout, Said};
+pub use places::{km, with_sign};
+pub use statuses::STATUSES;
 pub use write::EXTRA;
 
 use crate::columns;
@@ -21,6 +25,8 @@ use crate::domain::Outcome;
 use crate::domain::schema::Kind;
 use crate::intake::open::refused;
 use chrono::NaiveDate;
+use codes::Fault;
+use mend::Mender;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,8 +37,9 @@ pub enum Made {
     Chunk { first: String, rows: u32, bytes: Vec<u8> },
     /// Rows that wait.
     Held(Vec<Held>),
-    /// Rows that went in with a fault: their places in the order of keys, a part of them.
-    Marks { code: String, rows: Vec<u32> },
+    /// Rows that went in with a fault, a part of them: their places in the order of keys,
+    /// and their records in the file.
+    Marks { code: String, rows: Vec<(u32, u32)> },
     /// Places of rows that double another's, and of that other.
     Twins(Vec<(u32, u32)>),
 }
@@ -46,12 +53,14 @@ pub struct Held {
     pub cells: Vec<String>,
 }
 
-/// Where the rows went: records = taken + held + blank + headers + totals.
+/// Where the rows went: records = taken + held + merged + blank + headers + totals.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     pub records: u64,
     pub taken: u64,
     pub held: u64,
+    /// Rows that say again what another one does.
+    pub merged: u64,
     pub blank: u64,
     pub headers: u64,
     pub totals: u64,
@@ -68,15 +77,24 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> Outcome<()>;
 pub struct Opened {
     pub source: source::Source,
     pub layout: Layout,
+    mender: Mender,
 }
 
 pub fn open(path: &Path, spool: &Path, kind: Kind, said: &Said) -> Outcome<Opened> {
     let source = source::open(path, spool)?;
     let layout = Layout::of(&source, kind, said)?;
-    Ok(Opened { source, layout })
+    let mender = Mender::of(&layout, said);
+    Ok(Opened { source, layout, mender })
 }
 
 impl Opened {
+    /// Takes what a person said of the file instead of what was said before.
+    pub fn tell(&mut self, said: &Said) -> Outcome<()> {
+        self.layout = Layout::of(&self.source, self.layout.kind, said)?;
+        self.mender = Mender::of(&self.layout, said);
+        Ok(())
+    }
+
     /// Refuses a table that lacks what each row must have.
     pub fn complete(&self) -> Outcome<()> {
         let missing = self.layout.missing();
@@ -106,13 +124,21 @@ impl Opened {
     ) -> Outcome<Tally> {
         self.complete()?;
         let bytes = self.source.bytes;
-        let mut facts =
-            facts::gather(&self.source, &self.layout, &mut |read| progress(read.min(bytes), 2 * bytes))?;
-        places::judge(&mut facts);
-        let twins = near::twins(&mut facts);
-        let tally = write::write(&self.source, &self.layout, &mut facts, today, emit, &mut |written| {
-            progress(bytes + written.min(bytes), 2 * bytes)
+        let mut facts = facts::gather(&self.source, &self.layout, &self.mender, &mut |read| {
+            progress(read.min(bytes), 2 * bytes)
         })?;
+        places::judge(&mut facts, &self.mender);
+        let mut twins = near::twins(&mut facts);
+        self.settle(&mut facts, &mut twins);
+        let tally = write::write(
+            &self.source,
+            &self.layout,
+            &self.mender,
+            &mut facts,
+            today,
+            emit,
+            &mut |written| progress(bytes + written.min(bytes), 2 * bytes),
+        )?;
         marks(&facts, &twins, emit)?;
         progress(2 * bytes, 2 * bytes)?;
         Ok(Tally {
@@ -123,6 +149,26 @@ impl Opened {
             ..tally
         })
     }
+
+    /// Rows that a person set aside, or merges with those they repeat.
+    fn settle(&self, facts: &mut facts::Facts, twins: &mut Vec<(u32, u32)>) {
+        for fact in &mut facts.rows {
+            if self.mender.mends(Fault::CodeRepeated) && fact.faults.has(Fault::CodeRepeated) {
+                fact.faults.remove(Fault::CodeRepeated);
+                fact.faults.add(Fault::Merged);
+            }
+            if self.mender.sets_aside(fact.record, fact.faults) {
+                fact.faults.add(Fault::Aside);
+            }
+        }
+        if self.mender.mends(Fault::NearDuplicate) {
+            for (row, _) in twins.drain(..) {
+                let faults = &mut facts.rows[row as usize].faults;
+                faults.remove(Fault::NearDuplicate);
+                faults.add(Fault::Merged);
+            }
+        }
+    }
 }
 
 /// The places of rows with a fault, of those that went in.
@@ -132,16 +178,16 @@ fn marks(
     emit: &mut dyn FnMut(Made) -> Outcome<()>,
 ) -> Outcome<()> {
     let mut places = vec![u32::MAX; facts.rows.len()];
-    let mut of: Vec<Vec<u32>> = vec![vec![]; codes::Fault::ALL.len()];
+    let mut of: Vec<Vec<(u32, u32)>> = vec![vec![]; codes::Fault::ALL.len()];
     let mut place = 0;
     for row in &facts.order {
         let faults = facts.rows[*row as usize].faults;
-        if faults.holds_back() {
+        if faults.is_out() {
             continue;
         }
         places[*row as usize] = place;
         for fault in faults.iter() {
-            of[fault as usize].push(place);
+            of[fault as usize].push((place, facts.rows[*row as usize].record));
         }
         place += 1;
     }

@@ -3,6 +3,7 @@
 
 use super::codes::Fault;
 use super::facts::{Fact, Facts, NOWHERE};
+use super::mend::Mender;
 use crate::columns::FastMap;
 use crate::domain::text::fold;
 
@@ -58,7 +59,7 @@ fn is_position(at: (i32, i32)) -> bool {
 }
 
 /// Marks positions that cannot be right.
-pub fn judge(facts: &mut Facts) {
+pub fn judge(facts: &mut Facts, mender: &Mender) {
     let boxes: Vec<Option<Box4>> = facts.countries.iter().map(|c| country(c)).collect();
     let towns = medians(facts, &boxes);
     for fact in &mut facts.rows {
@@ -92,7 +93,36 @@ pub fn judge(facts: &mut Facts) {
             _ => {}
         }
     }
+    for fact in &mut facts.rows {
+        let land = boxes.get(fact.country as usize).copied().flatten();
+        mend(fact, land, mender);
+    }
     shared(facts);
+}
+
+/// Puts a position right where a person wished it.
+fn mend(fact: &mut Fact, land: Option<Box4>, mender: &Mender) {
+    if mender.mends(Fault::Swapped) && fact.faults.has(Fault::Swapped) {
+        (fact.lat, fact.lon) = (fact.lon, fact.lat);
+        fact.faults.remove(Fault::Swapped);
+    }
+    if mender.mends(Fault::SignLost)
+        && fact.faults.has(Fault::SignLost)
+        && let Some(at) = land.and_then(|land| signed((fact.lat, fact.lon), &land))
+    {
+        (fact.lat, fact.lon) = at;
+        fact.faults.remove(Fault::SignLost);
+    }
+}
+
+/// The position with the minus that it lost, where only one way puts it into its country.
+pub fn with_sign(at: (i32, i32), land: &str) -> Option<(i32, i32)> {
+    signed(at, &country(land).filter(|land| !inside(at, land))?)
+}
+
+fn signed(at: (i32, i32), land: &Box4) -> Option<(i32, i32)> {
+    let mut found = [(-at.0, at.1), (at.0, -at.1), (-at.0, -at.1)].into_iter().filter(|p| inside(*p, land));
+    found.next().filter(|_| found.next().is_none())
 }
 
 struct Town {

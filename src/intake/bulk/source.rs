@@ -214,7 +214,7 @@ impl Source {
 
     /// Every record with the place of its first byte and of the one behind its last; false
     /// ends it.
-    pub fn records(&self, visit: &mut dyn FnMut(u64, u64, &Cells) -> Outcome<bool>) -> Outcome<()> {
+    pub fn records(&self, visit: &mut dyn FnMut(u64, u64, &mut Cells) -> Outcome<bool>) -> Outcome<()> {
         let mut file = self.file()?;
         file.seek(SeekFrom::Start(self.start)).map_err(unreadable(&self.path))?;
         let read = std::cell::Cell::new(0u64);
@@ -248,7 +248,7 @@ impl Source {
                 );
                 return Err(refused("FIL-12", message, "Check the delimiter and the quotes around there"));
             }
-            if !visit(self.start + at, self.start + end, &cells)? {
+            if !visit(self.start + at, self.start + end, &mut cells)? {
                 return Ok(());
             }
             at = end;
@@ -314,6 +314,16 @@ impl Cells {
         match self.ends.get(column) {
             Some(end) => &self.bytes[if column == 0 { 0 } else { self.ends[column - 1] }..*end],
             None => &[],
+        }
+    }
+    /// Puts another text in place of a cell; a shorter record grows.
+    pub fn set(&mut self, column: usize, text: &[u8]) {
+        let end = self.bytes.len();
+        self.ends.resize(self.ends.len().max(column + 1), end);
+        let (from, to) = (if column == 0 { 0 } else { self.ends[column - 1] }, self.ends[column]);
+        self.bytes.splice(from..to, text.iter().copied());
+        for end in &mut self.ends[column..] {
+            *end = *end - (to - from) + text.len();
         }
     }
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {

@@ -5,8 +5,9 @@ use super::cells::{self, Dates};
 use super::codes::{Fault, Faults};
 use super::facts::{Fact, Facts, NOWHERE};
 use super::layout::Layout;
+use super::mend::Mender;
 use super::source::{Cells, Source};
-use super::{Held, Made, Tally};
+use super::{Held, Made, Tally, statuses};
 use crate::columns::{self, Column, Numbers, Texts, hash};
 use crate::domain::schema::{Field, Type};
 use crate::domain::{Failure, Outcome};
@@ -31,12 +32,13 @@ pub const EXTRA: u16 = 0x8000;
 pub fn write(
     source: &Source,
     layout: &Layout,
+    mender: &Mender,
     facts: &mut Facts,
     today: NaiveDate,
     emit: &mut dyn FnMut(Made) -> Outcome<()>,
     progress: &mut dyn FnMut(u64) -> Outcome<()>,
 ) -> Outcome<Tally> {
-    let mut writer = Writer::new(layout, today);
+    let mut writer = Writer::new(layout, mender, today);
     let order = std::mem::take(&mut facts.order);
     let file = source.file()?;
     let (mut from, mut text, mut done) = (0, Vec::new(), 0u64);
@@ -65,6 +67,7 @@ pub fn write(
                 _ => return Err(lost(source, "a record is not where it was")),
             }
             let row = *row as usize;
+            mender.apply(facts.rows[row].record, &mut record);
             let found = writer.row(&record, &facts.rows[row], facts.code(row));
             facts.rows[row].faults = found;
             if writer.waits >= HELD {
@@ -117,6 +120,7 @@ struct Into {
 
 struct Writer<'a> {
     layout: &'a Layout,
+    mender: &'a Mender,
     columns: Vec<Into>,
     /// Cells that could not be read, as they stood.
     unread: Texts,
@@ -130,7 +134,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(layout: &'a Layout, today: NaiveDate) -> Writer<'a> {
+    fn new(layout: &'a Layout, mender: &'a Mender, today: NaiveDate) -> Writer<'a> {
         let into = |(column, field): (usize, &Option<&'static Field>)| {
             let made = match field.map(|f| f.kind) {
                 Some(Type::Decimal | Type::Date) => Column::Numbers(Numbers::default()),
@@ -143,6 +147,7 @@ impl<'a> Writer<'a> {
         let tally = Tally { filled: vec![0; layout.fields.len()], ..Tally::default() };
         Writer {
             layout,
+            mender,
             columns,
             unread: Texts::default(),
             rows: 0,
@@ -157,6 +162,11 @@ impl<'a> Writer<'a> {
     /// Takes a row in, or holds it back; returns all that is wrong with it.
     fn row(&mut self, record: &Cells, fact: &Fact, code: &[u8]) -> Faults {
         let mut faults = fact.faults;
+        if faults.is_merged() {
+            self.tally.merged += 1;
+            *self.tally.faults.entry(Fault::Merged.code().into()).or_default() += 1;
+            return faults;
+        }
         let mut back = faults.holds_back();
         if !back {
             // What holds a row back besides its key is known from one cell.
@@ -182,6 +192,11 @@ impl<'a> Writer<'a> {
                 }
                 (Some(field), Column::Texts(texts)) => {
                     let text = cells::words(cell, &mut faults);
+                    let text = self.mender.letters(text, &mut faults, own);
+                    let text = match field.name {
+                        "status" => statuses::read(text, &mut faults),
+                        _ => text,
+                    };
                     judge_text(field, &text, &mut faults);
                     if !back {
                         texts.push(&text);
@@ -235,6 +250,14 @@ impl<'a> Writer<'a> {
             && closed < opened
         {
             faults.add(Fault::ClosedFirst);
+        }
+        if !back && self.mender.sets_aside(fact.record, faults) {
+            // Only its cells told that it waits: what they gave is taken back.
+            faults.add(Fault::Aside);
+            back = true;
+            for to in &mut self.columns {
+                self.tally.filled[to.column] -= usize::from(to.made.pop());
+            }
         }
         for fault in faults.iter() {
             *self.tally.faults.entry(fault.code().into()).or_default() += 1;

@@ -6,21 +6,24 @@
 use super::batches::Rejects;
 use super::staging::{Outline, SheetOutline};
 use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target};
-use crate::domain::schema::{Dataset, Kind, Record};
-use crate::domain::{Failure, Id, Outcome, text};
+use crate::domain::schema::{Dataset, Field, Kind, Mapping, Record};
+use crate::domain::value::Value;
+use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::frames::{self, Bytes};
 use crate::intake::bulk::codes::{self, Faults};
+use crate::intake::bulk::mend::MENDED;
 use crate::intake::bulk::{self, EXTRA, Held, Made, Said, Tally};
+use crate::intake::fixes::Place;
 use crate::intake::rules::Weight;
 use crate::intake::wins::Aside;
 use crate::jobs::{Emit, Out};
-use crate::services::WriteCx;
 use crate::services::datasets::{self, ChunkRef, Difference, Hash, Manifest, Table};
 use crate::services::imports::requests::hex;
-use crate::store::Reads;
+use crate::services::{WriteCx, outlets};
+use crate::store::{IndexKey, Reads};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -44,6 +47,8 @@ pub struct Input {
     pub today: NaiveDate,
     /// Pieces that are kept already.
     pub skip: u32,
+    /// Fingerprint of columns → what was said of such files before.
+    pub remembered: BTreeMap<String, Remembered>,
 }
 
 /// A part of a dataset on its way to the host.
@@ -92,13 +97,99 @@ pub struct Staged {
     pub manifest: Option<Hash>,
     pub columns: Vec<Column>,
     pub header: usize,
+    /// What was said when it was started.
+    pub began: Said,
+}
+
+/// What a committed import of a file of these columns said of them: said again of the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Title of a column → its field, empty for none.
+    pub columns: BTreeMap<String, String>,
+    pub dates: String,
+    /// (field, text) → what it stands for.
+    pub values: Vec<(String, String, String)>,
+}
+
+impl Remembered {
+    /// What it says of a file, under what was said of this one.
+    fn under(&self, said: &Said, titles: &[String]) -> Said {
+        let mut all = said.clone();
+        for (column, title) in titles.iter().enumerate() {
+            if let Some(field) = self.columns.get(title) {
+                all.columns.entry(column).or_insert_with(|| Some(field.clone()).filter(|f| !f.is_empty()));
+            }
+        }
+        if all.dates.is_empty() {
+            all.dates.clone_from(&self.dates);
+        }
+        for (field, raw, value) in &self.values {
+            all.values.entry((field.clone(), raw.clone())).or_insert_with(|| value.clone());
+        }
+        all
+    }
+}
+
+/// The same for files whose columns are called the same, in the same order.
+fn fingerprint(titles: &[String]) -> String {
+    let folded: Vec<String> = titles.iter().map(|t| text::fold(t)).collect();
+    blake3::hash(folded.join("\n").as_bytes()).to_hex()[..16].to_owned()
+}
+
+/// The record that remembers is a mapping of this name.
+fn mapping_name(kind: Kind, fingerprint: &str) -> String {
+    format!("{} {fingerprint}", kind.schema().plural)
+}
+
+/// Fingerprint → what was said of such files.
+fn remembered(reads: &dyn Reads, kind: Kind) -> Outcome<BTreeMap<String, Remembered>> {
+    let mut all = BTreeMap::new();
+    let begin = mapping_name(kind, "");
+    reads.heads(Kind::Mapping, Id::default(), &mut |_, bytes| {
+        if let Ok(head) = crate::changes::codec::decode_head(bytes)
+            && !head.deleted
+        {
+            let mapping = Mapping::from_fields(&head.fields);
+            if let (Some(print), Ok(said)) =
+                (mapping.name.strip_prefix(&begin), serde_json::from_str(&mapping.text))
+            {
+                all.insert(print.to_owned(), said);
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+/// Keeps what a person said of a file's columns and values, for the next one like it.
+pub(super) fn remember(cx: &mut WriteCx, review: &Review) -> Outcome<()> {
+    let Some(staged) = &review.bulk else { return Ok(()) };
+    let said = &staged.said;
+    if said.columns.is_empty() && said.values.is_empty() && said.dates.is_empty() {
+        return Ok(());
+    }
+    let titles: Vec<String> = staged.columns.iter().map(|c| c.header.clone()).collect();
+    let columns = staged.columns.iter().map(|c| (c.header.clone(), c.field.clone())).collect();
+    let values = said.values.iter().map(|((field, raw), value)| (field.clone(), raw.clone(), value.clone()));
+    let keep = Remembered { columns, dates: said.dates.clone(), values: values.collect() };
+    let name = mapping_name(review.target.kind(), &fingerprint(&titles));
+    let text = serde_json::to_string(&keep).map_err(|e| Failure::internal(e.to_string()))?;
+    let fields = Mapping { name: name.clone(), text }.to_fields();
+    match cx.reads().index_ids(IndexKey::new(76).text(&name), 1)?.first().copied() {
+        Some(id) => drop(cx.update(Kind::Mapping, id, |old| *old = fields)?),
+        None => drop(cx.create(Kind::Mapping, &fields)?),
+    }
+    Ok(())
 }
 
 /// In the worker.
 pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     let input: Input = frames::decode(input)?;
     emit(Out::Progress { done: 0, total: 1 })?;
-    let opened = bulk::open(&input.path, &input.spool, input.kind, &input.said)?;
+    let mut opened = bulk::open(&input.path, &input.spool, input.kind, &input.said)?;
+    if let Some(before) = input.remembered.get(&fingerprint(&opened.layout.titles)) {
+        opened.tell(&before.under(&input.said, &opened.layout.titles))?;
+    }
     opened.complete()?;
     let hash = opened.source.hash()?;
     let emit = std::cell::RefCell::new(emit);
@@ -132,7 +223,10 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
                 Made::Marks { code, rows } => Part::Marks {
                     code,
                     rows: rows.len() as u32,
-                    bytes: Bytes(datasets::encode_places(&[rows])),
+                    bytes: Bytes({
+                        let (places, records) = rows.into_iter().unzip();
+                        datasets::encode_places(&[places, records])
+                    }),
                 },
                 Made::Twins(pairs) => {
                     let (rows, firsts): (Vec<u32>, Vec<u32>) = pairs.into_iter().unzip();
@@ -167,10 +261,18 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
 }
 
 /// What the worker of a review's job gets.
-pub fn job_input(staged: &Staged, target: Target, today: NaiveDate, skip: u32) -> Outcome<Vec<u8>> {
+pub fn job_input(
+    reads: &dyn Reads,
+    staged: &Staged,
+    target: Target,
+    today: NaiveDate,
+    skip: u32,
+) -> Outcome<Vec<u8>> {
     let (path, said) = (staged.path.clone(), staged.said.clone());
     let spool = std::env::temp_dir().join(format!("pams-{}", std::process::id()));
-    frames::encode(&Input { path, spool, kind: target.kind(), said, today, skip })
+    let kind = target.kind();
+    let remembered = remembered(reads, kind)?;
+    frames::encode(&Input { path, spool, kind, said, today, skip, remembered })
 }
 
 /// Keeps a piece; returns how many are kept now.
@@ -310,13 +412,83 @@ pub struct Plan {
     columns: Vec<Column>,
     difference: Difference,
     held: Vec<Held>,
+    edits: Edits,
+    /// Rules whose rows a person set aside.
+    aside: BTreeSet<String>,
+}
+
+/// What becomes of people's edits when the rows below them change.
+#[derive(Default)]
+struct Edits {
+    /// Key → what is left of the edit, of those that do not stay as they are.
+    rebased: Vec<(String, Fields)>,
+    /// Keys of edits that the file contradicts: they stay.
+    differ: Vec<String>,
+}
+
+impl Edits {
+    /// Three-way: the imported row is the base, the edit is mine, the file's row theirs.
+    fn of(old: &Table, new: &Table) -> Outcome<Edits> {
+        let (mut edits, kind) = (Edits::default(), new.kind);
+        let mut columns: Vec<u16> = old.overlay.values().flat_map(|edit| edit.keys().copied()).collect();
+        let schema = kind.schema();
+        let cleared = |f: &&Field| old.overlay.values().any(|e| datasets::is_cleared(kind, e, f.id));
+        columns.extend(schema.fields.iter().filter(cleared).map(|f| f.id));
+        columns.push(new.key());
+        columns.sort_unstable();
+        columns.dedup();
+        let raw = Table::of(old.reads(), kind, old.manifest.clone());
+        let (mut below, mut above) = (Cursor::new(&raw, &columns), Cursor::new(new, &columns));
+        for (key, edit) in &old.overlay {
+            let Some(now) = above.fields(key)? else {
+                // The outlet is not in the file: its edit goes with it.
+                edits.rebased.push((key.clone(), [(1, Value::Text(key.clone()))].into()));
+                continue;
+            };
+            let base = below.fields(key)?.unwrap_or_default();
+            let (left, differ) = outlets::rebased(kind, edit, &base, &now);
+            if differ > 0 {
+                edits.differ.push(key.clone());
+            }
+            if left != *edit {
+                edits.rebased.push((key.clone(), left));
+            }
+        }
+        Ok(edits)
+    }
+}
+
+/// Looks rows up in the order of their keys.
+struct Cursor<'a> {
+    table: &'a Table<'a>,
+    columns: &'a [u16],
+    open: Option<(usize, datasets::Rows)>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(table: &'a Table<'a>, columns: &'a [u16]) -> Cursor<'a> {
+        Cursor { table, columns, open: None }
+    }
+
+    fn fields(&mut self, key: &str) -> Outcome<Option<Fields>> {
+        let Some(chunk) = self.table.chunk_of(key) else { return Ok(None) };
+        if self.open.as_ref().is_none_or(|(n, _)| *n != chunk) {
+            self.open = Some((chunk, self.table.rows(chunk, Some(self.columns))?));
+        }
+        let rows = self.open.as_ref().map(|(_, rows)| rows);
+        Ok(rows.and_then(|r| r.find(self.table.key(), key).map(|row| r.fields(self.table.kind, row))))
+    }
 }
 
 pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Outcome<Prepared> {
     let hash =
         staged.manifest.ok_or_else(|| Failure::conflict(format!("{} is still being read", review.file)))?;
     let new = Table::of(reads, review.target.kind(), datasets::manifest(reads, &hash)?);
-    let old = datasets::table(reads, new.kind)?;
+    let old = datasets::imported(reads, new.kind)?;
+    let edits = match datasets::table(reads, new.kind)? {
+        Some(laid) if !laid.overlay.is_empty() => Edits::of(&laid, &new)?,
+        _ => Edits::default(),
+    };
     let difference = match &old {
         Some(old) => datasets::difference(old, &new)?,
         None => Difference { added: new.manifest.rows as usize, ..Difference::default() },
@@ -330,6 +502,7 @@ pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Ou
     let mut report = Report {
         rows: tally.records as usize,
         rejected: tally.held as usize,
+        merged: tally.merged as usize,
         skipped: (tally.blank + tally.headers + tally.totals) as usize,
         added: difference.added,
         changed: difference.changed,
@@ -346,6 +519,9 @@ pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Ou
             report.reasons.insert(code.into(), rows as usize);
         }
     }
+    if !edits.differ.is_empty() {
+        report.reasons.insert("OUT-08".into(), edits.differ.len());
+    }
     let stored = old.map_or(0, |t| t.manifest.rows as usize);
     if stored > 0 && difference.removed as f64 > stored as f64 * MANY_REMOVED {
         let (removed, plural) = (difference.removed, new.kind.schema().plural);
@@ -358,6 +534,8 @@ pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Ou
         difference,
         held,
         manifest: new.manifest,
+        edits,
+        aside: staged.said.aside.clone(),
     };
     report.aside = plan.rejects().rows.into_iter().take(super::MAX_SHOWN).collect();
     Ok(Prepared { report, plan: super::Plan::Bulk(Box::new(plan)) })
@@ -378,6 +556,7 @@ impl Plan {
             Some((_, old)) if self.is_same(&old) => return Ok(false),
             Some((id, _)) => drop(cx.update(Kind::Dataset, id, |fields| *fields = new.to_fields())?),
         }
+        outlets::rebase(cx, &self.edits.rebased)?;
         Ok(true)
     }
 
@@ -394,9 +573,11 @@ impl Plan {
     pub fn counts(&self) -> BTreeMap<(String, bool), usize> {
         let tally = &self.manifest.tally;
         let skipped = [("FIL-06", tally.blank), ("FIL-07", tally.headers), ("FIL-13", tally.totals)];
-        let all = tally.faults.iter().map(|(code, rows)| (code.as_str(), *rows)).chain(skipped);
+        let edits = [("OUT-08", self.edits.differ.len() as u64)];
+        let decided = |code: &str| code == "REV-01" || self.aside.contains(code);
+        let all = tally.faults.iter().map(|(code, rows)| (code.as_str(), *rows)).chain(skipped).chain(edits);
         all.filter(|(_, rows)| *rows > 0)
-            .map(|(code, rows)| ((code.to_owned(), false), rows as usize))
+            .map(|(code, rows)| ((code.to_owned(), decided(code)), rows as usize))
             .collect()
     }
 
@@ -444,7 +625,13 @@ impl Plan {
         }
         let table = Table::of(reads, self.kind, self.manifest.clone());
         let mut rows: Option<(usize, datasets::Rows)> = None;
-        for place in table.marked(code)?.into_iter().take(MAX_LINES - lines.len()) {
+        let mut places = table.marked_records(code)?;
+        if code == "OUT-08" {
+            for key in &self.edits.differ {
+                places.push((table.seek(key)? as u32, 0));
+            }
+        }
+        for (place, record) in places.into_iter().take(MAX_LINES - lines.len()) {
             let Some((chunk, row)) = table.place(u64::from(place)) else { continue };
             if rows.as_ref().is_none_or(|(n, _)| *n != chunk) {
                 rows = Some((chunk, table.rows(chunk, None)?));
@@ -457,7 +644,7 @@ impl Plan {
                 .collect();
             let raw = cells.iter().find(|(f, _)| f == field_of(code)).map(|(_, t)| t.clone());
             lines.push(Line {
-                place: (0, place as usize + 1),
+                place: (0, record as usize + 1),
                 code: code.into(),
                 message: label.into(),
                 field: field_of(code).into(),
@@ -472,18 +659,7 @@ impl Plan {
 
 /// The field that a rule is about.
 fn field_of(code: &str) -> &'static str {
-    match code {
-        "OUT-05" | "OUT-06" | "OUT-07" => "name",
-        code if code.starts_with("OUT") => "code",
-        code if code.starts_with("COORD") => "latitude",
-        "NUM-01" | "NUM-02" => "avg_sales",
-        code if code.starts_with("DAT") => "created_on",
-        "CON-01" => "email",
-        "CON-02" => "phone",
-        "TER-01" => "territory",
-        "REF-01" => "distributor_code",
-        _ => "name",
-    }
+    codes::fields_of(code)[0]
 }
 
 /// An answer that changes how the file is read: it is read again. Others have no meaning
@@ -499,11 +675,28 @@ pub(super) fn answer(staged: &mut Staged, answer: &Answer) -> Outcome<()> {
             let column = staged.columns.iter().find(|c| c.field == *field).map(|c| c.column);
             column.map(|c| staged.said.columns.insert(c, None));
         }
-        _ => {
-            return Err(Failure::invalid("This is not yet said in a review of so many rows").hint(
-                "Rows held back are in `pams import rejects`; mend them in the file and import it again",
-            ));
+        Answer::Value { field, raw, value } => {
+            staged.said.values.insert((field.clone(), text::fold(raw)), value.clone());
         }
+        Answer::Cell { place, field, value } => {
+            staged.said.cells.insert((record(place), field.clone()), value.clone());
+        }
+        Answer::Prefer(place) => drop(staged.said.prefer.insert(record(place))),
+        Answer::Aside(places) => staged.said.aside_rows.extend(places.iter().map(record)),
+        Answer::AsideAlike { code, raw: None } => drop(staged.said.aside.insert(code.clone())),
+        Answer::Mend(code) if MENDED.iter().any(|(of, _)| of == code) => {
+            staged.said.mend.insert(code.clone());
+        }
+        Answer::Mend(code) => {
+            return Err(Failure::usage(format!("{code} needs a person for each row"))
+                .hint(format!("What is mended for all rows alike: {}", MENDED.map(|m| m.0).join(", "))));
+        }
+        _ => return Err(Failure::usage("That is not said of such files")),
     }
     Ok(())
+}
+
+/// The record in the file, from 0, of a row that people count from 1.
+fn record(place: &Place) -> u32 {
+    place.1.saturating_sub(1) as u32
 }

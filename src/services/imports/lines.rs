@@ -2,8 +2,10 @@
 
 use crate::domain::schema::{Kind, name_of};
 use crate::domain::{Id, Outcome, text};
+use crate::intake::bulk::STATUSES;
+use crate::intake::bulk::mend::MENDED;
 use crate::intake::fixes::Place;
-use crate::services::imports::{Answer, Report};
+use crate::services::imports::{Answer, Report, Target};
 use crate::store::Reads;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -83,6 +85,18 @@ fn choices(line: &Line, report: &Report, accounts: &[String]) -> Vec<Choice> {
     };
     let owner = |label: &str, who: &str| choice(label, Answer::Owner { raw: raw(), who: who.into() });
     let account = |label: &str, who: &str| choice(label, Answer::Account { raw: raw(), who: who.into() });
+    if report.target == Target::Outlets {
+        let all = MENDED.iter().filter(|(code, _)| *code == line.code);
+        let mut choices: Vec<Choice> = all
+            .map(|(code, what)| choice(format!("{what}, all"), Answer::Mend((*code).to_owned())))
+            .collect();
+        match line.code.as_str() {
+            "ENU-01" => choices.extend(STATUSES.map(|word| value(word, word))),
+            "OUT-02" => choices.push(choice("this row counts, not the first", Answer::Prefer(line.place))),
+            _ => {}
+        }
+        return choices;
+    }
     match line.code.as_str() {
         "OPP-04" => {
             let proposed = crate::domain::money::proposal(&line.raw);

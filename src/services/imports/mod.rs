@@ -113,6 +113,8 @@ pub enum Answer {
         column: Option<usize>,
     },
     Mapping(String),
+    /// What a rule points at is mended, in all rows alike.
+    Mend(String),
     /// "dmy" or "mdy".
     Dates(String),
     /// What a text of a field stands for, in all rows alike.
@@ -208,7 +210,7 @@ impl Review {
                 Answer::Cell { place, field, value } => drop(fixes.cells.insert((place, field), value)),
                 Answer::Prefer(place) => drop(fixes.prefer.insert(place)),
                 Answer::Aside(places) => fixes.aside.extend(places),
-                Answer::AsideAlike { .. } => {}
+                Answer::AsideAlike { .. } | Answer::Mend(_) => {}
                 Answer::Owner { raw, who } => options.owners.push((raw, who)),
                 Answer::Account { raw, who } => options.accounts.push((raw, who)),
                 Answer::Stubs(yes) => options.stub_accounts = yes,

@@ -104,6 +104,7 @@ impl StartReview {
                 manifest: None,
                 columns: vec![],
                 header: 0,
+                began: said.clone(),
             }),
         };
         review.save(cx)?;
@@ -116,7 +117,7 @@ pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     let review = Review::load(reads, job.subject)?;
     if let Some(staged) = &review.bulk {
         let zone = Settings::load(reads, review.touched_ms)?.today;
-        return bulk::job_input(staged, review.target, zone, job.kept);
+        return bulk::job_input(reads, staged, review.target, zone, job.kept);
     }
     let bytes = reads.blob(&review.hash)?;
     let bytes = bytes.ok_or_else(|| Failure::not_found("The file of the import is no longer kept"))?;
@@ -429,7 +430,7 @@ impl Command for TakeBack {
         let mut review = Review::load(cx.reads(), self.review)?;
         let last = review.answers.pop();
         if let (Some(staged), Some(_)) = (&mut review.bulk, &last) {
-            staged.said = Said::default();
+            staged.said = staged.began.clone();
             for answer in &review.answers {
                 bulk::answer(staged, answer)?;
             }
@@ -473,6 +474,7 @@ impl Command for CommitReview {
         let Prepared { mut report, plan } = prepared;
         report.review = None;
         batches::commit(cx, &settings, &review, &mut report, plan)?;
+        bulk::remember(cx, &review)?;
         forget(cx, &review, report.batch.is_some())?;
         Ok(report)
     }

@@ -17,7 +17,7 @@ use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::input::{self, Input};
 use crate::services::show::{Item, Shower};
-use crate::services::{Command, Settings, WriteCx, activities, names, verdict_word, wins};
+use crate::services::{Command, Settings, WriteCx, activities, names, outlets, verdict_word, wins};
 use crate::store::Reads;
 use merge::references;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ impl Command for Save {
     type Reply = Saved;
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Saved> {
+        if self.kind == Kind::Outlet {
+            return outlets::save(cx, self);
+        }
         let settings = cx.settings()?;
         let (base, base_rev) = self.base(cx.reads())?;
         let mut notes = Vec::new();

@@ -38,6 +38,11 @@ impl Imports {
         self.list.cursor < self.open.len()
     }
 
+    /// The committed import under the cursor.
+    fn committed(&self) -> Option<&Item> {
+        self.list.cursor.checked_sub(self.open.len()).and_then(|n| self.done.get(n))
+    }
+
     /// Reviews that wait for somebody.
     pub fn open(&self) -> &[Open] {
         &self.open
@@ -56,6 +61,7 @@ impl Pane for Imports {
             ("imports.wins", "import wins"),
             ("imports.accounts", "accounts"),
             ("imports.projects", "projects"),
+            ("imports.outlets", "outlets"),
             ("record.delete", if self.is_open() { "give up" } else { "take back" }),
             ("app.undo", "undo"),
         ]
@@ -99,6 +105,11 @@ impl Pane for Imports {
             () if id == "imports.again" && self.list.cursor < self.open.len() => {
                 Some("It is under review: Enter goes on with it")
             }
+            () if id == "imports.again"
+                && self.committed().is_some_and(|b| b.text("target") == "outlets") =>
+            {
+                Some("Files that large are not kept: O imports it again")
+            }
             () => None,
         }
     }
@@ -108,11 +119,12 @@ impl Pane for Imports {
             return Ask::Nothing;
         }
         let open = self.open.get(self.list.cursor);
-        let done = self.list.cursor.checked_sub(self.open.len()).and_then(|n| self.done.get(n));
+        let done = self.committed();
         match (id, open, done) {
             ("record.add" | "imports.wins", ..) => Ask::Prompt(Prompt::import(Target::Wins)),
             ("imports.accounts", ..) => Ask::Prompt(Prompt::import(Target::Accounts)),
             ("imports.projects", ..) => Ask::Prompt(Prompt::import(Target::Projects)),
+            ("imports.outlets", ..) => Ask::Prompt(Prompt::import(Target::Outlets)),
             ("record.open" | "record.edit", Some(open), _) => {
                 let id = open.id;
                 Ask::Load(Box::new(move |engine| review::open(engine, id)))
@@ -163,7 +175,7 @@ impl Pane for Imports {
         rule(buf, area, 0, "Imports", &note, cx);
         if self.list.len == 0 {
             let text = match self.loaded {
-                true => "No imports yet. I wins, A accounts, P projects, then the path of a file.",
+                true => "No imports yet. I wins, A accounts, P projects, O outlets, then the path of a file.",
                 false => "loading",
             };
             put(buf, area, 2, 2, &cx.cut(text, wide - 3), cx.style("text.muted"));

@@ -8,6 +8,7 @@ pub mod history;
 pub mod home;
 pub mod imports;
 pub mod jobs;
+pub mod outlets;
 pub mod views;
 pub mod wins;
 
@@ -34,6 +35,7 @@ pub enum PaneId {
     Activities,
     Wins,
     Accounts,
+    Outlets,
     Imports,
     Drafts,
     History,
@@ -42,11 +44,12 @@ pub enum PaneId {
 }
 
 impl PaneId {
-    pub const ALL: [PaneId; 9] = [
+    pub const ALL: [PaneId; 10] = [
         PaneId::Home,
         PaneId::Activities,
         PaneId::Wins,
         PaneId::Accounts,
+        PaneId::Outlets,
         PaneId::Imports,
         PaneId::Drafts,
         PaneId::History,
@@ -60,6 +63,7 @@ impl PaneId {
             PaneId::Activities => "Activities",
             PaneId::Wins => "Wins",
             PaneId::Accounts => "Accounts",
+            PaneId::Outlets => "Outlets",
             PaneId::Imports => "Imports",
             PaneId::Drafts => "Drafts",
             PaneId::History => "History",
@@ -76,6 +80,7 @@ impl PaneId {
             PaneId::Activities => Some('2'),
             PaneId::Wins => Some('3'),
             PaneId::Accounts => Some('6'),
+            PaneId::Outlets => Some('7'),
             PaneId::Imports => Some('8'),
             PaneId::Drafts => Some('9'),
             PaneId::History | PaneId::Jobs | PaneId::Admin => None,
@@ -174,6 +179,7 @@ pub struct Panes {
     pub activities: activities::Activities,
     pub wins: wins::Wins,
     pub accounts: accounts::Accounts,
+    pub outlets: outlets::Outlets,
     pub imports: imports::Imports,
     pub drafts: drafts::Drafts,
     pub history: history::History,
@@ -196,6 +202,7 @@ impl Panes {
             activities: activities::Activities::new(me),
             wins: wins::Wins::default(),
             accounts: accounts::Accounts::default(),
+            outlets: outlets::Outlets::default(),
             imports: imports::Imports::default(),
             drafts: drafts::Drafts::default(),
             history: history::History::default(),
@@ -210,6 +217,7 @@ impl Panes {
             PaneId::Activities => &self.activities,
             PaneId::Wins => &self.wins,
             PaneId::Accounts => &self.accounts,
+            PaneId::Outlets => &self.outlets,
             PaneId::Imports => &self.imports,
             PaneId::Drafts => &self.drafts,
             PaneId::History => &self.history,
@@ -224,6 +232,7 @@ impl Panes {
             PaneId::Activities => &mut self.activities,
             PaneId::Wins => &mut self.wins,
             PaneId::Accounts => &mut self.accounts,
+            PaneId::Outlets => &mut self.outlets,
             PaneId::Imports => &mut self.imports,
             PaneId::Drafts => &mut self.drafts,
             PaneId::History => &mut self.history,
@@ -361,6 +370,7 @@ impl Panes {
         self.activities.list_mut().by_line = by_line;
         self.wins.list_mut().by_line = by_line;
         self.accounts.list_mut().by_line = by_line;
+        self.outlets.list_mut().by_line = by_line;
         self.history.list_mut().by_line = by_line;
         self.admin.list_mut().by_line = by_line;
     }

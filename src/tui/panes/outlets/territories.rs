@@ -1,0 +1,600 @@
+//! Territories: the levels found in the outlets' columns and how large their units are, what
+//! a split would make of them, and the planning units there are.
+
+use crate::engine::Engine;
+use crate::intake::hierarchy::Chain;
+use crate::services::territories::{
+    DetectTerritories, Keep, Limits, ListUnits, OpenUnit, OpenedUnit, PreviewSplit, RecommendTerritories,
+    Recommended, Split, SplitTerritories, UnitSum, Units,
+};
+use crate::tui::app::Cx;
+use crate::tui::command::{self, Refused};
+use crate::tui::list::ListState;
+use crate::tui::map::Map;
+use crate::tui::msg::{Data, Job, Slot};
+use crate::tui::overlay::Question;
+use crate::tui::panes::Ask;
+use crate::tui::quick::{Prompt, Wanted};
+use crate::tui::table::thousands;
+use crate::tui::widgets::{DrawCx, part, put, rule};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// From this width on the map stands beside.
+const WIDE: u16 = 110;
+/// Outlets whose snapshots one change writes.
+const SLICE: u64 = 100_000;
+
+/// What is shown of the territories.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum View {
+    #[default]
+    Units,
+    Levels,
+    Preview,
+}
+
+#[derive(Default)]
+pub(super) struct Territories {
+    view: View,
+    units: Option<Units>,
+    chains: Option<Vec<Chain>>,
+    /// Which of the chains counts.
+    chain: usize,
+    sizes: Option<Recommended>,
+    preview: Option<Split>,
+    opened: Option<OpenedUnit>,
+    limits: Limits,
+    keep: Keep,
+    pub list: ListState,
+    /// What is being worked out.
+    waits: &'static str,
+    /// The map takes the whole screen where it does not fit beside.
+    map: bool,
+}
+
+impl Territories {
+    pub fn load(&mut self, cx: &mut Cx) {
+        let ask = ListUnits { limits: self.limits };
+        cx.ask(
+            Slot::Territories,
+            move |engine: &Engine| engine.ask(&ask),
+            |panes, units, cx| {
+                let of = &mut panes.outlets.territories;
+                let none = units.items.is_empty();
+                of.units = Some(units);
+                match of.view {
+                    View::Units if none => of.show(View::Levels, cx),
+                    View::Units => of.settle(),
+                    _ => {}
+                }
+            },
+        );
+    }
+
+    /// The outlets changed: what was found out of them is old.
+    pub fn forget(&mut self) {
+        (self.chains, self.sizes, self.preview, self.opened) = (None, None, None, None);
+        if self.view == View::Preview {
+            self.view = View::Levels;
+        }
+    }
+
+    fn settle(&mut self) {
+        let len = match self.view {
+            View::Units => self.units.as_ref().map_or(0, |u| u.items.len()),
+            View::Levels => self.sizes.as_ref().map_or(0, |s| s.levels.len()),
+            View::Preview => self.cut_units().count(),
+        };
+        self.list.set_len(len);
+    }
+
+    fn show(&mut self, view: View, cx: &mut Cx) {
+        self.view = view;
+        self.list.cursor = 0;
+        self.settle();
+        if view == View::Levels {
+            self.detect(cx);
+        }
+    }
+
+    fn detect(&mut self, cx: &mut Cx) {
+        if self.chains.is_some() {
+            return self.measure(cx);
+        }
+        self.waits = "looking for levels in the columns";
+        cx.ask(
+            Slot::Side,
+            |engine: &Engine| engine.ask(&DetectTerritories {}),
+            |panes, found, cx| {
+                let of = &mut panes.outlets.territories;
+                of.waits = "";
+                of.chains = Some(found.chains);
+                of.chain = 0;
+                of.measure(cx);
+            },
+        );
+    }
+
+    fn levels(&self) -> Vec<String> {
+        let chain = self.chains.iter().flatten().nth(self.chain);
+        chain.map(|c| c.levels.iter().map(|l| l.columns[0].clone()).collect()).unwrap_or_default()
+    }
+
+    /// How large the units of each level are.
+    fn measure(&mut self, cx: &mut Cx) {
+        let levels = self.levels();
+        if levels.is_empty() || self.sizes.is_some() {
+            return;
+        }
+        self.waits = "counting the units of each level";
+        let ask = RecommendTerritories { levels, limits: self.limits };
+        cx.ask(
+            Slot::Side,
+            move |engine: &Engine| engine.ask(&ask),
+            |panes, found, _| {
+                let of = &mut panes.outlets.territories;
+                of.waits = "";
+                let level = found.level.unwrap_or(0);
+                of.sizes = Some(found);
+                of.settle();
+                of.list.cursor = level.min(of.list.len.saturating_sub(1));
+            },
+        );
+    }
+
+    fn split(&self) -> Option<SplitTerritories> {
+        let level = match (self.view, &self.preview) {
+            (View::Preview, Some(preview)) => preview.level.clone(),
+            _ => self.sizes.as_ref()?.levels.get(self.list.cursor)?.column.clone(),
+        };
+        Some(SplitTerritories {
+            levels: self.levels(),
+            level,
+            limits: self.limits,
+            keep: self.keep,
+            dry_run: false,
+        })
+    }
+
+    fn look(&mut self, cx: &mut Cx) {
+        let Some(split) = self.split() else { return };
+        self.waits = "working the split out";
+        cx.ask(
+            Slot::Side,
+            move |engine: &Engine| engine.ask(&PreviewSplit { split }),
+            |panes, preview, _| {
+                let of = &mut panes.outlets.territories;
+                of.waits = "";
+                of.preview = Some(preview);
+                of.view = View::Preview;
+                of.list.cursor = 0;
+                of.settle();
+            },
+        );
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        let Some(unit) = self.units.as_ref().and_then(|u| u.items.get(self.list.cursor)) else { return };
+        let ask = OpenUnit { unit: unit.name.clone() };
+        cx.ask(
+            Slot::Side,
+            move |engine: &Engine| engine.ask(&ask),
+            |panes, opened, _| {
+                panes.outlets.territories.opened = Some(opened);
+            },
+        );
+    }
+
+    /// Units of the preview, those that are cut first.
+    fn cut_units(&self) -> impl Iterator<Item = &UnitSum> {
+        let all = || self.preview.iter().flat_map(|p| &p.units);
+        all().filter(|u| u.parts > 1).chain(all().filter(|u| u.parts <= 1))
+    }
+
+    pub fn hints(&self) -> Vec<(&'static str, &'static str)> {
+        match self.view {
+            View::Units => vec![
+                ("record.open", "open"),
+                ("territories.levels", "levels"),
+                ("territories.make", "make anew"),
+                ("outlets.tab", "list"),
+                ("app.undo", "undo"),
+            ],
+            View::Levels => vec![
+                ("record.open", "what a split makes"),
+                ("territories.limit", "limit"),
+                ("territories.keep", "keep together"),
+                ("territories.chain", "other levels"),
+                ("outlets.tab", "list"),
+            ],
+            View::Preview => vec![
+                ("territories.make", "make the units"),
+                ("list.inside", "map"),
+                ("territories.keep", "keep together"),
+                ("territories.limit", "limit"),
+                ("app.back", "back"),
+            ],
+        }
+    }
+
+    pub fn refuses(&self, id: &str) -> Refused {
+        match id {
+            "record.open" if self.list.len == 0 => Some(command::NO_ROW),
+            "territories.make" if self.preview.is_none() => {
+                Some("Look at what a split makes first: l, then Enter")
+            }
+            "territories.chain" if self.chains.as_ref().is_none_or(|c| c.len() < 2) => {
+                Some("The columns show no other levels")
+            }
+            _ => None,
+        }
+    }
+
+    pub fn back(&mut self, cx: &mut Cx) -> bool {
+        let has_units = self.units.as_ref().is_some_and(|u| !u.items.is_empty());
+        match self.view {
+            View::Preview => self.show(View::Levels, cx),
+            View::Levels if has_units => self.show(View::Units, cx),
+            View::Units if self.opened.is_some() => self.opened = None,
+            _ => return false,
+        }
+        true
+    }
+
+    pub fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
+        self.waits = "";
+        if self.list.command(id) {
+            self.opened = None;
+            return Ask::Nothing;
+        }
+        if id == "list.inside" {
+            self.map = !self.map;
+            return Ask::Nothing;
+        }
+        match (id, self.view) {
+            ("record.open", View::Levels) => self.look(cx),
+            ("record.open", View::Units) => self.open(cx),
+            ("territories.levels", View::Units) => self.show(View::Levels, cx),
+            ("territories.levels", _) => self.show(View::Units, cx),
+            ("territories.chain", _) => {
+                let count = self.chains.as_ref().map_or(1, Vec::len).max(1);
+                self.chain = (self.chain + 1) % count;
+                self.sizes = None;
+                self.show(View::Levels, cx);
+            }
+            ("territories.keep", _) => {
+                self.keep = match self.keep {
+                    Keep::Outlets => Keep::Beats,
+                    Keep::Beats => Keep::Distributors,
+                    Keep::Distributors => Keep::Outlets,
+                };
+                if self.view == View::Preview {
+                    self.look(cx);
+                }
+            }
+            ("territories.limit", _) => {
+                let now = self.limits.outlets.to_string();
+                return Ask::Prompt(Prompt::new(
+                    "outlets of a unit at most",
+                    &now,
+                    Wanted::Pane("limit".into()),
+                ));
+            }
+            ("territories.make", _) => return self.make(),
+            _ => {}
+        }
+        Ask::Nothing
+    }
+
+    pub fn prompted(&mut self, typed: &str, cx: &mut Cx) -> Ask {
+        match typed.replace([',', '.', ' '], "").parse::<u64>() {
+            Ok(outlets) if outlets > 0 => {
+                self.limits.outlets = outlets;
+                self.sizes = None;
+                match self.view {
+                    View::Preview => self.look(cx),
+                    View::Levels => self.measure(cx),
+                    View::Units => self.load(cx),
+                }
+                Ask::Nothing
+            }
+            _ => Ask::Say(format!("\"{typed}\" is not a number of outlets")),
+        }
+    }
+
+    /// Makes the units, then their snapshots; each is a change of its own, and the units are
+    /// what undo takes back.
+    fn make(&self) -> Ask {
+        let (Some(split), Some(preview)) = (self.split(), &self.preview) else { return Ask::Nothing };
+        let before = self.units.as_ref().map_or(0, |u| u.items.len());
+        let count = preview.units.len();
+        let text = match before {
+            0 => format!("Make {count} planning units?"),
+            n => format!("Make {count} planning units instead of the {n} there are?"),
+        };
+        let job: Job = Box::new(move |engine| {
+            let done = engine.run(&split).and_then(|made| {
+                loop {
+                    let cut = engine
+                        .run(&crate::services::territories::CutSnapshots { unit: None, outlets: SLICE })?;
+                    if cut.reply.left == 0 {
+                        break;
+                    }
+                }
+                let units = made.reply.units.len();
+                Ok((format!("{units} planning units made, with their snapshots"), Some(made.txn)))
+            });
+            Data::DoneThen(done, Box::new(|panes, cx| panes.outlets.territories.show(View::Units, cx)))
+        });
+        Ask::Confirm(Question::Act(job), text)
+    }
+
+    pub fn layout(&mut self, area: Rect) {
+        let lines = match self.view {
+            View::Levels => 6,
+            View::Preview => 3,
+            View::Units => 3,
+        };
+        self.list.set_height(usize::from(area.height.saturating_sub(lines)));
+    }
+
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let has_map = self.view == View::Preview || self.opened.is_some();
+        let beside = cx.beside(area, WIDE) && self.view != View::Levels;
+        if !beside && has_map && (self.map || self.view == View::Units) {
+            rule(buf, area, 0, "Map", "", cx);
+            return self.draw_map(part(area, 0, 1, area.width, area.height.saturating_sub(1)), buf, cx);
+        }
+        let left = if beside { area.width * 58 / 100 } else { area.width };
+        let list = part(area, 0, 0, left, area.height);
+        match self.view {
+            View::Units => self.draw_units(list, buf, cx),
+            View::Levels => self.draw_levels(list, buf, cx),
+            View::Preview => self.draw_preview(list, buf, cx),
+        }
+        if beside {
+            self.draw_map(
+                part(area, left + 1, 1, area.width - left - 1, area.height.saturating_sub(2)),
+                buf,
+                cx,
+            );
+        }
+        if !self.waits.is_empty() {
+            rule(buf, area, 0, "Territories", self.waits, cx);
+        }
+    }
+
+    fn draw_map(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let (mut points, mut groups, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let foot = match self.view {
+            View::Preview => {
+                let Some(here) = self.cut_units().nth(self.list.cursor) else { return };
+                for unit in self.cut_units().filter(|u| u.sum.path == here.sum.path) {
+                    points.extend(&unit.points);
+                    groups.extend(std::iter::repeat_n(labels.len() as u16, unit.points.len()));
+                    labels.push(unit.part.to_string());
+                }
+                if points.is_empty() {
+                    return put(buf, area, 1, 0, "it is not cut", cx.style("text.muted"));
+                }
+                here.name.clone()
+            }
+            _ => match &self.opened {
+                Some(opened) => {
+                    points.clone_from(&opened.points);
+                    format!(
+                        "{}: {} bytes, opened in {:.0} ms",
+                        opened.unit,
+                        thousands(opened.bytes),
+                        opened.opened_ms
+                    )
+                }
+                None => return put(buf, area, 1, 0, "Enter opens the unit", cx.style("text.muted")),
+            },
+        };
+        groups.resize(points.len(), 0);
+        let canvas = part(area, 0, 0, area.width, area.height.saturating_sub(1));
+        let km = Map { points: &points, groups: &groups, labels: &labels }.draw(canvas, buf, cx);
+        let foot = format!("1 cell = {km:.1} km   {foot}");
+        put(buf, area, 0, area.height - 1, &cx.cut(&foot, usize::from(area.width)), cx.style("text.muted"));
+    }
+
+    fn draw_units(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let wide = usize::from(area.width);
+        let Some(units) = &self.units else { return put(buf, area, 1, 1, "looking", cx.style("text.muted")) };
+        let outlets: u64 = units.items.iter().map(|u| u.outlets).sum();
+        let old = if units.stale { ", older than the outlets" } else { "" };
+        let note =
+            format!("{} units, {} outlets{old}", thousands(units.items.len() as u64), thousands(outlets));
+        rule(buf, area, 0, "Territories", &note, cx);
+        let name = wide.saturating_sub(2 + 10 + 9 + 8 + 7 + 6 + 6).max(10);
+        let line = |cells: [&str; 7]| {
+            let [unit, outlets, hours, sales, km, dist, word] = cells;
+            format!(
+                "{} {} {} {} {} {} {}",
+                cx.fit(unit, name),
+                cx.fit_right(outlets, 9),
+                cx.fit_right(hours, 8),
+                cx.fit_right(sales, 7),
+                cx.fit_right(km, 6),
+                cx.fit_right(dist, 5),
+                cx.fit(word, 5)
+            )
+        };
+        let head = format!("  {}", line(["unit", "outlets", "h/month", "sales", "km", "dist", "size"]));
+        put(buf, area, 0, 1, &cx.cut(&head, wide), cx.style("text.muted"));
+        for (y, place) in self.list.visible().enumerate() {
+            let Some(unit) = units.items.get(place) else { continue };
+            let cursor = place == self.list.cursor;
+            let row = line([
+                &unit.name,
+                &thousands(unit.outlets),
+                &thousands(unit.hours),
+                &format!("{:.1} %", 100.0 * unit.sales_share),
+                &format!("{:.0}", unit.diameter_km),
+                &unit.distributors.to_string(),
+                &unit.word,
+            ]);
+            let sign = if cursor { ">" } else { " " };
+            put(
+                buf,
+                area,
+                0,
+                2 + y as u16,
+                &cx.fit(&format!("{sign} {row}"), wide),
+                style(cx, cursor, &unit.word),
+            );
+        }
+        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
+    }
+
+    fn draw_levels(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let wide = usize::from(area.width);
+        let chains = self.chains.as_deref().unwrap_or_default();
+        let way = chains.get(self.chain).map(|c| {
+            let count = if chains.len() > 1 {
+                format!(", {} of {}", self.chain + 1, chains.len())
+            } else {
+                String::new()
+            };
+            format!("{:.0} % sure{count}", 100.0 * c.confidence)
+        });
+        rule(
+            buf,
+            area,
+            0,
+            &format!("Territories: {}", self.levels().join(" > ")),
+            &way.unwrap_or_default(),
+            cx,
+        );
+        let muted = cx.style("text.muted");
+        let Some(sizes) = &self.sizes else {
+            let text = match (&self.chains, self.waits.is_empty()) {
+                (Some(chains), true) if chains.is_empty() => {
+                    "The columns show no hierarchy. `pams territory split --levels` says it."
+                }
+                (None, true) => "No outlets yet. I and the path of a file takes them in.",
+                _ => self.waits,
+            };
+            return put(buf, area, 2, 2, &cx.cut(text, wide.saturating_sub(3)), muted);
+        };
+        let name = wide.saturating_sub(2 + 9 + 9 + 10 + 6 + 6 + 9 + 7).clamp(10, 24);
+        let line = |cells: [&str; 8]| {
+            let [level, units, median, largest, near, over, without, word] = cells;
+            format!(
+                "{} {} {} {} {} {} {}  {}",
+                cx.fit(level, name),
+                cx.fit_right(units, 8),
+                cx.fit_right(median, 8),
+                cx.fit_right(largest, 9),
+                cx.fit_right(near, 5),
+                cx.fit_right(over, 5),
+                cx.fit_right(without, 8),
+                cx.fit(word, 5)
+            )
+        };
+        let head = line(["level", "units", "median", "largest", "near", "over", "without", "size"]);
+        put(buf, area, 0, 1, &cx.cut(&format!("  {head}"), wide), muted);
+        for (y, place) in self.list.visible().enumerate() {
+            let Some(level) = sizes.levels.get(place) else { continue };
+            let cursor = place == self.list.cursor;
+            let word = match (level.over, level.near) {
+                (0, 0) => "fits",
+                (0, _) => "near",
+                _ => "over",
+            };
+            let row = line([
+                &level.column.replace('_', " "),
+                &thousands(level.units as u64),
+                &thousands(level.median),
+                &thousands(level.largest.outlets),
+                &thousands(level.near as u64),
+                &thousands(level.over as u64),
+                &thousands(level.without),
+                word,
+            ]);
+            let sign = if cursor { ">" } else { " " };
+            put(buf, area, 0, 2 + y as u16, &cx.fit(&format!("{sign} {row}"), wide), style(cx, cursor, word));
+        }
+        let foot = area.height.saturating_sub(4);
+        if let Some(level) = sizes.levels.get(self.list.cursor) {
+            let words = ["1/8", "1/4", "1/2", "limit", "2x", "more"];
+            let bars: Vec<String> = words
+                .iter()
+                .zip(level.histogram)
+                .map(|(w, n)| format!("up to {w}: {}", thousands(n as u64)))
+                .collect();
+            let text = format!("units by size  {}", bars.join("  ").replace("up to more", "more"));
+            put(buf, area, 1, foot, &cx.cut(&text, wide.saturating_sub(2)), cx.style("text"));
+        }
+        put(buf, area, 1, foot + 1, &cx.cut(&sizes.why, wide.saturating_sub(2)), cx.style("text.title"));
+        let settings =
+            format!("a unit holds at most {} outlets; {}", thousands(self.limits.outlets), self.kept());
+        put(buf, area, 1, foot + 2, &cx.cut(&settings, wide.saturating_sub(2)), muted);
+        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
+    }
+
+    fn kept(&self) -> &'static str {
+        match self.keep {
+            Keep::Outlets => "each outlet goes where it lies",
+            Keep::Beats => "beats stay whole where parts can be equal",
+            Keep::Distributors => "distributors stay whole",
+        }
+    }
+
+    fn draw_preview(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let wide = usize::from(area.width);
+        let Some(preview) = &self.preview else { return };
+        let cut = preview.units.iter().filter(|u| u.parts > 1).count();
+        let title = format!("Split at {}", preview.level.replace('_', " "));
+        let note = format!(
+            "{} units, {} of them parts, {} outlets without",
+            thousands(preview.units.len() as u64),
+            thousands(cut as u64),
+            thousands(preview.without)
+        );
+        rule(buf, area, 0, &title, &note, cx);
+        let name = wide.saturating_sub(2 + 10 + 9 + 9 + 6).max(10);
+        let line = |unit: &str, outlets: &str, hours: &str, above: &str, word: &str| {
+            format!(
+                "{} {} {} {} {}",
+                cx.fit(unit, name),
+                cx.fit_right(outlets, 9),
+                cx.fit_right(hours, 8),
+                cx.fit_right(above, 8),
+                cx.fit(word, 5)
+            )
+        };
+        let head = line("unit", "outlets", "h/month", "to mean", "size");
+        put(buf, area, 0, 1, &cx.cut(&format!("  {head}"), wide), cx.style("text.muted"));
+        let units: Vec<&UnitSum> = self.cut_units().skip(self.list.top).take(self.list.height).collect();
+        for (y, unit) in units.iter().enumerate() {
+            let cursor = self.list.top + y == self.list.cursor;
+            let above =
+                if unit.parts > 1 { format!("+{:.1} %", 100.0 * unit.imbalance) } else { String::new() };
+            let hours = thousands((unit.sum.minutes / 60.0).round() as u64);
+            let row = line(&unit.name, &thousands(unit.sum.outlets), &hours, &above, &unit.word);
+            let sign = if cursor { ">" } else { " " };
+            put(
+                buf,
+                area,
+                0,
+                2 + y as u16,
+                &cx.fit(&format!("{sign} {row}"), wide),
+                style(cx, cursor, &unit.word),
+            );
+        }
+        let why = self.cut_units().nth(self.list.cursor).map_or("", |u| u.why.as_str());
+        rule(buf, area, area.height.saturating_sub(1), why, &self.list.position(false), cx);
+    }
+}
+
+fn style(cx: &DrawCx, cursor: bool, word: &str) -> ratatui::style::Style {
+    cx.style(match (cursor, word) {
+        (true, _) => "selection",
+        (_, "over") => "status.error",
+        (_, "near") => "status.warning",
+        _ => "text",
+    })
+}
