@@ -16,7 +16,7 @@ use crate::tui::keys::Keymap;
 use crate::tui::theme::{self, Depth, Theme};
 use clap::ArgMatches;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Activities a command of the bulk filling makes.
@@ -24,11 +24,24 @@ const FILL_SLICE: u64 = 25_000;
 
 pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
     match (noun, matches.subcommand()) {
+        ("demo", Some(("samples", matches))) => super::samples::run(context, matches),
         ("demo", _) => demo(context, matches),
         ("dev", Some(("fill", matches))) => fill(context, matches),
         ("dev", Some(("hold", _))) => super::torture::hold(context),
         ("dev", Some(("write", matches))) => super::torture::write(context, matches),
-        ("dev", Some(("torture", matches))) => super::torture::run(context, matches),
+        ("dev", Some(("torture", matches))) => {
+            let number = |name: &str| matches.get_one::<u64>(name).copied();
+            match matches.get_one::<PathBuf>("outlets") {
+                Some(file) => super::torture_outlets::run(
+                    context,
+                    file,
+                    number("kills").unwrap_or(50),
+                    number("drops").unwrap_or(20),
+                    number("seed").unwrap_or(1),
+                ),
+                None => super::torture::run(context, matches),
+            }
+        }
         ("dev", Some(("bench-solver", matches))) => super::bench_solver::run(context, matches),
         ("dev", Some(("bench-outlets", matches))) => super::bench_outlets::run(context, matches),
         ("dev", Some(("gen-hierarchy", matches))) => super::gen_hierarchy::run(context, matches),
@@ -142,6 +155,15 @@ pub fn ask_identity(mut answers: SetUp) -> Outcome<SetUp> {
 
 /// A throw-away profile filled with sample data. It goes with the returned scratch.
 pub fn demo_engine(seed: u64, via: Via) -> Outcome<(Scratch, Context, Engine)> {
+    demo_with(seed, via, |_, _| Ok(()))
+}
+
+/// The same with more that the program puts in by itself.
+fn demo_with(
+    seed: u64,
+    via: Via,
+    more: impl FnOnce(&Engine, &Path) -> Outcome<()>,
+) -> Outcome<(Scratch, Context, Engine)> {
     let scratch = Scratch::new()?;
     let folders = Folders::find(Some(&scratch.0), None)?;
     let context = Context { folders, json: false, yes: false, read_only: false, plain: false };
@@ -154,6 +176,7 @@ pub fn demo_engine(seed: u64, via: Via) -> Outcome<(Scratch, Context, Engine)> {
     };
     filler.run(&me)?;
     filler.run(&FillDemo { seed })?;
+    more(&filler, &scratch.0)?;
     drop(filler);
     let engine = Engine::open(context.folders.places(), via, config::now_ms, false)?;
     Ok((scratch, context, engine))
@@ -165,7 +188,7 @@ fn demo(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         if !context.plain {
             needs_terminal()?;
         }
-        let (scratch, demo, engine) = demo_engine(seed, Via::Tui)?;
+        let (scratch, demo, engine) = demo_with(seed, Via::Tui, super::samples::outlets)?;
         let code = open(context.plain, engine, &demo.folders, &context.settings()?)?;
         drop(scratch);
         return ended(code);

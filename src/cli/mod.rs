@@ -18,9 +18,11 @@ mod outlets;
 mod output;
 mod record;
 mod reviews;
+mod samples;
 mod solve;
 mod territory;
 mod torture;
+mod torture_outlets;
 mod watch;
 mod wins;
 

@@ -11,7 +11,8 @@ use crate::services::imports::uploads::Source;
 use crate::services::imports::{FindReview, Options, ShowReview, StartReview, Started, Target};
 use crate::services::input::Input;
 use crate::services::outlets::{
-    CountOutlets, EditOutlets, ListOutlets, Quality, ShowOutlet, SumOutlets, WhichOutlets, filter,
+    CountOutlets, EditOutlets, ListOutlets, Quality, ShowOutlet, SuggestOutlets, SumOutlets, WhichOutlets,
+    filter,
 };
 use clap::ArgMatches;
 use std::io::Write;
@@ -30,6 +31,7 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
         "export" => export(context, matches),
         "edit" => edit(context, matches),
         "sum" => sum(context, matches),
+        "suggest" => suggest(context, matches),
         _ => quality(context),
     }
 }
@@ -228,6 +230,34 @@ fn edit(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         "{} changed, {} already so",
         text::count(done.reply.changed, "outlet"),
         done.reply.same
+    ));
+    Ok(())
+}
+
+/// What outlets without a territory or distributor could be given, and why.
+fn suggest(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let limit = matches.get_one::<u64>("limit").copied().unwrap_or(50) as usize;
+    let rule = match one(matches, "rule") {
+        rule if rule.is_empty() => "TER-01".to_owned(),
+        rule => rule,
+    };
+    let found =
+        context.cli()?.ask(&SuggestOutlets { rule: rule.clone(), filter: one(matches, "filter"), limit })?;
+    if context.json {
+        output::json(&found);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = found
+        .items
+        .iter()
+        .map(|s| vec![s.code.clone(), s.name.clone(), s.value.clone(), s.reason.clone()])
+        .collect();
+    let field = found.items.first().map_or(String::new(), |s| s.field.replace('_', " "));
+    output::table(&["code", "name", &field, "why"], &rows);
+    output::note(&format!(
+        "{} of {} can be told; `pams outlets edit --mend {rule}` takes them all, `outlets edit CODE --set` one",
+        found.found,
+        text::count(found.total, "outlet")
     ));
     Ok(())
 }

@@ -413,7 +413,7 @@ records! {
 
     /// One file on its way in: opened, mapped, reviewed, committed.
     13 Batch "batch" "batches" {
-        1 target: choice("wins" "accounts" "projects" "outlets"), required;
+        1 target: choice("wins" "accounts" "projects" "outlets" "distributors" "chains" "reps"), required;
         2 file: text, required;
         3 hash: text;
         4 mapping: text;
@@ -515,6 +515,62 @@ records! {
         14 dataset: text, system;
     }
     index 130 [1];
+
+    /// Who serves outlets from a place of its own.
+    22 Distributor "distributor" "distributors" {
+        1 name: text, required;
+        2 external_id: text;
+        3 aliases: words;
+        4 city: text;
+        5 country: text;
+        6 latitude: decimal, group(1);
+        7 longitude: decimal, group(1);
+        8 archived: flag, system;
+        9 address: text;
+        10 phone: text;
+        11 capacity: decimal;
+        12 brand: text;
+        13 merged_into: one(Distributor), system;
+    }
+    index 131 [1];
+    index 132 [2];
+    index 133 [3];
+
+    /// Outlets under one name and head office.
+    23 Chain "chain" "chains" {
+        1 name: text, required;
+        2 external_id: text;
+        3 aliases: words;
+        4 channel: text;
+        5 head_office: text;
+        8 archived: flag, system;
+        13 merged_into: one(Chain), system;
+    }
+    index 134 [1];
+    index 135 [2];
+    index 136 [3];
+
+    /// Who visits outlets: where the day begins, on which days and how long.
+    24 Rep "rep" "reps" {
+        1 name: text, required, erasable;
+        2 external_id: text;
+        3 aliases: words, erasable;
+        4 depot: text;
+        5 latitude: decimal, group(1);
+        6 longitude: decimal, group(1);
+        7 work_days: words;
+        8 archived: flag, system;
+        9 day_minutes: effort;
+        10 days_off: words;
+        11 territory: text;
+        12 manager: text;
+        13 merged_into: one(Rep), system;
+        14 phone: text, erasable;
+        15 email: text, erasable;
+    }
+    index 137 [1];
+    index 138 [2];
+    index 139 [3];
 
     /// A place that sells: a row of the dataset of outlets. What people change of one is
     /// a record laid over its row.

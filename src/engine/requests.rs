@@ -74,6 +74,7 @@ requests! {
         outlets::CountOutlets,
         outlets::SumOutlets,
         outlets::TypedOutlet,
+        outlets::SuggestOutlets,
         outlets::ShowOutlet,
         outlets::ExportOutlets,
         outlets::Quality,

@@ -291,3 +291,72 @@ fn hierarchies_are_recognised_and_none_is_invented() {
     let levels = found["chains"][0]["levels"].as_array().unwrap();
     assert_eq!(levels.len(), truth[0]["levels"].as_array().unwrap().len(), "{found}\n{truth}");
 }
+
+#[test]
+fn a_sample_of_each_kind_imports_cleanly() {
+    let pams = Pams::new();
+    let folder = pams.path().join("samples");
+    let out = folder.to_str().unwrap();
+    let samples = pams.json(&["demo", "samples", "-o", out]);
+    for item in samples["items"].as_array().unwrap() {
+        let (file, command) = (item["file"].as_str().unwrap(), item["command"].as_str().unwrap());
+        let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+        words.push(file);
+        if words[0] == "territory" {
+            let found = pams.json(&words);
+            let chains = found["chains"].as_array().unwrap().len();
+            assert_eq!(chains == 0, file.contains("flat"), "{file}: {found}");
+            continue;
+        }
+        words.push("--yes");
+        let report = pams.json(&words);
+        let n = |name: &str| report[name].as_u64().unwrap();
+        assert!(n("added") > 0, "{file}: {report}");
+        assert_eq!((n("rejected"), n("skipped"), n("rows")), (0, 0, n("added")), "{file}: {report}");
+        assert!(
+            report["problems"].as_array().unwrap().iter().all(|p| p["weight"] == "look"),
+            "{file}: {report}"
+        );
+    }
+    assert_eq!(pams.json(&["distributor", "show", "Lakeside Supply"])["external_id"], "D01");
+    assert_eq!(pams.json(&["rep", "show", "Marta Keller"])["work_days"].as_array().unwrap().len(), 5);
+    // Two of one name are two when their codes differ; the same code is the same one.
+    let more =
+        written(&pams, "more.csv", "Dealer Code,Dealer Name\nD09,Lakeside Supply\nD01,Lakeside Supply Ltd\n");
+    let report = pams.json(&["distributors", "import", &more, "--yes"]);
+    assert_eq!((&report["added"], &report["changed"]), (&1.into(), &1.into()), "{report}");
+}
+
+#[test]
+fn outlets_without_a_territory_are_told_by_their_neighbours() {
+    let pams = Pams::new();
+    let mut text = String::from("code,name,latitude,longitude,territory,distributor code\n");
+    for n in 0..60 {
+        let (town, lat) = if n % 2 == 0 { ("Lake", 47.5) } else { ("Hill", 47.9) };
+        let territory = if n < 4 { "" } else { town };
+        text.push_str(&format!(
+            "K{n:02},Shop {n},{:.4},{:.4},{territory},D{town}\n",
+            lat + n as f64 / 9e3,
+            9.6
+        ));
+    }
+    text.push_str("FAR,Far Shop,10.0,10.0,,D1\n");
+    pams.ok(&["outlets", "import", &written(&pams, "near.csv", &text), "--yes"]);
+    let found = pams.json(&["outlets", "suggest", "--rule", "TER-01"]);
+    assert_eq!((found["total"].as_u64(), found["found"].as_u64()), (Some(5), Some(4)), "{found}");
+    for item in found["items"].as_array().unwrap() {
+        let n = item["code"].as_str().unwrap();
+        let right = match n {
+            "FAR" => "",
+            _ if n[1..].parse::<u32>().unwrap().is_multiple_of(2) => "Lake",
+            _ => "Hill",
+        };
+        assert_eq!(item["value"], right, "{item}");
+    }
+    let done = pams.json(&["outlets", "edit", "--mend", "TER-01", "--yes"]);
+    assert_eq!((done["changed"].as_u64(), done["same"].as_u64()), (Some(4), Some(1)));
+    assert_eq!(pams.json(&["outlets", "show", "K01"])["territory"], "Hill");
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["outlets", "sum", "territory"])["filled"], 56);
+    pams.fails(2, &["outlets", "suggest", "--rule", "COORD-01"]);
+}

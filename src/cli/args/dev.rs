@@ -25,7 +25,10 @@ pub fn dev() -> Command {
         .subcommand(
             Command::new("torture")
                 .about("Kill writers and hosts with SIGKILL; count what was lost or doubled")
-                .arg(number("kills", "200", "How many on each path")),
+                .arg(number("kills", "200", "How many on each path"))
+                .arg(path("outlets", "FILE.csv", "Kill imports of this file instead"))
+                .arg(number("drops", "20", "Dropped lines during imports of outlets"))
+                .arg(number("seed", "1", "Other moments for another number")),
         )
         .subcommand(
             Command::new("bench-solver")

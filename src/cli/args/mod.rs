@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 use std::path::PathBuf;
 
 /// Kinds that have a noun of their own.
-pub const NOUNS: [Kind; 11] = [
+pub const NOUNS: [Kind; 14] = [
     Kind::Tenant,
     Kind::Account,
     Kind::Project,
@@ -24,6 +24,9 @@ pub const NOUNS: [Kind; 11] = [
     Kind::Role,
     Kind::Reason,
     Kind::Preset,
+    Kind::Distributor,
+    Kind::Chain,
+    Kind::Rep,
 ];
 
 pub fn command() -> Command {
@@ -91,6 +94,11 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("demo")
                 .about("Open the interface on a throw-away store with sample data")
+                .subcommand(
+                    Command::new("samples")
+                        .about("Write a small file of each kind that can be imported")
+                        .arg(path("out", "FOLDER", "Into this folder; samples where not said").short('o')),
+                )
                 .arg(flag("check", "Fill, verify and print counts instead"))
                 .arg(number("seed", "1", "Another sample for another number")),
         )
@@ -277,7 +285,7 @@ fn noun(kind: Kind) -> Command {
                 .about("Delete one that nothing uses")
                 .arg(id("Name, alias, id or its end")),
         );
-    if matches!(kind, Kind::Account | Kind::Project) {
+    if matches!(kind, Kind::Account | Kind::Project | Kind::Distributor | Kind::Chain | Kind::Rep) {
         command = command.subcommand(
             Command::new("import")
                 .about("Import them from a workbook or CSV file, columns named by the fields")

@@ -35,6 +35,13 @@ pub fn outlets() -> Command {
                 .arg(number("limit", "50", "At most so many values")),
         )
         .subcommand(
+            Command::new("suggest")
+                .about("Territory (TER-01) or distributor (REF-01) for outlets without one, from their neighbours")
+                .arg(filter())
+                .arg(rule())
+                .arg(number("limit", "50", "At most so many")),
+        )
+        .subcommand(
             Command::new("edit")
                 .about("Change outlets: those named, or all that match; one undo")
                 .arg(Arg::new("code").num_args(0..).value_name("CODE"))

@@ -51,13 +51,24 @@ pub enum Target {
     Accounts,
     Projects,
     Outlets,
+    Distributors,
+    Chains,
+    Reps,
 }
 
 impl Target {
+    pub const ALL: [Target; 7] = [
+        Target::Wins,
+        Target::Accounts,
+        Target::Projects,
+        Target::Outlets,
+        Target::Distributors,
+        Target::Chains,
+        Target::Reps,
+    ];
+
     pub fn of(kind: Kind) -> Option<Target> {
-        [Target::Wins, Target::Accounts, Target::Projects, Target::Outlets]
-            .into_iter()
-            .find(|t| t.kind() == kind)
+        Target::ALL.into_iter().find(|t| t.kind() == kind)
     }
 
     pub fn kind(self) -> Kind {
@@ -66,6 +77,9 @@ impl Target {
             Target::Accounts => Kind::Account,
             Target::Projects => Kind::Project,
             Target::Outlets => Kind::Outlet,
+            Target::Distributors => Kind::Distributor,
+            Target::Chains => Kind::Chain,
+            Target::Reps => Kind::Rep,
         }
     }
 

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, HashMap};
 const HEADER_ROWS: usize = 20;
 
 /// What other systems call our fields.
-const SYNONYMS: [(&str, &[&str]); 10] = [
+const SYNONYMS: [(&str, &[&str]); 21] = [
     (
         "name",
         &["account name", "customer", "customer name", "company", "company name", "project name", "title"],
@@ -36,7 +36,44 @@ const SYNONYMS: [(&str, &[&str]); 10] = [
     ("owner", &["account owner", "responsible"]),
     ("value", &["amount", "deal value", "budget"]),
     ("close_date", &["close date", "closing date", "end date"]),
+    ("city", &["town", "place", "ort", "ciudad", "cidade", "ville"]),
+    ("latitude", &["lat", "y", "gps lat", "lat dd", "depot lat", "depot latitude", "breitengrad", "latitud"]),
+    (
+        "longitude",
+        &[
+            "lon",
+            "long",
+            "lng",
+            "x",
+            "gps long",
+            "long dd",
+            "depot lon",
+            "depot longitude",
+            "laengengrad",
+            "longitud",
+        ],
+    ),
+    ("phone", &["mobile", "telephone", "contact no", "phone number", "telefon", "telefono"]),
+    ("capacity", &["warehouse capacity", "capacity cases"]),
+    ("depot", &["start", "start point", "base", "home base", "warehouse"]),
+    ("work_days", &["working days", "days", "weekdays", "calendar"]),
+    ("day_minutes", &["hours a day", "hours per day", "daily hours", "working hours"]),
+    ("days_off", &["holidays", "leave", "off days"]),
+    ("head_office", &["head office", "hq", "headquarters"]),
+    ("manager", &["asm", "supervisor", "reports to"]),
 ];
+
+/// What others call the kinds themselves, in front of what they say of them.
+const CALLED: [(Kind, &[&str]); 3] = [
+    (Kind::Distributor, &["distributor", "dealer", "dt", "stockist", "wholesaler", "depot", "sub stockist"]),
+    (Kind::Chain, &["chain", "banner", "retailer", "key account"]),
+    (Kind::Rep, &["rep", "sales rep", "salesperson", "salesman", "seller", "merchandiser", "employee"]),
+];
+
+/// Kinds that are known by a code: two of one name are two.
+fn has_codes(kind: Kind) -> bool {
+    CALLED.iter().any(|(of, _)| *of == kind)
+}
 
 pub struct Plan {
     sheet_name: String,
@@ -172,11 +209,17 @@ fn columns(kind: Kind, row: &[Cell]) -> Columns {
     for own in [true, false] {
         for field in fields(kind) {
             let others = SYNONYMS.iter().find(|(name, _)| *name == field.name).map_or(&[][..], |(_, o)| *o);
+            // "Dealer code" of a table of distributors is the code.
+            let bare = |title: &str| {
+                let called = CALLED.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, words)| *words);
+                let begin = called.iter().find_map(|w| title.strip_prefix(w)?.strip_prefix(' '));
+                begin.map_or(title.to_owned(), str::to_owned)
+            };
             let fits = |title: &str| match own {
-                true => title == fold(field.name),
+                true => title == fold(field.name) || bare(title) == fold(field.name),
                 false => {
                     let own_id = field.name == "external_id" && title == format!("{} id", kind.name());
-                    own_id || others.iter().any(|o| fold(o) == title)
+                    own_id || others.iter().any(|o| fold(o) == title || fold(o) == bare(title))
                 }
             };
             let free =
@@ -278,6 +321,10 @@ fn known(reads: &dyn Reads, kind: Kind, external: &str, name: &str, account: &st
     };
     for id in names::exact(reads, kind, name)? {
         let fields = reads.fields(kind, id)?.unwrap_or_default();
+        let coded = by_external.is_some_and(|f| fields.contains_key(&f));
+        if has_codes(kind) && coded && !external.is_empty() {
+            continue;
+        }
         if kind != Kind::Project || of.is_none_or(|of| fields.get(&2) == Some(&Value::Id(of))) {
             return Ok(Some(id));
         }

@@ -2,6 +2,7 @@
 //! so that an edit costs what it says, merges by field, and is undone like any other.
 
 use super::list::{MATCHES, matching};
+use super::suggest::{BY_NEIGHBOURS, nearest};
 use super::{id_of, item};
 use crate::changes::{Head, Verdict};
 use crate::domain::check::{Facts, check};
@@ -18,9 +19,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Rules that the program mends by itself when a person says so.
-pub const MENDABLE: [(&str, &str); 4] = [
+pub const MENDABLE: [(&str, &str); 6] = [
     ("COORD-04", "swap latitude and longitude"),
     ("COORD-05", "put the minus back"),
+    ("REF-01", "take the distributor of the nearest outlets"),
+    ("TER-01", "take the territory of the nearest outlets"),
     ("TXT-01", "take the letters as they were meant"),
     ("TXT-02", "take the letters as they were meant"),
 ];
@@ -75,7 +78,16 @@ impl Command for EditOutlets {
             let table = datasets::table(reads, Kind::Outlet)?.ok_or_else(none_yet)?;
             let raw = Table::of(reads, Kind::Outlet, table.manifest.clone());
             let mut open: Option<(usize, Rows, Rows)> = None;
-            for place in self.which.places(&table)? {
+            let places = self.which.places(&table)?;
+            let by_neighbours =
+                BY_NEIGHBOURS.iter().find(|(code, _)| *code == self.mend).map(|(_, field)| *field);
+            let mut near = match by_neighbours {
+                Some(field) => nearest(&table, &places, field)?,
+                None => vec![],
+            }
+            .into_iter();
+            for place in places {
+                let near = near.next().flatten();
                 let Some((chunk, row)) = table.place(u64::from(place)) else { continue };
                 if open.as_ref().is_none_or(|(number, ..)| *number != chunk) {
                     let (rows, base) = (table.rows(chunk, Some(&wanted))?, raw.rows(chunk, Some(&wanted))?);
@@ -88,6 +100,15 @@ impl Command for EditOutlets {
                         let mut new = now.clone();
                         for (field, value) in &given {
                             set(&mut new, *field, value.clone());
+                        }
+                        new
+                    }
+                    _ if by_neighbours.is_some() => {
+                        let mut new = now.clone();
+                        if let Some(near) = near {
+                            columns.iter().for_each(|field| {
+                                set(&mut new, *field, Some(Value::Text(near.value.clone())))
+                            });
                         }
                         new
                     }
@@ -297,6 +318,8 @@ fn mended_columns(code: &str) -> Outcome<Vec<FieldId>> {
             Ok(["latitude", "longitude"].iter().filter_map(|n| schema.field_named(n)).map(|f| f.id).collect())
         }
         "TXT-01" | "TXT-02" => Ok(texts().map(|f| f.id).collect()),
+        "TER-01" => Ok(schema.field_named("territory").map(|f| f.id).into_iter().collect()),
+        "REF-01" => Ok(schema.field_named("distributor_code").map(|f| f.id).into_iter().collect()),
         _ => Err(Failure::usage(format!("{code} needs a person for each row"))
             .hint(format!("What is mended for all rows alike: {}", MENDABLE.map(|m| m.0).join(", ")))),
     }

@@ -4,10 +4,12 @@ mod edit;
 pub mod filter;
 mod list;
 mod quality;
+mod suggest;
 
 pub use edit::*;
 pub use list::*;
 pub use quality::*;
+pub use suggest::*;
 
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};

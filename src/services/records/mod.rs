@@ -168,6 +168,14 @@ fn same_name(
     };
     for (other, other_name) in names::find(reads, kind, name, within)? {
         if Some(other) != id && text::fold(&other_name) == text::fold(name) {
+            let code = kind.schema().field_named("external_id").map(|f| f.id);
+            let others = reads.fields(kind, other)?.unwrap_or_default();
+            let differ = code.is_some_and(|c| {
+                fields.contains_key(&c) && others.contains_key(&c) && fields.get(&c) != others.get(&c)
+            });
+            if matches!(kind, Kind::Distributor | Kind::Chain | Kind::Rep) && differ {
+                continue; // known by their codes
+            }
             if kind == Kind::User && other_email(&reads.fields(kind, other)?.unwrap_or_default(), fields) {
                 continue;
             }

@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 /// What is kept here, what it is called, and which fields its rows show.
-const KINDS: [(Kind, &str, [&str; 3]); 10] = [
+const KINDS: [(Kind, &str, [&str; 3]); 13] = [
     (Kind::Tenant, "Organisation", ["zone", "currency", "day_minutes_text"]),
     (Kind::User, "People", ["email", "team", "roles"]),
     (Kind::Team, "Teams", ["lead", "aliases", ""]),
@@ -27,6 +27,9 @@ const KINDS: [(Kind, &str, [&str; 3]); 10] = [
     (Kind::Reason, "Reasons", ["outcome", "aliases", ""]),
     (Kind::Industry, "Industries", ["parent", "aliases", ""]),
     (Kind::UseCase, "Use cases", ["industry", "aliases", ""]),
+    (Kind::Distributor, "Distributors", ["external_id", "city", "country"]),
+    (Kind::Chain, "Chains", ["external_id", "channel", "head_office"]),
+    (Kind::Rep, "Reps", ["external_id", "depot", "work_days"]),
     (Kind::Alias, "Names in files", ["scope", "target_name", "verdict"]),
     (Kind::Preset, "Views and templates", ["view", "scope", "owner"]),
 ];

@@ -135,11 +135,8 @@ impl Pane for Imports {
             },
             ("imports.again", _, Some(batch)) => {
                 let source = Source::Batch { which: batch.id.to_string() };
-                let target = match batch.text("target").as_str() {
-                    "accounts" => Target::Accounts,
-                    "projects" => Target::Projects,
-                    _ => Target::Wins,
-                };
+                let of = batch.text("target");
+                let target = Target::ALL.into_iter().find(|t| t.plural() == of).unwrap_or_default();
                 let start = StartReview { target, source, options: Options::default() };
                 Ask::Load(Box::new(move |engine| match engine.run(&start) {
                     Ok(started) => review::open(engine, started.reply.review),

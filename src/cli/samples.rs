@@ -1,0 +1,80 @@
+//! `pams demo samples`: a small file of each kind that can be imported, to look at and to
+//! try; and what the demo store starts with.
+
+use crate::cli::{Context, confirm, output};
+use crate::domain::failure::said;
+use crate::domain::{Failure, Outcome, text};
+use crate::engine::{Engine, files};
+use crate::services::imports::{CommitReview, Target};
+use clap::ArgMatches;
+use std::path::{Path, PathBuf};
+
+/// Name, content, and the command that takes it in.
+pub const SAMPLES: [(&str, &str, &str); 9] = [
+    ("accounts.csv", include_str!("../../sample-data/clean/accounts.csv"), "pams account import"),
+    ("projects.csv", include_str!("../../sample-data/clean/projects.csv"), "pams project import"),
+    (
+        "wins-february-2026.csv",
+        include_str!("../../sample-data/clean/wins-february-2026.csv"),
+        "pams wins import",
+    ),
+    ("outlets.csv", include_str!("../../sample-data/clean/outlets.csv"), "pams outlets import"),
+    (
+        "distributors.csv",
+        include_str!("../../sample-data/clean/distributors.csv"),
+        "pams distributors import",
+    ),
+    ("chains.csv", include_str!("../../sample-data/clean/chains.csv"), "pams chains import"),
+    ("reps.csv", include_str!("../../sample-data/clean/reps.csv"), "pams reps import"),
+    (
+        "territories-ragged.csv",
+        include_str!("../../sample-data/clean/territories-ragged.csv"),
+        "pams territory detect",
+    ),
+    (
+        "territories-flat.csv",
+        include_str!("../../sample-data/clean/territories-flat.csv"),
+        "pams territory detect",
+    ),
+];
+
+/// Writes them into a folder.
+pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let folder = matches.get_one::<PathBuf>("out").cloned().unwrap_or_else(|| PathBuf::from("samples"));
+    let failed = |path: &Path, e: &std::io::Error| {
+        Failure::invalid(format!("{} cannot be written: {}", path.display(), said(e)))
+    };
+    std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, &e))?;
+    let there: Vec<&str> = SAMPLES.iter().map(|s| s.0).filter(|name| folder.join(name).exists()).collect();
+    if !there.is_empty() {
+        confirm(context, &format!("Write over {} in {}?", there.join(", "), folder.display()))?;
+    }
+    for (name, content, _) in SAMPLES {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|e| failed(&path, &e))?;
+    }
+    if context.json {
+        let items: Vec<serde_json::Value> = SAMPLES
+            .iter()
+            .map(|(name, _, command)| serde_json::json!({ "file": folder.join(name), "command": command }))
+            .collect();
+        output::json(&serde_json::json!({ "items": items }));
+        return Ok(());
+    }
+    for (name, _, command) in SAMPLES {
+        output::line(&format!("{command} {}", folder.join(name).display()));
+    }
+    output::note(&format!("{} written to {}", text::count(SAMPLES.len(), "file"), folder.display()));
+    Ok(())
+}
+
+/// Puts the sample outlets into the demo store, as an import would.
+pub fn outlets(engine: &Engine, scratch: &Path) -> Outcome<()> {
+    let path = scratch.join("outlets.csv");
+    std::fs::write(&path, include_str!("../../sample-data/outlets.csv"))
+        .map_err(|e| Failure::internal(said(&e)))?;
+    let started = files::review_in_place(engine, Target::Outlets, &path.display().to_string())?;
+    engine.wait_for(started.job, |_| {})?;
+    engine.run(&CommitReview { review: started.review, agreed: true })?;
+    Ok(())
+}
