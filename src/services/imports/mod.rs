@@ -403,7 +403,8 @@ impl Report {
             _ => format!("{} new + {} changed + {} same", self.added, self.changed, self.same),
         };
         let (rows, aside, skipped) = (self.rows, self.rejected, self.skipped);
-        format!("{rows} rows = {ready} + {aside} set aside + {skipped} skipped")
+        let merged = if self.merged > 0 { format!(" + {} merged", self.merged) } else { String::new() };
+        format!("{rows} rows = {ready}{merged} + {aside} set aside + {skipped} skipped")
     }
 
     /// Rows that still wait for a person.
