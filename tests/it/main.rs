@@ -8,6 +8,7 @@ mod golden;
 mod interface;
 mod journey;
 mod outlets;
+mod places;
 mod processes;
 mod program;
 mod pty;

@@ -383,12 +383,7 @@ impl Territories {
             _ => match &self.opened {
                 Some(opened) => {
                     points.clone_from(&opened.points);
-                    format!(
-                        "{}: {} bytes, opened in {:.0} ms",
-                        opened.unit,
-                        thousands(opened.bytes),
-                        opened.opened_ms
-                    )
+                    opened.unit.clone()
                 }
                 None => return put(buf, area, 1, 0, "Enter opens the unit", cx.style("text.muted")),
             },
@@ -446,7 +441,12 @@ impl Territories {
                 style(cx, cursor, &unit.word),
             );
         }
-        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
+        let opened = self
+            .opened
+            .as_ref()
+            .map(|o| format!("{} bytes, opened in {:.0} ms", thousands(o.bytes), o.opened_ms));
+        let foot = area.height.saturating_sub(1);
+        rule(buf, area, foot, &opened.unwrap_or_default(), &self.list.position(false), cx);
     }
 
     fn draw_levels(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
