@@ -155,13 +155,14 @@ impl Shared {
             None => return,
         };
         let mut progress = Progress { job: job.id, ..Progress::default() };
-        let mut told = Instant::now();
+        let mut told: Option<Instant> = None;
         let mut emit = |out: Out| match out {
             Out::Piece(piece) => self.command(&KeepPiece { job: job.id, piece }),
             Out::Progress { done, total } => {
                 (progress.done, progress.total) = (done, total);
-                if told.elapsed() >= REPORT {
-                    told = Instant::now();
+                // The first at once: somebody waits to see that it has begun.
+                if told.is_none_or(|at| at.elapsed() >= REPORT) {
+                    told = Some(Instant::now());
                     self.events.publish(&Event::Job(progress));
                 }
                 Ok(())

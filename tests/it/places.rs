@@ -54,8 +54,8 @@ fn outlets_are_listed_narrowed_ordered_and_summed_up_by_keys() {
 #[test]
 fn an_outlet_is_edited_in_its_form_and_many_at_once() {
     let engine = demo();
-    let mut h = imported(&engine, 120, 40);
-    insta::assert_snapshot!("outlets_at_120_by_40", h.text());
+    let mut h = imported(&engine, 160, 40);
+    insta::assert_snapshot!("outlets_at_160_by_40", h.text());
     h.press("e").unwrap();
     assert!(h.text().contains("Outlet S0001"), "{}", h.text());
     h.press("tab ctrl-u").unwrap().type_text("MT").unwrap().press("ctrl-s").unwrap();

@@ -8,8 +8,9 @@ use crate::tui::widgets::{DrawCx, part, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// From this width on the outlet stands beside the list.
-pub(super) const WIDE: u16 = 120;
+/// From this width on the outlet stands beside the list; below it each move would cost more
+/// than the row.
+pub(super) const WIDE: u16 = 150;
 /// Cells of a column, and from which width of the list on it is shown.
 const WIDTHS: [(&str, usize, usize); 7] = [
     ("channel", 8, 100),
