@@ -118,7 +118,7 @@ const LONG_LINES: u16 = 3;
 impl Form {
     pub fn new(start: FormStart) -> Form {
         // A row of a dataset is known by its key, which stays as it is.
-        let keyed = start.kind == Kind::Outlet && start.id.is_some();
+        let keyed = start.kind == Kind::Outlet;
         let key = Input::from_iter(
             start.input.get_key_value("code").filter(|_| keyed).map(|(k, v)| (k.clone(), v.clone())),
         );

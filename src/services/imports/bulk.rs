@@ -6,7 +6,7 @@
 use super::batches::Rejects;
 use super::staging::{Outline, SheetOutline};
 use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target};
-use crate::domain::schema::{Dataset, Field, Kind, Mapping, Record};
+use crate::domain::schema::{Dataset, Field, Kind, Record};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::frames::{self, Bytes};
@@ -18,9 +18,10 @@ use crate::intake::rules::Weight;
 use crate::intake::wins::Aside;
 use crate::jobs::{Emit, Out};
 use crate::services::datasets::{self, ChunkRef, Difference, Hash, Manifest, Table};
+use crate::services::imports::remembered::{self, Remembered};
 use crate::services::imports::requests::hex;
 use crate::services::{WriteCx, outlets};
-use crate::store::{IndexKey, Reads};
+use crate::store::Reads;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,93 +102,12 @@ pub struct Staged {
     pub began: Said,
 }
 
-/// What a committed import of a file of these columns said of them: said again of the next.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Remembered {
-    /// Title of a column → its field, empty for none.
-    pub columns: BTreeMap<String, String>,
-    pub dates: String,
-    /// (field, text) → what it stands for.
-    pub values: Vec<(String, String, String)>,
-}
-
-impl Remembered {
-    /// What it says of a file, under what was said of this one.
-    fn under(&self, said: &Said, titles: &[String]) -> Said {
-        let mut all = said.clone();
-        for (column, title) in titles.iter().enumerate() {
-            if let Some(field) = self.columns.get(title) {
-                all.columns.entry(column).or_insert_with(|| Some(field.clone()).filter(|f| !f.is_empty()));
-            }
-        }
-        if all.dates.is_empty() {
-            all.dates.clone_from(&self.dates);
-        }
-        for (field, raw, value) in &self.values {
-            all.values.entry((field.clone(), raw.clone())).or_insert_with(|| value.clone());
-        }
-        all
-    }
-}
-
-/// The same for files whose columns are called the same, in the same order.
-fn fingerprint(titles: &[String]) -> String {
-    let folded: Vec<String> = titles.iter().map(|t| text::fold(t)).collect();
-    blake3::hash(folded.join("\n").as_bytes()).to_hex()[..16].to_owned()
-}
-
-/// The record that remembers is a mapping of this name.
-fn mapping_name(kind: Kind, fingerprint: &str) -> String {
-    format!("{} {fingerprint}", kind.schema().plural)
-}
-
-/// Fingerprint → what was said of such files.
-fn remembered(reads: &dyn Reads, kind: Kind) -> Outcome<BTreeMap<String, Remembered>> {
-    let mut all = BTreeMap::new();
-    let begin = mapping_name(kind, "");
-    reads.heads(Kind::Mapping, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = crate::changes::codec::decode_head(bytes)
-            && !head.deleted
-        {
-            let mapping = Mapping::from_fields(&head.fields);
-            if let (Some(print), Ok(said)) =
-                (mapping.name.strip_prefix(&begin), serde_json::from_str(&mapping.text))
-            {
-                all.insert(print.to_owned(), said);
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(all)
-}
-
-/// Keeps what a person said of a file's columns and values, for the next one like it.
-pub(super) fn remember(cx: &mut WriteCx, review: &Review) -> Outcome<()> {
-    let Some(staged) = &review.bulk else { return Ok(()) };
-    let said = &staged.said;
-    if said.columns.is_empty() && said.values.is_empty() && said.dates.is_empty() {
-        return Ok(());
-    }
-    let titles: Vec<String> = staged.columns.iter().map(|c| c.header.clone()).collect();
-    let columns = staged.columns.iter().map(|c| (c.header.clone(), c.field.clone())).collect();
-    let values = said.values.iter().map(|((field, raw), value)| (field.clone(), raw.clone(), value.clone()));
-    let keep = Remembered { columns, dates: said.dates.clone(), values: values.collect() };
-    let name = mapping_name(review.target.kind(), &fingerprint(&titles));
-    let text = serde_json::to_string(&keep).map_err(|e| Failure::internal(e.to_string()))?;
-    let fields = Mapping { name: name.clone(), text }.to_fields();
-    match cx.reads().index_ids(IndexKey::new(76).text(&name), 1)?.first().copied() {
-        Some(id) => drop(cx.update(Kind::Mapping, id, |old| *old = fields)?),
-        None => drop(cx.create(Kind::Mapping, &fields)?),
-    }
-    Ok(())
-}
-
 /// In the worker.
 pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     let input: Input = frames::decode(input)?;
     emit(Out::Progress { done: 0, total: 1 })?;
     let mut opened = bulk::open(&input.path, &input.spool, input.kind, &input.said)?;
-    if let Some(before) = input.remembered.get(&fingerprint(&opened.layout.titles)) {
+    if let Some(before) = input.remembered.get(&remembered::fingerprint(&opened.layout.titles)) {
         opened.tell(&before.under(&input.said, &opened.layout.titles))?;
     }
     opened.complete()?;
@@ -271,7 +191,7 @@ pub fn job_input(
     let (path, said) = (staged.path.clone(), staged.said.clone());
     let spool = std::env::temp_dir().join(format!("pams-{}", std::process::id()));
     let kind = target.kind();
-    let remembered = remembered(reads, kind)?;
+    let remembered = remembered::remembered(reads, kind)?;
     frames::encode(&Input { path, spool, kind, said, today, skip, remembered })
 }
 

@@ -10,6 +10,7 @@ pub mod batches;
 pub mod bulk;
 mod lines;
 pub mod records;
+mod remembered;
 mod requests;
 pub mod staging;
 pub mod unnamed;

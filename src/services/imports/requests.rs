@@ -4,7 +4,7 @@
 use super::staging::{self, SheetOutline};
 use super::uploads::{self, Source};
 use super::{Answer, Line, MAX_ANSWERS, Options, Prepared, REVIEW, Report, Review, Target};
-use super::{batches, bulk, lines, records, whom};
+use super::{batches, bulk, lines, records, remembered, whom};
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::frames::{self, Bytes};
@@ -474,7 +474,7 @@ impl Command for CommitReview {
         let Prepared { mut report, plan } = prepared;
         report.review = None;
         batches::commit(cx, &settings, &review, &mut report, plan)?;
-        bulk::remember(cx, &review)?;
+        remembered::remember(cx, &review)?;
         forget(cx, &review, report.batch.is_some())?;
         Ok(report)
     }

@@ -396,50 +396,24 @@ impl Territories {
     }
 
     fn draw_units(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-        let wide = usize::from(area.width);
         let Some(units) = &self.units else { return put(buf, area, 1, 1, "looking", cx.style("text.muted")) };
         let outlets: u64 = units.items.iter().map(|u| u.outlets).sum();
         let old = if units.stale { ", older than the outlets" } else { "" };
         let note =
             format!("{} units, {} outlets{old}", thousands(units.items.len() as u64), thousands(outlets));
         rule(buf, area, 0, "Territories", &note, cx);
-        let name = wide.saturating_sub(2 + 10 + 9 + 8 + 7 + 6 + 6).max(10);
-        let line = |cells: [&str; 7]| {
-            let [unit, outlets, hours, sales, km, dist, word] = cells;
-            format!(
-                "{} {} {} {} {} {} {}",
-                cx.fit(unit, name),
-                cx.fit_right(outlets, 9),
-                cx.fit_right(hours, 8),
-                cx.fit_right(sales, 7),
-                cx.fit_right(km, 6),
-                cx.fit_right(dist, 5),
-                cx.fit(word, 5)
-            )
-        };
-        let head = format!("  {}", line(["unit", "outlets", "h/month", "sales", "km", "dist", "size"]));
-        put(buf, area, 0, 1, &cx.cut(&head, wide), cx.style("text.muted"));
-        for (y, place) in self.list.visible().enumerate() {
+        let titles = [("outlets", 9), ("h/month", 8), ("sales", 7), ("km", 6), ("dist", 5)];
+        let mut table = Table::begin(area, buf, cx, "unit", &titles);
+        for place in self.list.visible() {
             let Some(unit) = units.items.get(place) else { continue };
-            let cursor = place == self.list.cursor;
-            let row = line([
-                &unit.name,
-                &thousands(unit.outlets),
-                &thousands(unit.hours),
-                &format!("{:.1} %", 100.0 * unit.sales_share),
-                &format!("{:.0}", unit.diameter_km),
-                &unit.distributors.to_string(),
-                &unit.word,
-            ]);
-            let sign = if cursor { ">" } else { " " };
-            put(
-                buf,
-                area,
-                0,
-                2 + y as u16,
-                &cx.fit(&format!("{sign} {row}"), wide),
-                style(cx, cursor, &unit.word),
-            );
+            let numbers = [
+                thousands(unit.outlets),
+                thousands(unit.hours),
+                format!("{:.1} %", 100.0 * unit.sales_share),
+                format!("{:.0}", unit.diameter_km),
+                unit.distributors.to_string(),
+            ];
+            table.row(buf, place == self.list.cursor, &unit.name, &numbers, &unit.word);
         }
         let opened = self
             .opened
@@ -479,43 +453,25 @@ impl Territories {
             };
             return put(buf, area, 2, 2, &cx.cut(text, wide.saturating_sub(3)), muted);
         };
-        let name = wide.saturating_sub(2 + 9 + 9 + 10 + 6 + 6 + 9 + 7).clamp(10, 24);
-        let line = |cells: [&str; 8]| {
-            let [level, units, median, largest, near, over, without, word] = cells;
-            format!(
-                "{} {} {} {} {} {} {}  {}",
-                cx.fit(level, name),
-                cx.fit_right(units, 8),
-                cx.fit_right(median, 8),
-                cx.fit_right(largest, 9),
-                cx.fit_right(near, 5),
-                cx.fit_right(over, 5),
-                cx.fit_right(without, 8),
-                cx.fit(word, 5)
-            )
-        };
-        let head = line(["level", "units", "median", "largest", "near", "over", "without", "size"]);
-        put(buf, area, 0, 1, &cx.cut(&format!("  {head}"), wide), muted);
-        for (y, place) in self.list.visible().enumerate() {
+        let titles = [("units", 8), ("median", 8), ("largest", 9), ("near", 5), ("over", 5), ("without", 8)];
+        let mut table = Table::begin(area, buf, cx, "level", &titles);
+        for place in self.list.visible() {
             let Some(level) = sizes.levels.get(place) else { continue };
-            let cursor = place == self.list.cursor;
             let word = match (level.over, level.near) {
                 (0, 0) => "fits",
                 (0, _) => "near",
                 _ => "over",
             };
-            let row = line([
-                &level.column.replace('_', " "),
-                &thousands(level.units as u64),
-                &thousands(level.median),
-                &thousands(level.largest.outlets),
-                &thousands(level.near as u64),
-                &thousands(level.over as u64),
-                &thousands(level.without),
-                word,
-            ]);
-            let sign = if cursor { ">" } else { " " };
-            put(buf, area, 0, 2 + y as u16, &cx.fit(&format!("{sign} {row}"), wide), style(cx, cursor, word));
+            let numbers = [
+                level.units as u64,
+                level.median,
+                level.largest.outlets,
+                level.near as u64,
+                level.over as u64,
+                level.without,
+            ];
+            let name = level.column.replace('_', " ");
+            table.row(buf, place == self.list.cursor, &name, &numbers.map(thousands), word);
         }
         let foot = area.height.saturating_sub(4);
         if let Some(level) = sizes.levels.get(self.list.cursor) {
@@ -544,7 +500,6 @@ impl Territories {
     }
 
     fn draw_preview(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-        let wide = usize::from(area.width);
         let Some(preview) = &self.preview else { return };
         let cut = preview.units.iter().filter(|u| u.parts > 1).count();
         let title = format!("Split at {}", preview.level.replace('_', " "));
@@ -555,46 +510,77 @@ impl Territories {
             thousands(preview.without)
         );
         rule(buf, area, 0, &title, &note, cx);
-        let name = wide.saturating_sub(2 + 10 + 9 + 9 + 6).max(10);
-        let line = |unit: &str, outlets: &str, hours: &str, above: &str, word: &str| {
-            format!(
-                "{} {} {} {} {}",
-                cx.fit(unit, name),
-                cx.fit_right(outlets, 9),
-                cx.fit_right(hours, 8),
-                cx.fit_right(above, 8),
-                cx.fit(word, 5)
-            )
-        };
-        let head = line("unit", "outlets", "h/month", "to mean", "size");
-        put(buf, area, 0, 1, &cx.cut(&format!("  {head}"), wide), cx.style("text.muted"));
-        let units: Vec<&UnitSum> = self.cut_units().skip(self.list.top).take(self.list.height).collect();
-        for (y, unit) in units.iter().enumerate() {
-            let cursor = self.list.top + y == self.list.cursor;
+        let mut table =
+            Table::begin(area, buf, cx, "unit", &[("outlets", 9), ("h/month", 8), ("to mean", 8)]);
+        let units = self.cut_units().enumerate().skip(self.list.top).take(self.list.height);
+        for (place, unit) in units {
             let above =
                 if unit.parts > 1 { format!("+{:.1} %", 100.0 * unit.imbalance) } else { String::new() };
             let hours = thousands((unit.sum.minutes / 60.0).round() as u64);
-            let row = line(&unit.name, &thousands(unit.sum.outlets), &hours, &above, &unit.word);
-            let sign = if cursor { ">" } else { " " };
-            put(
-                buf,
-                area,
-                0,
-                2 + y as u16,
-                &cx.fit(&format!("{sign} {row}"), wide),
-                style(cx, cursor, &unit.word),
-            );
+            let numbers = [thousands(unit.sum.outlets), hours, above];
+            table.row(buf, place == self.list.cursor, &unit.name, &numbers, &unit.word);
         }
         let why = self.cut_units().nth(self.list.cursor).map_or("", |u| u.why.as_str());
         rule(buf, area, area.height.saturating_sub(1), why, &self.list.position(false), cx);
     }
 }
 
-fn style(cx: &DrawCx, cursor: bool, word: &str) -> ratatui::style::Style {
-    cx.style(match (cursor, word) {
-        (true, _) => "selection",
-        (_, "over") => "status.error",
-        (_, "near") => "status.warning",
-        _ => "text",
-    })
+/// Rows of a name, numbers under each other, and how large that is in a word.
+struct Table<'a> {
+    area: Rect,
+    cx: &'a DrawCx<'a>,
+    name: usize,
+    widths: Vec<usize>,
+    y: u16,
+}
+
+/// Cells of the word behind the numbers.
+const WORD: usize = 5;
+
+impl<'a> Table<'a> {
+    /// Below the first line of the area: the titles. The name takes what is left.
+    fn begin(
+        area: Rect,
+        buf: &mut Buffer,
+        cx: &'a DrawCx<'a>,
+        name: &str,
+        titles: &[(&str, usize)],
+    ) -> Table<'a> {
+        let widths: Vec<usize> = titles.iter().map(|(_, cells)| *cells).collect();
+        let taken = 2 + WORD + 1 + widths.iter().map(|cells| cells + 1).sum::<usize>();
+        let table =
+            Table { area, cx, name: usize::from(area.width).saturating_sub(taken).max(10), widths, y: 2 };
+        let line = table.line(name, &titles.iter().map(|(title, _)| *title).collect::<Vec<_>>(), "size");
+        put(
+            buf,
+            area,
+            2,
+            1,
+            &cx.cut(&line, usize::from(area.width.saturating_sub(2))),
+            cx.style("text.muted"),
+        );
+        table
+    }
+
+    fn line(&self, name: &str, numbers: &[impl AsRef<str>], word: &str) -> String {
+        let mut line = self.cx.fit(name, self.name);
+        for (number, cells) in numbers.iter().zip(&self.widths) {
+            line.push(' ');
+            line.push_str(&self.cx.fit_right(number.as_ref(), *cells));
+        }
+        format!("{line} {}", self.cx.fit(word, WORD))
+    }
+
+    fn row(&mut self, buf: &mut Buffer, cursor: bool, name: &str, numbers: &[String], word: &str) {
+        let sign = if cursor { ">" } else { " " };
+        let style = self.cx.style(match (cursor, word) {
+            (true, _) => "selection",
+            (_, "over") => "status.error",
+            (_, "near") => "status.warning",
+            _ => "text",
+        });
+        let row = format!("{sign} {}", self.line(name, numbers, word));
+        put(buf, self.area, 0, self.y, &self.cx.fit(&row, usize::from(self.area.width)), style);
+        self.y += 1;
+    }
 }
