@@ -230,10 +230,9 @@ fn split(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         level: matches.get_one::<String>("level").cloned().unwrap_or_default(),
         limits: limits(matches),
         keep,
-        dry_run: matches.get_flag("dry-run"),
     };
     let engine = context.cli()?;
-    if ask.dry_run {
+    if matches.get_flag("dry-run") {
         let split = engine.ask(&PreviewSplit { split: ask })?;
         return shown(context, &split, None);
     }

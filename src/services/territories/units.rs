@@ -41,8 +41,6 @@ pub struct SplitTerritories {
     pub level: String,
     pub limits: Limits,
     pub keep: Keep,
-    /// Only says what it would do.
-    pub dry_run: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -148,13 +148,7 @@ impl Territories {
             (View::Preview, Some(preview)) => preview.level.clone(),
             _ => self.sizes.as_ref()?.levels.get(self.list.cursor)?.column.clone(),
         };
-        Some(SplitTerritories {
-            levels: self.levels(),
-            level,
-            limits: self.limits,
-            keep: self.keep,
-            dry_run: false,
-        })
+        Some(SplitTerritories { levels: self.levels(), level, limits: self.limits, keep: self.keep })
     }
 
     fn look(&mut self, cx: &mut Cx) {
