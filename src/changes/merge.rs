@@ -2,7 +2,7 @@
 //! what the record holds now. The unit is the declared field group; sets merge by
 //! element; a conflict is never decided here, it becomes a Draft.
 
-use crate::changes::record::{Change, Conflict, Op, Ordered, Verdict};
+use crate::changes::record::{Change, Conflict, Op, Ordered, PROVISIONAL, Verdict};
 use crate::changes::{Mutant, broken, codec};
 use crate::domain::schema::{Draft, Kind, Record, Schema};
 use crate::domain::value::{FieldId, Value};
@@ -79,7 +79,7 @@ fn set(schema: &Schema, head: &Head, change: &Change) -> Merge {
     }
     let mut effect = Vec::new();
     let mut conflicts = Vec::new();
-    let mut beside = head.rev != change.base_rev;
+    let mut beside = head.rev != change.base_rev && change.base_rev < PROVISIONAL;
     for places in groups.values() {
         let members = || places.iter().map(|p| &change.fields[*p]);
         let now = |field: FieldId| head.fields.get(&field);

@@ -10,7 +10,7 @@ pub mod protocol;
 pub mod record;
 
 pub use merge::Head;
-pub use record::{Cause, Change, Conflict, FieldChange, Op, Ordered, Verdict, Via};
+pub use record::{Cause, Change, Conflict, FieldChange, Op, Ordered, PROVISIONAL, Verdict, Via};
 
 /// Ways to break the protocol. The model test switches each on to see that it notices;
 /// outside tests every one is constantly off.

@@ -103,12 +103,21 @@ impl Replica for Laptop {
     fn base_head(&self, kind: Kind, entity: Id) -> Result<Option<Head>, Infallible> {
         Ok(self.base.get(&(kind, entity)).cloned())
     }
-    fn put_base(&mut self, heads: Vec<(Kind, Id, Head)>) -> Result<(), Infallible> {
+    fn take(&mut self, record: &Ordered, heads: Vec<(Kind, Id, Head)>) -> Result<(), Infallible> {
+        let id = record.change.change_id;
         self.base.extend(heads.into_iter().map(|(k, id, h)| ((k, id), h)));
+        if let Some(place) = self.queue.iter().position(|c| c.change_id == id) {
+            self.own.push((record.seq, self.queue.remove(place)));
+        } else if let Some(mine) = self.own.iter_mut().find(|(_, c)| c.change_id == id) {
+            mine.0 = record.seq;
+        }
         Ok(())
     }
-    fn queue(&self) -> Result<Vec<Change>, Infallible> {
-        Ok(self.queue.clone())
+    fn queue(&self, most: usize) -> Result<Vec<Change>, Infallible> {
+        Ok(self.queue.iter().take(most).cloned().collect())
+    }
+    fn queue_of(&self, kind: Kind, entity: Id) -> Result<Vec<Change>, Infallible> {
+        Ok(self.queue.iter().filter(|c| (c.kind, c.entity) == (kind, entity)).cloned().collect())
     }
     fn set_queue(&mut self, queue: Vec<Change>) -> Result<(), Infallible> {
         self.next_dseq = self.next_dseq.max(queue.last().map_or(1, |c| c.dseq + 1));
@@ -120,6 +129,10 @@ impl Replica for Laptop {
     }
     fn set_own(&mut self, own: Vec<(u64, Change)>) -> Result<(), Infallible> {
         self.own = own;
+        Ok(())
+    }
+    fn prune_own(&mut self, through: u64) -> Result<(), Infallible> {
+        self.own.retain(|(seq, _)| *seq > through);
         Ok(())
     }
 }
@@ -316,7 +329,9 @@ impl World {
 
     fn serve(&mut self, who: usize, packet: Packet) {
         let reply = match packet {
-            Packet::Push(batch) => Packet::PushReply(push(&mut self.server, batch, self.clock).unwrap()),
+            Packet::Push(batch) => {
+                Packet::PushReply(push(&mut self.server, batch, self.clock, &|_, _| Ok(None)).unwrap())
+            }
             Packet::Pull(from) => {
                 let most = 1 + self.random.below(8);
                 Packet::PullReply(pull(&self.server, from, most).unwrap())

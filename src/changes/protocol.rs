@@ -11,6 +11,7 @@ use crate::changes::record::{Change, Ordered, Verdict};
 use crate::changes::{Mutant, broken};
 use crate::domain::Id;
 use crate::domain::schema::Kind;
+use std::collections::HashSet;
 
 /// Changes in one push, and records in one pull, at the most.
 pub const MAX_BATCH: usize = 10_000;
@@ -85,8 +86,17 @@ pub enum PushReply {
     Malformed,
 }
 
-/// Takes a batch; twice the same batch is once.
-pub fn push<L: Ledger>(ledger: &mut L, push: Push, received_ms: i64) -> Result<PushReply, L::Error> {
+/// A business rule's word on a pushed change: why it is refused, or nothing.
+pub type Judge<'a, L> = &'a dyn Fn(&L, &Change) -> Result<Option<String>, <L as Ledger>::Error>;
+
+/// Takes a batch; twice the same batch is once. What `judge` refuses waits as a Draft:
+/// it can neither block the queue nor vanish.
+pub fn push<L: Ledger>(
+    ledger: &mut L,
+    push: Push,
+    received_ms: i64,
+    judge: Judge<L>,
+) -> Result<PushReply, L::Error> {
     let epoch = ledger.epoch()?;
     let recover = PushReply::Recover { epoch, device: push.device };
     let mut device = ledger.device(push.device)?;
@@ -112,7 +122,10 @@ pub fn push<L: Ledger>(ledger: &mut L, push: Push, received_ms: i64) -> Result<P
         let seq = match known {
             Some(seq) => seq,
             None if forked => ledger.last_seq()?,
-            None => order(ledger, change, received_ms, None)?.seq,
+            None => {
+                let refusal = judge(ledger, &change)?;
+                order(ledger, change, received_ms, refusal)?.seq
+            }
         };
         device.last_dseq = device.last_dseq.max(dseq);
         verdicts.push((id, seq));
@@ -126,15 +139,20 @@ pub struct PullReply {
     pub epoch: u64,
     pub from: u64,
     pub records: Vec<Ordered>,
+    /// The cursor after these records: what lies between and is not among them is not
+    /// for this reader.
+    pub through: u64,
     pub last_seq: u64,
     pub verified_backup_seq: u64,
 }
 
 pub fn pull<L: Ledger>(ledger: &L, from: u64, most: usize) -> Result<PullReply, L::Error> {
+    let records = ledger.records(from, most.min(MAX_BATCH))?;
     Ok(PullReply {
         epoch: ledger.epoch()?,
         from,
-        records: ledger.records(from, most.min(MAX_BATCH))?,
+        through: records.last().map_or(from, |r| r.seq),
+        records,
         last_seq: ledger.last_seq()?,
         verified_backup_seq: ledger.verified_backup_seq()?,
     })
@@ -179,19 +197,25 @@ pub trait Replica {
     /// Forgets what was pulled; the queue and the acknowledged changes stay.
     fn clear_base(&mut self) -> Result<(), Self::Error>;
     fn base_head(&self, kind: Kind, entity: Id) -> Result<Option<Head>, Self::Error>;
-    fn put_base(&mut self, heads: Vec<(Kind, Id, Head)>) -> Result<(), Self::Error>;
-    /// Changes not yet seen in the stream, in author's order.
-    fn queue(&self) -> Result<Vec<Change>, Self::Error>;
+    /// Adds a pulled record to the base, with the heads it leaves there. Its change, if
+    /// it is in the queue, moves from there to the own ones; an own one that comes again,
+    /// after a restore, gets its new place.
+    fn take(&mut self, record: &Ordered, heads: Vec<(Kind, Id, Head)>) -> Result<(), Self::Error>;
+    /// Changes not yet seen in the stream, in author's order, at most `most`.
+    fn queue(&self, most: usize) -> Result<Vec<Change>, Self::Error>;
     fn set_queue(&mut self, queue: Vec<Change>) -> Result<(), Self::Error>;
+    /// Those of the queue that are about one record.
+    fn queue_of(&self, kind: Kind, entity: Id) -> Result<Vec<Change>, Self::Error>;
     /// Changes seen in the stream at a seq, not yet in a verified backup.
     fn own(&self) -> Result<Vec<(u64, Change)>, Self::Error>;
     fn set_own(&mut self, own: Vec<(u64, Change)>) -> Result<(), Self::Error>;
+    /// Forgets the own changes up to a seq.
+    fn prune_own(&mut self, through: u64) -> Result<(), Self::Error>;
 }
 
 /// What to push next.
 pub fn next_push<R: Replica>(replica: &R) -> Result<Option<Push>, R::Error> {
-    let mut changes = replica.queue()?;
-    changes.truncate(MAX_BATCH);
+    let changes = replica.queue(MAX_BATCH)?;
     let push = Push { epoch: replica.epoch()?, device: replica.device()?, changes };
     Ok((!push.changes.is_empty()).then_some(push))
 }
@@ -202,7 +226,7 @@ pub fn take_push_reply<R: Replica>(replica: &mut R, reply: &PushReply) -> Result
         PushReply::Taken { device, verdicts, .. } => {
             if broken(Mutant::RepliesTrusted) && *device == replica.device()? {
                 let taken = |c: &Change| verdicts.iter().any(|(id, _)| *id == c.change_id);
-                let queue = replica.queue()?.into_iter().filter(|c| !taken(c)).collect();
+                let queue = replica.queue(usize::MAX)?.into_iter().filter(|c| !taken(c)).collect();
                 replica.set_queue(queue)?;
             }
             Ok(false)
@@ -219,34 +243,22 @@ pub fn apply_pull<R: Replica>(replica: &mut R, reply: &PullReply) -> Result<bool
     if reply.epoch != replica.epoch()? {
         return Ok(true);
     }
-    let mut cursor = replica.cursor()?;
-    if reply.from != cursor {
+    if reply.from != replica.cursor()? {
         return Ok(false);
     }
-    let mut queue = replica.queue()?;
-    let mut own = replica.own()?;
     for record in &reply.records {
-        let change = &record.change;
-        let head = replica.base_head(change.kind, change.entity)?;
-        replica.put_base(merge::heads_after(head, record))?;
-        if let Some(place) = queue.iter().position(|c| c.change_id == change.change_id) {
-            own.push((record.seq, queue.remove(place)));
-        } else if let Some(mine) = own.iter_mut().find(|(_, c)| c.change_id == change.change_id) {
-            mine.0 = record.seq; // read again after a restore, at another place
-        }
-        cursor = record.seq;
+        let head = replica.base_head(record.change.kind, record.change.entity)?;
+        replica.take(record, merge::heads_after(head, record))?;
     }
     let safe = if broken(Mutant::EarlyPruning) { u64::MAX } else { reply.verified_backup_seq };
-    own.retain(|(seq, _)| *seq > safe);
-    replica.set_queue(queue)?;
-    replica.set_own(own)?;
-    replica.set_position(reply.epoch, cursor)?;
+    replica.prune_own(safe)?;
+    replica.set_position(reply.epoch, reply.through)?;
     Ok(false)
 }
 
 /// What a device asks when it must recover; repeated until answered.
 pub fn recover_request<R: Replica>(replica: &R) -> Result<Recover, R::Error> {
-    let queue = replica.queue()?.into_iter().map(|c| c.change_id);
+    let queue = replica.queue(usize::MAX)?.into_iter().map(|c| c.change_id);
     let own = replica.own()?.into_iter().map(|(_, c)| c.change_id);
     Ok(Recover { device: replica.device()?, change_ids: own.chain(queue).collect() })
 }
@@ -261,10 +273,14 @@ pub fn take_recover_reply<R: Replica>(
     if reply.device != replica.device()? {
         return Ok(()); // an answer that came twice
     }
-    let (kept, lost): (Vec<_>, Vec<_>) =
-        replica.own()?.into_iter().partition(|(_, c)| reply.held.contains(&c.change_id));
-    let mut queue: Vec<Change> = lost.into_iter().map(|(_, c)| c).chain(replica.queue()?).collect();
-    queue.sort_by_key(|c| c.hlc); // a device's stamps never go back: author's order
+    let held: HashSet<Id> = reply.held.iter().copied().collect();
+    let (kept, mut lost): (Vec<_>, Vec<_>) =
+        replica.own()?.into_iter().partition(|(_, c)| held.contains(&c.change_id));
+    // What was acknowledged was made before what still waits, and was taken in that order:
+    // clocks are not asked, they may have been set back.
+    lost.sort_by_key(|(seq, _)| *seq);
+    let mut queue: Vec<Change> = lost.into_iter().map(|(_, c)| c).collect();
+    queue.extend(replica.queue(usize::MAX)?);
     for (n, change) in queue.iter_mut().enumerate() {
         change.device = new_device;
         change.dseq = n as u64 + 1;
@@ -282,7 +298,7 @@ pub fn take_recover_reply<R: Replica>(
 /// The record as the person sees it: the base with the queue on top.
 pub fn view<R: Replica>(replica: &R, kind: Kind, entity: Id) -> Result<Option<Head>, R::Error> {
     let mut head = replica.base_head(kind, entity)?;
-    for change in replica.queue()?.into_iter().filter(|c| c.kind == kind && c.entity == entity) {
+    for change in replica.queue_of(kind, entity)? {
         let merge = merge::merge(head.as_ref(), &change);
         let seq = head.as_ref().map_or(0, |h| h.rev);
         let (effect, conflicts) = (merge.effect, merge.conflicts);

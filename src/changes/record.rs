@@ -115,6 +115,10 @@ pub struct Conflict {
     pub theirs: Option<Value>,
 }
 
+/// Places from here on are given by a device to changes that its server has not ordered
+/// yet. As a `base_rev` such a place says: on top of what I did before.
+pub const PROVISIONAL: u64 = 1 << 62;
+
 /// A change with its place in the tenant's one order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ordered {

@@ -155,7 +155,7 @@ impl Host {
         if let Some(run) = requests::find_query(name) {
             let Some(store) = self.shared.store() else { return Err(gone()) };
             return guarded(name, || {
-                let view = store.view()?;
+                let view = store.view()?.act_for(caller.actor);
                 run(body, &ReadCx { reads: &view, caller })
             });
         }
@@ -344,6 +344,7 @@ fn unknown(failure: &Failure) -> Failure {
 /// One command: what was done before under this transaction id is not done again.
 fn run(batch: &mut Batch, waiting: &Waiting) -> Outcome<Vec<u8>> {
     let txn = waiting.caller.txn;
+    batch.act_for(waiting.caller.actor);
     if let Some(done) = batch.done(txn)? {
         return Ok(done);
     }

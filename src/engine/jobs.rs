@@ -191,5 +191,5 @@ fn caller() -> Caller {
     let now_ms = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |passed| passed.as_millis() as i64);
-    Caller { via: crate::changes::Via::Job, txn: new_id(now_ms), now_ms }
+    Caller { via: crate::changes::Via::Job, txn: new_id(now_ms), now_ms, actor: None }
 }

@@ -5,8 +5,8 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::services::{
-    accounts, activities, drafts, imports, jobs, notices, outlets, records, sample, setup, state,
-    territories, undo, wins,
+    accounts, activities, drafts, imports, jobs, notices, outlets, records, sample, sessions, setup, state,
+    sync, territories, undo, wins,
 };
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
@@ -82,6 +82,14 @@ requests! {
         undo::ListChanges,
         undo::ShowChange,
         state::GetState,
+        sync::PullChanges,
+        sync::device::SyncStatus,
+        sync::device::NextPush,
+        sync::device::NextPull,
+        sync::device::AskRecover,
+        sessions::FindLogin,
+        sessions::FindSession,
+        sessions::ListSessions,
     }
     commands {
         setup::SetUp,
@@ -117,6 +125,19 @@ requests! {
         undo::Undo,
         undo::Redo,
         state::SetState,
+        sync::PushChanges,
+        sync::RecoverDevice,
+        sync::BeginEpoch,
+        sync::CoverBackup,
+        sync::device::JoinRemote,
+        sync::device::ApplyPull,
+        sync::device::TakeRecovered,
+        sessions::NoteFailure,
+        sessions::BeginSession,
+        sessions::NoteUse,
+        sessions::EndSession,
+        sessions::SetPassword,
+        sessions::SetCodes,
         sample::FillDemo,
         sample::FillActivities,
     }

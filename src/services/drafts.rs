@@ -49,6 +49,10 @@ fn open(reads: &dyn Reads) -> Outcome<Vec<Id>> {
     Ok(reads.index_ids(IndexKey::new(BY_STATE).text("open"), MAX_DRAFTS)?)
 }
 
+pub fn open_count(reads: &dyn Reads) -> Outcome<usize> {
+    Ok(open(reads)?.len())
+}
+
 /// A conflict's draft has the id of its change; its history is the change's.
 fn made_seq(reads: &dyn Reads, id: Id) -> Outcome<Option<u64>> {
     Ok(match reads.seq_of(id)? {

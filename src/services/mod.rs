@@ -11,12 +11,15 @@ pub mod jobs;
 pub mod names;
 pub mod notices;
 pub mod outlets;
+pub mod permissions;
 pub mod records;
 pub mod sample;
 pub mod search;
+pub mod sessions;
 pub mod setup;
 pub mod show;
 pub mod state;
+pub mod sync;
 pub mod territories;
 pub mod undo;
 pub mod wins;
@@ -64,6 +67,8 @@ pub struct Caller {
     /// Made by the face, so that a repeat after a lost answer does not double.
     pub txn: Id,
     pub now_ms: i64,
+    /// Who signed in, where the face is a server; else it is the store's owner.
+    pub actor: Option<Id>,
 }
 
 /// A consistent look at the store, for one query.
@@ -151,6 +156,8 @@ pub struct WriteCx<'a, 't> {
     undoes: Option<Id>,
     why: String,
     last_id: u64,
+    /// Looked up with the first change; none where nobody signed in.
+    rights: Option<Option<permissions::Rights>>,
 }
 
 /// Meta row: last dseq and hybrid clock of this device.
@@ -184,6 +191,7 @@ impl<'a, 't> WriteCx<'a, 't> {
             undoes: None,
             why,
             last_id: 0,
+            rights: None,
         })
     }
 
@@ -289,7 +297,25 @@ impl<'a, 't> WriteCx<'a, 't> {
             why: self.why.clone(),
             schema: SCHEMA_VERSION,
         };
+        if let Some(refusal) = self.refusal(&change)? {
+            return Err(permissions::denied(&refusal));
+        }
         Ok(protocol::order(self.batch, change, self.caller.now_ms, None)?)
+    }
+
+    /// Rights bind whoever signed in: at a server, and on a device of one, where the
+    /// server would refuse later what is refused here at once.
+    fn refusal(&mut self, change: &Change) -> Outcome<Option<String>> {
+        if self.rights.is_none() {
+            let remote =
+                self.caller.actor.is_some() || store::meta_number(self.batch, store::CURSOR)?.is_some();
+            let rights = if remote { Some(permissions::Rights::of(self.batch, self.actor)?) } else { None };
+            self.rights = Some(rights);
+        }
+        match &self.rights {
+            Some(Some(rights)) => rights.refusal(self.batch, change),
+            _ => Ok(None),
+        }
     }
 
     /// Writes the device's counters; the engine calls it after a command that changed

@@ -201,5 +201,5 @@ impl Query for WhoAmI {
 
 /// A caller for work the program does by itself, such as the first start.
 pub fn program(now_ms: i64) -> Caller {
-    Caller { via: crate::changes::Via::Job, txn: new_id(now_ms), now_ms }
+    Caller { via: crate::changes::Via::Job, txn: new_id(now_ms), now_ms, actor: None }
 }

@@ -261,11 +261,13 @@ impl Query for Recent {
     fn run(&self, cx: &ReadCx) -> Outcome<Vec<RecentRow>> {
         let settings = cx.settings()?;
         let mut rows: Vec<RecentRow> = Vec::new();
-        let mut seq = cx.reads.last_seq()?;
-        while seq > 0 && rows.len() < self.limit.min(1_000) {
-            let Some((first, row)) = row_at(cx.reads, &settings, seq)? else { break };
+        let mut from = u64::MAX;
+        while rows.len() < self.limit.min(1_000)
+            && let Some(seq) = cx.reads.nearest(from, true)?
+            && let Some((first, row)) = row_at(cx.reads, &settings, seq)?
+        {
             rows.push(row);
-            seq = first.saturating_sub(1);
+            from = first.saturating_sub(1);
         }
         Ok(rows)
     }
@@ -314,10 +316,9 @@ impl Query for ListChanges {
 
     fn run(&self, cx: &ReadCx) -> Outcome<Page> {
         let settings = cx.settings()?;
-        let last = cx.reads.last_seq()?;
-        let mut seq = match &self.cursor {
+        let mut from = match &self.cursor {
             None if self.oldest_first => 1,
-            None => last,
+            None => u64::MAX,
             Some(cursor) => match (cursor.parse::<u64>(), cursor.parse::<Id>()) {
                 (Ok(seq), _) => seq,
                 (_, Ok(txn)) => cx.reads.txn_rows(txn)?.first().map_or(0, |row| row.first_seq),
@@ -327,13 +328,13 @@ impl Query for ListChanges {
         let wanted = text::fold(&self.text);
         let words: Vec<&str> = wanted.split_whitespace().collect();
         let (mut items, mut looked) = (Vec::new(), 0);
-        while (1..=last).contains(&seq) {
+        while let Some(seq) = cx.reads.nearest(from, !self.oldest_first)? {
             if items.len() == self.limit.clamp(1, MAX_LIMIT) || looked == MAX_LOOKED {
                 return Ok(Page { items, next: Some(seq.to_string()) });
             }
             looked += 1;
             let Some((first, row)) = row_at(cx.reads, &settings, seq)? else { break };
-            seq = if self.oldest_first { first + row.changes } else { first.saturating_sub(1) };
+            from = if self.oldest_first { first + row.changes } else { first.saturating_sub(1) };
             let hay = text::fold(&format!("{} {} {}", row.what, row.by, row.cause));
             if words.iter().all(|word| hay.contains(word)) {
                 let values = serde_json::json!({

@@ -4,10 +4,11 @@ use super::reads::{Reads, latest_key};
 use super::write::{latest_rows, origin_row};
 use super::{Stored, View, keys};
 use crate::changes::codec;
-use crate::changes::merge::heads_after;
-use crate::changes::{Head, Ordered};
+use crate::changes::merge::{self, heads_after};
+use crate::changes::{Head, Ordered, PROVISIONAL};
 use crate::domain::Id;
 use crate::domain::schema::Kind;
+use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -28,7 +29,12 @@ const MAX_WRONG: usize = 50;
 
 pub fn check(view: &View) -> Stored<Report> {
     let mut report = Report::default();
-    let heads = replay(view, &mut report)?;
+    let replica = super::meta_number(view, super::CURSOR)?;
+    let mut heads = at_start(view)?;
+    replay(view, replica, &mut heads, &mut report)?;
+    if replica.is_some() {
+        lay_queue_over(view, &mut heads, &mut report)?;
+    }
     heads_match(view, &heads, &mut report)?;
     indexes_match(view, &heads, &mut report)?;
     let (replies, order) = view.replies()?;
@@ -41,11 +47,79 @@ pub fn check(view: &View) -> Stored<Report> {
 
 type Heads = HashMap<(Kind, Id), Head>;
 
-/// Replays the log, checking sequence, payload commitments and the hash chain.
-fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
+/// What a replica was given from before its log begins: heads that nothing here can
+/// tell again, and so are taken as they are.
+fn at_start(view: &View) -> Stored<Heads> {
     let mut heads = Heads::new();
+    let Some(start) = super::meta_number(view, super::START)? else { return Ok(heads) };
+    for kind in Kind::ALL {
+        view.heads(*kind, Id::default(), &mut |id, bytes| {
+            if let Ok(head) = codec::decode_head(bytes)
+                && head.rev <= start
+            {
+                heads.insert((*kind, id), head);
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    for row in view.tables().start.iter()? {
+        let (key, head) = row?;
+        if let Some(key) = keys::of_head(key.value()) {
+            heads.insert(key, codec::decode_head(head.value())?);
+        }
+    }
+    Ok(heads)
+}
+
+/// On a replica, the heads so far are the base: it is compared with what is stored of it,
+/// and the queue is laid over it.
+fn lay_queue_over(view: &View, heads: &mut Heads, report: &mut Report) -> Stored<()> {
+    for row in view.tables().base.iter()? {
+        let (key, base) = row?;
+        let Some((kind, id)) = keys::of_head(key.value()) else { continue };
+        let stored = if base.value().is_empty() { None } else { Some(codec::decode_head(base.value())?) };
+        if stored.as_ref() != heads.get(&(kind, id)) {
+            report.wrong.push(format!("the base of {} {} differs from the log", kind.name(), id.short()));
+        }
+        let mut head = stored;
+        for seq in view.history(kind, id)?.into_iter().filter(|seq| *seq >= PROVISIONAL) {
+            let Some(mut record) = view.record(seq)? else { continue };
+            let merged = merge::merge(head.as_ref(), &record.change);
+            (record.verdict, record.effect) = (merged.verdict, merged.effect);
+            let after =
+                heads_after(head.clone(), &record).into_iter().find(|(k, e, _)| (*k, *e) == (kind, id));
+            head = after.map(|(_, _, head)| head).or(head);
+        }
+        let shown = view.head(kind, id)?;
+        let same = match (&head, &shown) {
+            // A Draft that a queued change made here is the queue's own.
+            (None, Some(_)) if kind == Kind::Draft => true,
+            (Some(head), Some(shown)) => (head.deleted, &head.fields) == (shown.deleted, &shown.fields),
+            (head, shown) => head.is_none() && shown.is_none(),
+        };
+        if !same {
+            report.wrong.push(format!(
+                "{} {} is not its base with the queue on top",
+                kind.name(),
+                id.short()
+            ));
+        }
+        match shown {
+            Some(shown) => heads.insert((kind, id), shown),
+            None => heads.remove(&(kind, id)),
+        };
+    }
+    Ok(())
+}
+
+/// Replays the log, checking sequence, payload commitments and the hash chain. What a
+/// replica has queued is not part of it yet, and what is not for it leaves gaps.
+fn replay(view: &View, replica: Option<u64>, heads: &mut Heads, report: &mut Report) -> Stored<()> {
     let mut headers: Vec<(u64, Vec<u8>)> = Vec::new();
     view.headers(1, false, &mut |seq, bytes| {
+        if seq >= PROVISIONAL {
+            return ControlFlow::Break(());
+        }
         headers.push((seq, bytes.to_vec()));
         ControlFlow::Continue(())
     })?;
@@ -57,7 +131,7 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
     let mut seen_txns: HashSet<Id> = HashSet::new();
     for (place, (seq, header)) in headers.iter().enumerate() {
         report.changes += 1;
-        if *seq != place as u64 + 1 {
+        if replica.is_none() && *seq != place as u64 + 1 {
             report.wrong.push(format!("change {seq} stands at place {}", place + 1));
         }
         let (mut record, origin, commitment) = codec::decode_header(*seq, header)?;
@@ -99,10 +173,15 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
             hasher.update(expected);
             last_link = (*seq, *expected);
         }
-        apply(&record, &mut heads, &mut latest);
+        apply(&record, heads, &mut latest);
     }
-    if last_link.0 != report.changes {
-        report.wrong.push(format!("the log ends at {}, its hash chain at {}", report.changes, last_link.0));
+    let last = headers.last().map_or(0, |(seq, _)| *seq);
+    if last_link.0 != last {
+        report.wrong.push(format!("the log ends at {last}, its hash chain at {}", last_link.0));
+    }
+    if replica.is_some() {
+        // Which value was used last depends on the order in which both sides were heard.
+        latest.clear();
     }
     if report.changes > 0 && view.meta("chain")?.as_deref() != Some(last_link.1.as_slice()) {
         report.wrong.push("the hash chain does not end where the store says".to_owned());
@@ -118,7 +197,7 @@ fn replay(view: &View, report: &mut Report) -> Stored<Heads> {
             report.wrong.push("a last used value differs from the log".to_owned());
         }
     }
-    Ok(heads)
+    Ok(())
 }
 
 fn apply(record: &Ordered, heads: &mut Heads, latest: &mut BTreeMap<Vec<u8>, Vec<u8>>) {

@@ -16,11 +16,26 @@ pub fn head_key(kind: Kind, entity: Id) -> [u8; 17] {
     key
 }
 
+/// What a key of a head stands for; nothing where the kind is not known.
+pub fn of_head(key: &[u8; 17]) -> Option<(Kind, Id)> {
+    let mut id = [0; 16];
+    id.copy_from_slice(&key[1..]);
+    Some((Kind::from_number(key[0])?, Id(id)))
+}
+
 /// kind ‖ entity ‖ seq
 pub fn entity_key(kind: Kind, entity: Id, seq: u64) -> [u8; 25] {
     let mut key = [0; 25];
     key[..17].copy_from_slice(&head_key(kind, entity));
     key[17..].copy_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// rev ‖ kind ‖ entity
+pub fn former_key(rev: u64, kind: Kind, entity: Id) -> [u8; 25] {
+    let mut key = [0; 25];
+    key[..8].copy_from_slice(&rev.to_be_bytes());
+    key[8..].copy_from_slice(&head_key(kind, entity));
     key
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod keys;
 mod migrate;
 mod reads;
+mod replica;
 mod tables;
 mod write;
 
@@ -45,7 +46,17 @@ enum Db {
 /// A consistent look at the store. Short-lived: an old one keeps its pages alive.
 pub struct View {
     tables: tables::ReadTables,
+    /// Who looks, where that is not the store's owner.
+    acts_for: Option<Id>,
     _txn: ReadTransaction,
+}
+
+impl View {
+    /// Looks on behalf of somebody who signed in: the owner, for whoever asks, is them.
+    pub fn act_for(mut self, actor: Option<Id>) -> View {
+        self.acts_for = actor;
+        self
+    }
 }
 
 /// How a transaction reaches the disk.
@@ -147,7 +158,7 @@ impl Store {
     /// Looks at the store as it is now.
     pub fn view(&self) -> Stored<View> {
         let txn = self.read()?;
-        Ok(View { tables: tables::ReadTables::open(&txn)?, _txn: txn })
+        Ok(View { tables: tables::ReadTables::open(&txn)?, acts_for: None, _txn: txn })
     }
 
     fn begin(&self, commit: Commit) -> Stored<WriteTransaction> {
@@ -206,10 +217,24 @@ fn stays_empty(path: &Path) -> bool {
 const MAKING_LOOKS: u32 = 20;
 const MAKING_REST: std::time::Duration = std::time::Duration::from_millis(20);
 
+/// Which life of the log this is: a restored backup begins a new one.
+pub const EPOCH: &str = "epoch";
+/// Where a replica stands in its server's log. A store without it orders by itself.
+pub const CURSOR: &str = "cursor";
+/// Where a replica's log begins, when it was given heads instead of the whole log.
+pub const START: &str = "start";
+/// Every record up to this place is in a backup that was restored and checked.
+pub const VERIFIED: &str = "verified";
+
 /// A fresh device id for a store that has none.
 pub const DEVICE: &str = "device";
 /// The person whose store this is.
 pub const OWNER: &str = "owner";
+
+/// Reads a number kept in `meta`.
+pub fn meta_number(reads: &dyn Reads, name: &str) -> Stored<Option<u64>> {
+    Ok(reads.meta(name)?.and_then(|b| b.try_into().ok()).map(u64::from_be_bytes))
+}
 
 /// Reads an id kept in `meta`.
 pub fn meta_id(reads: &dyn Reads, name: &str) -> Stored<Option<Id>> {

@@ -5,7 +5,7 @@ use super::keys::{self, IndexKey};
 use super::tables::{ReadTables, WriteTables};
 use super::{Batch, Stored, View};
 use crate::changes::codec::{self, Reader};
-use crate::changes::{Head, Ordered, Via};
+use crate::changes::{Head, Ordered, PROVISIONAL, Via};
 use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use crate::domain::{Fields, Id};
@@ -50,7 +50,14 @@ pub trait Reads {
     fn payload(&self, seq: u64) -> Stored<Option<Vec<u8>>>;
     /// The changes of one record, oldest first, as seqs.
     fn history(&self, kind: Kind, entity: Id) -> Stored<Vec<u64>>;
+    /// The stretches of a transaction; what a replica has queued of it is one.
     fn txn_rows(&self, txn: Id) -> Stored<Vec<TxnRow>>;
+    /// On a replica, the head that had this provisional rev, while it is remembered.
+    fn former(&self, kind: Kind, entity: Id, rev: u64) -> Stored<Option<Head>>;
+    /// The head that a record had where a replica's log begins, if it changed since.
+    fn start(&self, kind: Kind, entity: Id) -> Stored<Option<Head>>;
+    /// On a replica, the acknowledged changes that no verified backup covers.
+    fn own_ids(&self) -> Stored<Vec<Id>>;
     fn origin(&self, number: u32) -> Stored<Option<(Id, Id, Via)>>;
     fn device_row(&self, device: Id) -> Stored<Option<(u64, bool)>>;
     fn done(&self, txn: Id) -> Stored<Option<Vec<u8>>>;
@@ -65,6 +72,17 @@ pub trait Reads {
     /// The fields of a live record.
     fn fields(&self, kind: Kind, entity: Id) -> Stored<Option<Fields>> {
         Ok(self.head(kind, entity)?.filter(|h| !h.deleted).map(|h| h.fields))
+    }
+
+    /// The place of the log at or after `from`; in reverse at or before it. A replica's
+    /// log has gaps: in front of it, and between what is ordered and what is queued.
+    fn nearest(&self, from: u64, reverse: bool) -> Stored<Option<u64>> {
+        let mut found = None;
+        self.headers(from, reverse, &mut |seq, _| {
+            found = Some(seq);
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     /// One record of the log, whole.
@@ -100,6 +118,9 @@ macro_rules! reads {
     ($for:ty) => {
         impl Reads for $for {
             fn meta(&self, name: &str) -> Stored<Option<Vec<u8>>> {
+                if let (super::OWNER, Some(actor)) = (name, self.acts_for) {
+                    return Ok(Some(actor.0.to_vec()));
+                }
                 Ok(self.tables().meta.get(name)?.map(|v| v.value().to_vec()))
             }
 
@@ -240,9 +261,35 @@ macro_rules! reads {
                     seq.copy_from_slice(&key.value()[16..]);
                     let mut from = Reader::new(value.value());
                     let (count, chain) = (from.number()?, from.array()?);
-                    rows.push(TxnRow { txn, first_seq: u64::from_be_bytes(seq), count, chain });
+                    let first_seq = u64::from_be_bytes(seq);
+                    match rows.last_mut() {
+                        Some(TxnRow { first_seq: before, count: so_far, .. })
+                            if *before >= PROVISIONAL && *before + *so_far == first_seq =>
+                        {
+                            *so_far += count;
+                        }
+                        _ => rows.push(TxnRow { txn, first_seq, count, chain }),
+                    }
                 }
                 Ok(rows)
+            }
+
+            fn former(&self, kind: Kind, entity: Id, rev: u64) -> Stored<Option<Head>> {
+                match self.tables().former.get(&keys::former_key(rev, kind, entity))? {
+                    Some(bytes) => Ok(Some(codec::decode_head(bytes.value())?)),
+                    None => Ok(None),
+                }
+            }
+
+            fn start(&self, kind: Kind, entity: Id) -> Stored<Option<Head>> {
+                match self.tables().start.get(&keys::head_key(kind, entity))? {
+                    Some(bytes) => Ok(Some(codec::decode_head(bytes.value())?)),
+                    None => Ok(None),
+                }
+            }
+
+            fn own_ids(&self) -> Stored<Vec<Id>> {
+                self.tables().own.iter()?.map(|row| Ok(Id(*row?.0.value()))).collect()
             }
 
             fn origin(&self, number: u32) -> Stored<Option<(Id, Id, Via)>> {
@@ -295,7 +342,7 @@ macro_rules! reads {
 }
 
 impl View {
-    fn tables(&self) -> &ReadTables {
+    pub(super) fn tables(&self) -> &ReadTables {
         &self.tables
     }
 }

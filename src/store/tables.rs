@@ -66,6 +66,17 @@ tables! {
     stage: &'static [u8; 20] => Bytes;
     /// name → local state: autosaved forms, interface, jobs; not in the log
     local: &'static str => Bytes;
+    /// On a replica, for records with queued changes: kind ‖ entity → head without them,
+    /// empty where the server has none
+    base: &'static [u8; 17] => Bytes;
+    /// On a replica: change id → acknowledged change, not yet in a verified backup
+    own: &'static [u8; 16] => Bytes;
+    /// On a replica: provisional rev ‖ kind ‖ entity → the head that had it, for forms
+    /// that were opened on it
+    former: &'static [u8; 25] => Bytes;
+    /// On a replica whose log does not begin at 1: kind ‖ entity → head at its beginning,
+    /// where it was changed since
+    start: &'static [u8; 17] => Bytes;
 }
 
 /// The layout number of the file, or none in an empty one.
@@ -84,8 +95,13 @@ pub fn format(txn: &ReadTransaction) -> Stored<Option<u32>> {
 }
 
 pub fn create(txn: &WriteTransaction) -> Stored<()> {
-    WriteTables::open(txn)?;
+    open_all(txn)?;
     set_format(txn, FORMAT)
+}
+
+/// Makes the tables that are not there.
+pub fn open_all(txn: &WriteTransaction) -> Stored<()> {
+    WriteTables::open(txn).map(drop)
 }
 
 pub fn set_format(txn: &WriteTransaction, format: u32) -> Stored<()> {

@@ -6,7 +6,7 @@ use super::tables::WriteTables;
 use super::{StoreError, Stored};
 use crate::changes::codec::{self, Writer};
 use crate::changes::protocol::{Device, Ledger};
-use crate::changes::{Head, Op, Ordered, Verdict, Via};
+use crate::changes::{Head, Op, Ordered, PROVISIONAL, Verdict, Via};
 use crate::domain::Id;
 use crate::domain::schema::Kind;
 use crate::domain::value::Value;
@@ -19,20 +19,33 @@ use std::ops::Bound;
 const PIECE_BYTES: usize = 32_700;
 /// Replies kept for repeats; the oldest go first.
 const MAX_DONE: u64 = 4_096;
+/// Former heads that a replica keeps for open forms; the oldest go first.
+const MAX_FORMER: u64 = 20_000;
+/// Meta row: the last provisional place a replica gave.
+const PENDING: &str = "pending";
 
 /// Records remembered a kind for the event after the commit.
 const MAX_TOUCHED: usize = 1_000;
 
 pub struct Batch<'t> {
     pub(super) tables: WriteTables<'t>,
+    /// On whose behalf the running command writes, where that is not the store's owner.
+    pub(super) acts_for: Option<Id>,
     origins: HashMap<(Id, Id, u8), u32>,
-    last_seq: u64,
+    /// On a replica the last provisional place.
+    pub(super) last_seq: u64,
+    /// Where a replica stands in its server's log; none in a store that orders by itself.
+    pub(super) cursor: Option<u64>,
+    /// A replica's log begins behind this place.
+    pub(super) start: u64,
     /// BLAKE3 over all headers so far, as of the last closed transaction.
     chain: [u8; 32],
     open: Option<OpenTxn>,
-    dirty: bool,
+    pub(super) dirty: bool,
     jobs: bool,
     touched: BTreeMap<Kind, BTreeSet<Id>>,
+    /// More was touched than is worth naming.
+    many: bool,
     /// Index entries to add at the end, in key order, when there are many.
     deferred: Option<Vec<Vec<u8>>>,
 }
@@ -41,6 +54,7 @@ pub struct Batch<'t> {
 struct OpenTxn {
     txn: Id,
     first_seq: u64,
+    last_seq: u64,
     hasher: blake3::Hasher,
 }
 
@@ -48,19 +62,33 @@ impl<'t> Batch<'t> {
     pub(super) fn open(txn: &'t WriteTransaction) -> Stored<Batch<'t>> {
         let tables = WriteTables::open(txn)?;
         let chain = tables.meta.get("chain")?.map(|v| v.value().to_vec()).and_then(|v| v.try_into().ok());
-        let last_seq = tables.log_h.last()?.map_or(0, |(seq, _)| seq.value());
+        let cursor = number(&tables, super::CURSOR)?;
+        let last_seq = match cursor {
+            Some(_) => number(&tables, PENDING)?.unwrap_or(PROVISIONAL),
+            None => tables.log_h.last()?.map_or(0, |(seq, _)| seq.value()),
+        };
+        let start = number(&tables, super::START)?.unwrap_or(0);
         let chain = chain.unwrap_or_default();
         Ok(Batch {
             tables,
+            acts_for: None,
             origins: HashMap::new(),
             last_seq,
+            cursor,
+            start,
             chain,
             open: None,
             dirty: false,
             jobs: false,
             touched: BTreeMap::new(),
+            many: false,
             deferred: None,
         })
+    }
+
+    /// The commands from here on are somebody's who signed in.
+    pub fn act_for(&mut self, actor: Option<Id>) {
+        self.acts_for = actor;
     }
 
     /// Whether anything was written since the last call.
@@ -102,17 +130,30 @@ impl<'t> Batch<'t> {
         }
     }
 
+    /// The same of a kind as a whole.
+    pub(super) fn touch_kind(&mut self, kind: Kind) {
+        self.touched.entry(kind).or_default();
+        self.many = true;
+    }
+
     /// The kinds and records written so far; no records when they are more than `most`.
     pub fn take_touched(&mut self, most: usize) -> (Vec<Kind>, Vec<Id>) {
         let touched = std::mem::take(&mut self.touched);
         let kinds = touched.keys().copied().collect();
         let ids: Vec<Id> = touched.into_values().flatten().take(most + 1).collect();
-        (kinds, if ids.len() > most { vec![] } else { ids })
+        let many = std::mem::take(&mut self.many) || ids.len() > most;
+        (kinds, if many { vec![] } else { ids })
     }
 
     pub(super) fn finish(&mut self) -> Stored<()> {
         self.end_command()?;
         self.tables.meta.insert("chain", self.chain.as_slice())?;
+        if self.cursor.is_some() {
+            self.tables.meta.insert(PENDING, self.last_seq.to_be_bytes().as_slice())?;
+            while self.tables.former.len()? > MAX_FORMER {
+                self.tables.former.pop_first()?;
+            }
+        }
         while self.tables.done_q.len()? > MAX_DONE {
             let oldest = self.tables.done_q.pop_first()?.map(|(_, txn)| *txn.value());
             if let Some(txn) = oldest {
@@ -133,7 +174,7 @@ impl<'t> Batch<'t> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.chain = open.hasher.finalize().into();
         let mut row = Writer::default();
-        row.number(self.last_seq - open.first_seq + 1);
+        row.number(open.last_seq - open.first_seq + 1);
         row.raw(&self.chain);
         self.tables.log_x.insert(&keys::txn_key(open.txn, open.first_seq), row.bytes.as_slice())?;
         Ok(())
@@ -159,19 +200,49 @@ impl<'t> Batch<'t> {
     }
 
     /// Writes a head and the index entries that it changes.
-    fn put_head(&mut self, kind: Kind, entity: Id, head: &Head, is_new: bool) -> Stored<()> {
+    pub(super) fn put_head(&mut self, kind: Kind, entity: Id, head: &Head, is_new: bool) -> Stored<()> {
         let key = keys::head_key(kind, entity);
         let bytes = codec::encode_head(head);
         let before = match self.tables.head.insert(&key, bytes.as_slice())? {
             Some(old) if !is_new => Some(codec::decode_head(old.value())?),
             _ => None,
         };
+        if let Some(before) = &before {
+            self.keep_former(kind, entity, before)?;
+        }
+        self.index(kind, entity, before.as_ref(), Some(head))
+    }
+
+    /// Takes a head away that only a queued change had made.
+    pub(super) fn remove_head(&mut self, kind: Kind, entity: Id) -> Stored<()> {
+        let before = match self.tables.head.remove(&keys::head_key(kind, entity))? {
+            Some(old) => codec::decode_head(old.value())?,
+            None => return Ok(()),
+        };
+        self.keep_former(kind, entity, &before)?;
+        self.index(kind, entity, Some(&before), None)
+    }
+
+    /// What a replica's log cannot tell again stays readable: forms may be open on it.
+    fn keep_former(&mut self, kind: Kind, entity: Id, head: &Head) -> Stored<()> {
+        if head.rev >= PROVISIONAL {
+            let key = keys::former_key(head.rev, kind, entity);
+            self.tables.former.insert(&key, codec::encode_head(head).as_slice())?;
+        } else if head.rev <= self.start {
+            let key = keys::head_key(kind, entity);
+            self.tables.start.insert(&key, codec::encode_head(head).as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Changes the index entries of a record from those of one head to those of another.
+    fn index(&mut self, kind: Kind, entity: Id, before: Option<&Head>, after: Option<&Head>) -> Stored<()> {
         for index in kind.schema().indexes {
             let of = |head: Option<&Head>| match head {
                 Some(head) if !head.deleted => keys::entries(index, &head.fields, entity),
                 _ => vec![],
             };
-            let (old, new) = (of(before.as_ref()), of(Some(head)));
+            let (old, new) = (of(before), of(after));
             for entry in old.iter().filter(|e| !new.contains(e)) {
                 self.tables.idx.remove(entry.as_slice())?;
             }
@@ -185,8 +256,27 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
+    /// The same of a head that came without the records that made it: the newest stands.
+    pub(super) fn remember_all(&mut self, kind: Kind, head: &Head) -> Stored<()> {
+        for (number, latest) in kind.schema().latest.iter().enumerate() {
+            let Some(value) = head.fields.get(&latest.of) else { continue };
+            let Some(owners) = latest_owners(latest, head) else { continue };
+            let key = latest_key(kind, number, &owners);
+            let stored = self.tables.latest.get(key.as_slice())?.map(|v| codec::decode_value(v.value()));
+            if stored.transpose()?.is_none_or(|stored| newer(value, &stored)) {
+                self.tables.latest.insert(key.as_slice(), codec::encode_value(value).as_slice())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the chain anew, for a replica that reads its log again.
+    pub(super) fn forget_chain(&mut self) {
+        self.chain = [0; 32];
+    }
+
     /// Notes the values that the schema asks to remember as last used.
-    fn remember(&mut self, record: &Ordered, head: &Head) -> Stored<()> {
+    pub(super) fn remember(&mut self, record: &Ordered, head: &Head) -> Stored<()> {
         let kind = record.change.kind;
         for (number, latest) in kind.schema().latest.iter().enumerate() {
             if let Some((owners, value)) = latest_rows(latest, record, head) {
@@ -288,19 +378,27 @@ pub(super) fn latest_rows(
     head: &Head,
 ) -> Option<(Vec<Id>, Value)> {
     let value = record.effect().into_iter().find(|(f, _)| *f == latest.of)?.1?;
+    Some((latest_owners(latest, head)?, value))
+}
+
+fn latest_owners(latest: &crate::domain::schema::Latest, head: &Head) -> Option<Vec<Id>> {
     let owner = |field| match head.fields.get(field) {
         Some(Value::Id(id)) => Some(*id),
         _ => None,
     };
-    Some((latest.by.iter().map(owner).collect::<Option<Vec<Id>>>()?, value))
+    latest.by.iter().map(owner).collect()
+}
+
+/// Of two last used values that came without their order: the later day.
+fn newer(one: &Value, other: &Value) -> bool {
+    matches!((one, other), (Value::Date(one), Value::Date(other)) if one > other)
 }
 
 impl Ledger for Batch<'_> {
     type Error = StoreError;
 
     fn epoch(&self) -> Stored<u64> {
-        let bytes = self.meta("epoch")?.and_then(|b| b.try_into().ok());
-        Ok(bytes.map_or(0, u64::from_be_bytes))
+        Ok(number(&self.tables, super::EPOCH)?.unwrap_or(0))
     }
 
     fn last_seq(&self) -> Stored<u64> {
@@ -327,34 +425,15 @@ impl Ledger for Batch<'_> {
     }
 
     fn append(&mut self, record: &Ordered, heads: Vec<(Kind, Id, Head)>) -> Stored<()> {
-        self.dirty = true;
         let change = &record.change;
-        if self.open.as_ref().is_some_and(|open| open.txn != change.txn_id) {
-            self.close_txn()?;
-        }
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&uuid::Uuid::new_v4().into_bytes());
-        let payload = codec::encode_payload(record, salt);
-        let commitment: [u8; 32] = blake3::hash(&payload).into();
-        let origin = self.origin_of(change.device, change.actor, change.via)?;
-        let header = codec::encode_header(record, origin, &commitment);
-        let chain = self.chain;
-        let open = self.open.get_or_insert_with(|| {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(&chain);
-            OpenTxn { txn: change.txn_id, first_seq: record.seq, hasher }
-        });
-        // The header names its origin by number; the chain covers what that stands for.
-        open.hasher.update(&origin_row(change.device, change.actor, change.via));
-        open.hasher.update(&header);
-        self.tables.log_h.insert(record.seq, header.as_slice())?;
-        self.tables.log_p.insert(record.seq, payload.as_slice())?;
-        self.tables.log_e.insert(&keys::entity_key(change.kind, change.entity, record.seq), ())?;
-        self.tables.cid.insert(&change.change_id.0, record.seq)?;
+        self.write_record(record)?;
         self.last_seq = record.seq;
         let is_new = change.op == Op::Create && record.verdict == Verdict::Applied;
         for (kind, entity, head) in heads {
             self.touch(kind, entity);
+            if record.seq >= PROVISIONAL {
+                self.keep_base(kind, entity)?;
+            }
             let own = entity == change.entity && kind == change.kind;
             self.put_head(kind, entity, &head, is_new && own)?;
             if own {
@@ -369,7 +448,56 @@ impl Ledger for Batch<'_> {
     }
 
     fn verified_backup_seq(&self) -> Stored<u64> {
-        let bytes = self.meta("verified")?.and_then(|b| b.try_into().ok());
-        Ok(bytes.map_or(0, u64::from_be_bytes))
+        Ok(number(&self.tables, super::VERIFIED)?.unwrap_or(0))
+    }
+}
+
+/// A number kept in `meta`.
+fn number(tables: &WriteTables, name: &str) -> Stored<Option<u64>> {
+    Ok(tables.meta.get(name)?.and_then(|v| v.value().try_into().ok()).map(u64::from_be_bytes))
+}
+
+impl Batch<'_> {
+    /// Writes a record into the log at its place. The chain covers the one order: what a
+    /// replica has queued is not in it yet.
+    pub(super) fn write_record(&mut self, record: &Ordered) -> Stored<()> {
+        self.dirty = true;
+        let change = &record.change;
+        let queued = record.seq >= PROVISIONAL;
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| queued || open.txn != change.txn_id || open.last_seq + 1 != record.seq)
+        {
+            self.close_txn()?;
+        }
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&uuid::Uuid::new_v4().into_bytes());
+        let payload = codec::encode_payload(record, salt);
+        let commitment: [u8; 32] = blake3::hash(&payload).into();
+        let origin = self.origin_of(change.device, change.actor, change.via)?;
+        let header = codec::encode_header(record, origin, &commitment);
+        if queued {
+            let mut row = Writer::default();
+            row.number(1);
+            row.raw(&[0; 32]);
+            self.tables.log_x.insert(&keys::txn_key(change.txn_id, record.seq), row.bytes.as_slice())?;
+        } else {
+            let chain = self.chain;
+            let open = self.open.get_or_insert_with(|| {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(&chain);
+                OpenTxn { txn: change.txn_id, first_seq: record.seq, last_seq: record.seq, hasher }
+            });
+            open.last_seq = record.seq;
+            // The header names its origin by number; the chain covers what that stands for.
+            open.hasher.update(&origin_row(change.device, change.actor, change.via));
+            open.hasher.update(&header);
+        }
+        self.tables.log_h.insert(record.seq, header.as_slice())?;
+        self.tables.log_p.insert(record.seq, payload.as_slice())?;
+        self.tables.log_e.insert(&keys::entity_key(change.kind, change.entity, record.seq), ())?;
+        self.tables.cid.insert(&change.change_id.0, record.seq)?;
+        Ok(())
     }
 }

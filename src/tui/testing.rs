@@ -136,7 +136,9 @@ impl<'a> Harness<'a> {
             if next.is_empty() {
                 // A background job is waited for as a person would wait.
                 let jobs = self.engine.ask(&ListJobs {})?;
-                if jobs.iter().all(|j| j.state != JobState::Waiting) && !self.app.is_busy() {
+                let ended =
+                    jobs.iter().all(|j| j.state != JobState::Waiting) && self.app.status.job.is_none();
+                if ended && !self.app.is_busy() {
                     return Ok(());
                 }
                 if let Ok(event) = self.changes.recv_timeout(JOB) {

@@ -27,7 +27,24 @@ struct Platter {
 }
 
 #[derive(Clone, Default)]
-struct Disk(Arc<Mutex<Platter>>);
+pub struct Disk(Arc<Mutex<Platter>>);
+
+impl Disk {
+    /// A disk with these bytes on its platter.
+    pub fn with(bytes: Vec<u8>) -> Disk {
+        let disk = Disk::default();
+        {
+            let mut platter = disk.0.lock().unwrap();
+            (platter.durable, platter.view) = (bytes.clone(), bytes);
+        }
+        disk
+    }
+
+    /// What a power cut would surely leave.
+    pub fn durable(&self) -> Vec<u8> {
+        self.0.lock().unwrap().durable.clone()
+    }
+}
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -120,7 +137,7 @@ fn now() -> i64 {
     1_771_583_400_000
 }
 
-fn set_up() -> SetUp {
+pub fn set_up() -> SetUp {
     SetUp {
         name: "Ana".into(),
         email: "ana@example.com".into(),
@@ -150,7 +167,7 @@ fn fresh() -> Disk {
     disk
 }
 
-fn count(name: &str, default: u64) -> u64 {
+pub fn count(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 

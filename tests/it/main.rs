@@ -14,6 +14,7 @@ mod program;
 mod pty;
 mod screens;
 mod solver;
+mod sync;
 mod territories;
 mod tidy;
 mod wins;

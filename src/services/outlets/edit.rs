@@ -382,7 +382,7 @@ pub fn save(cx: &mut WriteCx, form: &Save) -> Outcome<Saved> {
         // What lay over it when the person looked.
         let (rev, over) = match (head, form.seen_rev) {
             (None, _) => (0, Fields::new()),
-            (Some(head), Some(rev)) if rev < head.rev => (rev, fields_at(reads, Kind::Outlet, id, rev)?),
+            (Some(head), Some(rev)) if rev != head.rev => (rev, fields_at(reads, Kind::Outlet, id, rev)?),
             (Some(head), _) => (head.rev, head.fields),
         };
         let mut now = base.clone();

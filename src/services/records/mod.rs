@@ -129,7 +129,7 @@ impl Save {
         let Some(id) = self.id else { return Ok((Fields::new(), 0)) };
         let head = live(reads, self.kind, id)?;
         match self.seen_rev {
-            Some(rev) if rev < head.rev => Ok((fields_at(reads, self.kind, id, rev)?, rev)),
+            Some(rev) if rev != head.rev => Ok((fields_at(reads, self.kind, id, rev)?, rev)),
             _ => Ok((head.fields, head.rev)),
         }
     }
@@ -263,13 +263,16 @@ pub fn live(reads: &dyn Reads, kind: Kind, id: Id) -> Outcome<Head> {
 
 /// The fields of a record as they were at a rev.
 pub fn fields_at(reads: &dyn Reads, kind: Kind, id: Id, rev: u64) -> Outcome<Fields> {
+    if let Some(head) = reads.former(kind, id, rev)? {
+        return Ok(head.fields);
+    }
     // A conflict's draft begins in the record whose change it holds.
     let mut head = match reads.seq_of(id)? {
         Some(seq) if kind == Kind::Draft => reads.record(seq)?.and_then(|record| {
             let after = crate::changes::merge::heads_after(None, &record);
             after.into_iter().find(|(k, ..)| *k == Kind::Draft).map(|(_, _, h)| h)
         }),
-        _ => None,
+        _ => reads.start(kind, id)?,
     };
     for seq in reads.history(kind, id)?.into_iter().take_while(|seq| *seq <= rev) {
         if let Some(record) = reads.record(seq)? {

@@ -1,0 +1,140 @@
+//! Who may do what. Roles are records that list verbs; what no role of a person lists is
+//! denied. Every change is judged where it is ordered, whichever way it came: a request
+//! is refused, a pushed change waits as a Draft.
+
+use crate::changes::{Change, Op};
+use crate::domain::schema::{Kind, Record, Role, User};
+use crate::domain::value::{FieldId, Value};
+use crate::domain::{Failure, FailureKind, Id, Outcome};
+use crate::store::Reads;
+use std::collections::BTreeSet;
+
+/// What a person may do.
+#[derive(Clone, Debug)]
+pub struct Rights {
+    me: Id,
+    name: String,
+    roles: Vec<String>,
+    verbs: BTreeSet<String>,
+}
+
+/// The verb that a change of a kind needs; none for what everybody keeps for themselves.
+pub fn write_verb(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Activity => "activity.write",
+        Kind::Win => "wins.write",
+        Kind::Account | Kind::Project | Kind::Industry | Kind::UseCase => "account.write",
+        Kind::User | Kind::Team | Kind::Role | Kind::Tenant => "users.write",
+        Kind::ActivityType | Kind::Reason => "settings.write",
+        Kind::MonthState | Kind::Batch | Kind::Mapping => "wins.import",
+        Kind::Dataset => "outlets.import",
+        Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit => "territory.write",
+        Kind::Alias | Kind::Preset | Kind::Draft | Kind::Notification => return None,
+    })
+}
+
+/// The verb that reading a kind needs; none for what everybody of the organisation sees.
+pub fn read_verb(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Activity => Some("activity.read"),
+        Kind::Win => Some("wins.read"),
+        _ => None,
+    }
+}
+
+/// The field that says whose a record is.
+fn owner_field(kind: Kind) -> Option<FieldId> {
+    match kind {
+        Kind::Activity => Some(4),
+        Kind::Win => Some(10),
+        _ => None,
+    }
+}
+
+impl Rights {
+    pub fn of(reads: &dyn Reads, me: Id) -> Outcome<Rights> {
+        let user = User::from_fields(&reads.fields(Kind::User, me)?.unwrap_or_default());
+        let mut rights = Rights { me, name: user.name, roles: vec![], verbs: BTreeSet::new() };
+        if user.archived {
+            return Ok(rights);
+        }
+        for role in user.roles {
+            let role = Role::from_fields(&reads.fields(Kind::Role, role)?.unwrap_or_default());
+            if !role.archived {
+                rights.roles.push(role.name);
+                rights.verbs.extend(role.verbs);
+            }
+        }
+        Ok(rights)
+    }
+
+    /// Whether a role lists the verb, its area (`wins.*`) or everything. A verb with
+    /// `.all` behind it is the verb itself; with `.own` it is less.
+    pub fn may(&self, verb: &str) -> bool {
+        let area = verb.split('.').next().unwrap_or_default();
+        ["*".to_owned(), format!("{area}.*"), verb.to_owned(), format!("{verb}.all")]
+            .iter()
+            .any(|listed| self.verbs.contains(listed))
+    }
+
+    fn may_own(&self, verb: &str) -> bool {
+        self.may(verb) || self.verbs.contains(&format!("{verb}.own"))
+    }
+
+    /// # Errors
+    /// Denied, with the verb that is missing.
+    pub fn require(&self, verb: &str) -> Outcome<()> {
+        if verb.is_empty() || self.may(verb) { Ok(()) } else { Err(denied(&self.missing(verb))) }
+    }
+
+    fn missing(&self, verb: &str) -> String {
+        let who = if self.name.is_empty() { "This user" } else { &self.name };
+        let roles = match self.roles.as_slice() {
+            [] => "has no role".to_owned(),
+            roles => format!("is {}", roles.join(", ")),
+        };
+        format!("{who} {roles} and lacks the permission \"{verb}\"")
+    }
+
+    /// Whether a record may be seen, given its fields.
+    pub fn may_see(&self, kind: Kind, owner: Option<Id>) -> bool {
+        let Some(verb) = read_verb(kind) else { return true };
+        self.may(verb) || owner == Some(self.me) && self.may_own(verb)
+    }
+
+    /// The owner of a record as it stands.
+    pub fn owner(reads: &dyn Reads, kind: Kind, entity: Id) -> Outcome<Option<Id>> {
+        let Some(field) = owner_field(kind) else { return Ok(None) };
+        let head = reads.head(kind, entity)?;
+        Ok(match head.as_ref().and_then(|h| h.fields.get(&field)) {
+            Some(Value::Id(owner)) => Some(*owner),
+            _ => None,
+        })
+    }
+
+    /// Why a change is refused; nothing when it may be made.
+    pub fn refusal(&self, reads: &dyn Reads, change: &Change) -> Outcome<Option<String>> {
+        let Some(verb) = write_verb(change.kind) else { return Ok(None) };
+        if self.may(verb) {
+            return Ok(None);
+        }
+        if let (true, Some(field)) = (self.may_own(verb), owner_field(change.kind)) {
+            let before = Rights::owner(reads, change.kind, change.entity)?;
+            let given = change.fields.iter().find(|f| f.field == field).map(|f| match &f.new {
+                Some(Value::Id(owner)) => Some(*owner),
+                _ => None,
+            });
+            let mine = match change.op {
+                Op::Create => given == Some(Some(self.me)),
+                _ => before == Some(self.me) && given.is_none_or(|to| to == Some(self.me)),
+            };
+            return Ok((!mine).then(|| self.missing(&format!("{verb}.all"))));
+        }
+        // A person may read notices and settle drafts, whatever else; here nothing is left.
+        Ok(Some(self.missing(verb)))
+    }
+}
+
+pub fn denied(message: &str) -> Failure {
+    Failure::new(FailureKind::Denied, message).hint("An admin can give a role that has it: `pams user edit`")
+}
