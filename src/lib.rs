@@ -13,6 +13,8 @@
 //! - [`services`] what can be asked: one request a struct, beside its answer
 //! - [`engine`] the one door: host or guest, one writer, group commit
 //! - [`config`] folders, settings, the clock: read at the edge
+//! - [`remote`] the way to a remote instance: HTTPS, trust, the cookie
+//! - [`server`] the remote instance: routes over rustls
 //! - [`tui`] the terminal interface
 //! - [`cli`] the command line
 
@@ -26,6 +28,8 @@ pub mod frames;
 pub mod intake;
 pub mod jobs;
 pub mod random;
+pub mod remote;
+pub mod server;
 pub mod services;
 pub mod solver;
 pub mod store;

@@ -169,6 +169,7 @@ fn demo_with(
     let context = Context { folders, json: false, yes: false, read_only: false, plain: false };
     let filler = Engine::open(context.folders.places(), Via::Job, config::now_ms, false)?;
     let me = SetUp {
+        organisation: String::new(),
         name: "Ana Duarte".into(),
         email: "ana.duarte@example.com".into(),
         team: "Presales EMEA".into(),

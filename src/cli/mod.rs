@@ -17,8 +17,10 @@ mod notices;
 mod outlets;
 mod output;
 mod record;
+mod remote;
 mod reviews;
 mod samples;
+mod serve;
 mod solve;
 mod territory;
 mod torture;
@@ -79,6 +81,7 @@ impl Context {
 pub fn default_identity() -> SetUp {
     let (name, email) = config::system_user();
     SetUp {
+        organisation: String::new(),
         name,
         email,
         team: String::new(),
@@ -164,6 +167,13 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
             Some((verb, matches)) => territory::snapshot(&context, verb, matches),
             None => Ok(()),
         },
+        "init" => serve::init(&context, matches),
+        "serve" => serve::serve(&context, matches),
+        "session" => match matches.subcommand() {
+            Some((verb, matches)) => serve::session(&context, verb, matches),
+            None => Ok(()),
+        },
+        "login" | "logout" | "whoami" | "sync" | "remote" | "trust" => remote::run(&context, noun, matches),
         "jobs" => jobs::run(&context, matches),
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
         "solve" => solve::run(&context, matches),

@@ -2,17 +2,24 @@
 //! nouns, since the schema tells them apart.
 
 use crate::changes::Verdict;
-use crate::cli::{Context, output};
+use crate::cli::{Context, output, serve};
 use crate::domain::schema::{Kind, Type};
 use crate::domain::{Failure, Outcome};
 use crate::services::imports::Target;
 use crate::services::input::Input;
 use crate::services::records::{Archive, Delete, List, Merge, Save, Saved, Show};
+use crate::services::sessions::SetPassword;
 use clap::ArgMatches;
 
 pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
     let kind = Kind::parse(noun).ok_or_else(|| Failure::usage(format!("There is no {noun}")))?;
     let Some((verb, matches)) = matches.subcommand() else { return Ok(()) };
+    match (kind, verb) {
+        (Kind::User, "password") => return serve::set_password(context, matches),
+        (Kind::User, "codes") => return serve::set_codes(context, matches),
+        _ => {}
+    }
+    let context = &serve::of_tenant(context, matches)?;
     let engine = context.cli()?;
     // There is one organisation: it needs no name.
     let own = match kind {
@@ -28,8 +35,14 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
     };
     match verb {
         "add" => {
+            // A password that will not do is told before anybody is added.
+            let hash = serve::given_password(matches)?;
             let save = Save { kind, id: None, input: input(kind, matches), seen_rev: None, ack: vec![] };
-            saved(context, "added", &engine.run(&save)?.reply);
+            let done = engine.run(&save)?.reply;
+            if let Some(hash) = hash {
+                engine.run(&SetPassword { user: done.item.id.to_string(), hash })?;
+            }
+            saved(context, "added", &done);
         }
         "edit" => {
             let shown = engine.ask(&Show { kind, which: which() })?;

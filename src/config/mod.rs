@@ -57,15 +57,20 @@ impl Folders {
                 }
             }
         };
-        Ok(match profile {
-            None => folders,
-            Some(name) => Folders {
-                config: folders.config.join(name),
-                data: folders.data.join(name),
-                state: folders.state.join(name),
-                cache: folders.cache.join(name),
-            },
-        })
+        Ok(folders.of_profile(profile.unwrap_or_default()))
+    }
+
+    /// The folders of a profile inside these; without a name these.
+    pub fn of_profile(&self, name: &str) -> Folders {
+        if name.is_empty() {
+            return self.clone();
+        }
+        Folders {
+            config: self.config.join(name),
+            data: self.data.join(name),
+            state: self.state.join(name),
+            cache: self.cache.join(name),
+        }
     }
 
     pub fn places(&self) -> Places {

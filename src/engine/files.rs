@@ -2,7 +2,7 @@
 
 use crate::domain::failure::said;
 use crate::domain::{Failure, Id, Outcome};
-use crate::engine::Engine;
+use crate::engine::{Door, Engine};
 use crate::frames::Bytes;
 use crate::intake::bulk::source::unreadable;
 use crate::intake::open::MAX_BYTES;
@@ -39,7 +39,7 @@ pub fn read_all(from: impl Read) -> Outcome<Vec<u8>> {
 }
 
 /// Sends a file to the host, piece by piece.
-fn upload(engine: &Engine, name: String, bytes: &[u8]) -> Outcome<Source> {
+fn upload(engine: &impl Door, name: String, bytes: &[u8]) -> Outcome<Source> {
     let upload = new_id(engine.now_ms());
     if bytes.is_empty() {
         engine.run(&PutPiece { upload, part: 0, bytes: Bytes(vec![]) })?;
@@ -82,7 +82,7 @@ pub fn write_outlets(engine: &Engine, to: &mut dyn Write, filter: &str, rule: &s
 
 /// Sends a file and starts its review; a job reads it from here on.
 pub fn review(
-    engine: &Engine,
+    engine: &impl Door,
     target: Target,
     name: String,
     bytes: &[u8],
@@ -143,7 +143,7 @@ pub fn new_file(path: &str) -> Outcome<std::fs::File> {
     })
 }
 
-fn forget(engine: &Engine, source: &Source) {
+fn forget(engine: &impl Door, source: &Source) {
     if let Source::Upload { upload, .. } = source {
         // What stays is taken away a day later.
         let _ = engine.run(&DropPieces { upload: *upload });

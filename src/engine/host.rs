@@ -39,6 +39,17 @@ pub struct Changed {
 pub enum Event {
     Changed(Changed),
     Job(Progress),
+    /// How the line to the remote instance is; told in the process that holds it.
+    Line(Line),
+}
+
+/// The line to a remote instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Line {
+    Online,
+    Offline,
+    /// The server does not know the session any more.
+    SignedOut,
 }
 
 impl Event {

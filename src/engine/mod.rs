@@ -14,9 +14,9 @@ mod model;
 mod requests;
 mod wire;
 
-pub use host::{Changed, Event, Host};
+pub use host::{Changed, Event, Host, Line};
 pub use jobs::Progress;
-pub use requests::{COMMANDS, QUERIES};
+pub use requests::{COMMANDS, INTERNAL, QUERIES, Row};
 pub use wire::PROTOCOL;
 
 use crate::changes::Via;
@@ -65,6 +65,50 @@ pub struct Engine {
     joining: Mutex<bool>,
     resumed: Condvar,
     events: host::Events,
+}
+
+/// Where requests go: an engine, or one on behalf of somebody who signed in.
+pub trait Door {
+    fn ask<Q: Query>(&self, query: &Q) -> Outcome<Q::Reply>;
+    fn run<C: Command>(&self, command: &C) -> Outcome<Receipt<C::Reply>>;
+    fn now_ms(&self) -> i64;
+}
+
+impl Door for Engine {
+    fn ask<Q: Query>(&self, query: &Q) -> Outcome<Q::Reply> {
+        Engine::ask(self, query)
+    }
+    fn run<C: Command>(&self, command: &C) -> Outcome<Receipt<C::Reply>> {
+        Engine::run(self, command)
+    }
+    fn now_ms(&self) -> i64 {
+        Engine::now_ms(self)
+    }
+}
+
+/// An engine as somebody who signed in meets it: what they may not do is denied.
+#[derive(Clone, Copy)]
+pub struct OnBehalf<'e> {
+    pub engine: &'e Engine,
+    pub actor: Id,
+}
+
+impl OnBehalf<'_> {
+    fn caller(&self) -> Caller {
+        Caller { via: Via::Api, actor: Some(self.actor), ..self.engine.caller() }
+    }
+}
+
+impl Door for OnBehalf<'_> {
+    fn ask<Q: Query>(&self, query: &Q) -> Outcome<Q::Reply> {
+        frames::decode(&self.engine.call(Q::NAME, &frames::encode(query)?, &self.caller())?)
+    }
+    fn run<C: Command>(&self, command: &C) -> Outcome<Receipt<C::Reply>> {
+        frames::decode(&self.engine.call(C::NAME, &frames::encode(command)?, &self.caller())?)
+    }
+    fn now_ms(&self) -> i64 {
+        self.engine.now_ms()
+    }
 }
 
 enum Role {
@@ -135,6 +179,11 @@ impl Engine {
     /// until it says no.
     pub fn subscribe(&self, tell: impl Fn(&Event) -> bool + Send + 'static) {
         self.events.add(Box::new(tell));
+    }
+
+    /// Tells everybody who listens in this process.
+    pub fn tell(&self, event: &Event) {
+        self.events.publish(event);
     }
 
     /// Waits until a job has ended; tells how far it is meanwhile. The job itself

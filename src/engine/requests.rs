@@ -3,15 +3,32 @@
 
 use crate::domain::{Failure, Outcome};
 use crate::frames;
-use crate::services::{Command, Query, ReadCx, WriteCx};
+use crate::services::{Command, Query, ReadCx, Receipt, WriteCx};
 use crate::services::{
-    accounts, activities, drafts, imports, jobs, notices, outlets, records, sample, sessions, setup, state,
-    sync, territories, undo, wins,
+    accounts, activities, drafts, imports, jobs, notices, outlets, permissions, records, sample, sessions,
+    setup, state, sync, territories, undo, wins,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub type RunQuery = fn(&[u8], &ReadCx) -> Outcome<Vec<u8>>;
 /// Returns the encoded reply; the host wraps it into the receipt.
 pub type RunCommand = fn(&[u8], &mut WriteCx) -> Outcome<Vec<u8>>;
+
+/// A request: its name, what it needs, and how it is run.
+pub struct Row<F> {
+    pub name: &'static str,
+    /// What somebody who is not the store's owner needs to ask it over HTTP: nothing but
+    /// to be signed in where it is empty. [`INTERNAL`] requests are the program's own.
+    pub verb: &'static str,
+    pub run: F,
+    /// The request as JSON into the frame that it is run from, and the answer back.
+    pub read_json: fn(&[u8]) -> Outcome<Vec<u8>>,
+    pub write_json: fn(&[u8]) -> Outcome<Vec<u8>>,
+}
+
+/// Stands for a verb that nobody has.
+pub const INTERNAL: &str = "-";
 
 fn query<Q: Query>(body: &[u8], cx: &ReadCx) -> Outcome<Vec<u8>> {
     frames::encode(&frames::decode::<Q>(body)?.run(cx)?)
@@ -21,134 +38,158 @@ fn command<C: Command>(body: &[u8], cx: &mut WriteCx) -> Outcome<Vec<u8>> {
     frames::encode(&frames::decode::<C>(body)?.run(cx)?)
 }
 
+fn read_json<T: Serialize + DeserializeOwned>(json: &[u8]) -> Outcome<Vec<u8>> {
+    let request: T = serde_json::from_slice(json)
+        .map_err(|e| Failure::invalid(format!("The request cannot be read: {e}")))?;
+    frames::encode(&request)
+}
+
+fn write_json<T: Serialize + DeserializeOwned>(frame: &[u8]) -> Outcome<Vec<u8>> {
+    serde_json::to_vec(&frames::decode::<T>(frame)?)
+        .map_err(|e| Failure::internal(format!("The answer cannot be written: {e}")))
+}
+
 macro_rules! requests {
-    (queries { $($query:ty,)* } commands { $($command:ty,)* }) => {
-        pub const QUERIES: &[(&str, RunQuery)] = &[$((<$query as Query>::NAME, query::<$query>),)*];
-        pub const COMMANDS: &[(&str, RunCommand)] = &[$((<$command as Command>::NAME, command::<$command>),)*];
+    (queries { $($query:ty: $query_verb:expr,)* } commands { $($command:ty: $command_verb:expr,)* }) => {
+        pub const QUERIES: &[Row<RunQuery>] = &[$(Row {
+            name: <$query as Query>::NAME,
+            verb: $query_verb,
+            run: query::<$query>,
+            read_json: read_json::<$query>,
+            write_json: write_json::<<$query as Query>::Reply>,
+        },)*];
+        pub const COMMANDS: &[Row<RunCommand>] = &[$(Row {
+            name: <$command as Command>::NAME,
+            verb: $command_verb,
+            run: command::<$command>,
+            read_json: read_json::<$command>,
+            write_json: write_json::<Receipt<<$command as Command>::Reply>>,
+        },)*];
     };
 }
 
 requests! {
     queries {
-        setup::WhoAmI,
-        records::Show,
-        records::List,
-        records::History,
-        records::Counts,
-        records::Suggest,
-        records::Browse,
-        records::Find,
-        accounts::ShowAccount,
-        activities::ListActivities,
-        activities::CountActivities,
-        activities::SumMonth,
-        activities::DueSteps,
-        activities::ReadLine,
-        activities::LastTouched,
-        wins::ListWins,
-        wins::ListMonths,
-        wins::ShowCallout,
-        wins::CompareWins,
-        wins::ProposeProject,
-        drafts::ListDrafts,
-        drafts::ShowDraft,
-        imports::ListReviews,
-        imports::FindReview,
-        imports::ShowReview,
-        imports::ListLines,
-        imports::batches::ListBatches,
-        imports::batches::ListRejects,
-        imports::whom::ListRemembered,
-        imports::unnamed::ListUnnamed,
-        imports::batches::ShowMapping,
-        jobs::ListJobs,
-        jobs::ShowJob,
-        notices::ListNotices,
-        outlets::ListOutlets,
-        territories::DetectTerritories,
-        territories::RecommendTerritories,
-        territories::PreviewSplit,
-        territories::ListUnits,
-        territories::ListSnapshots,
-        territories::OpenUnit,
-        outlets::CountOutlets,
-        outlets::SumOutlets,
-        outlets::TypedOutlet,
-        outlets::SuggestOutlets,
-        outlets::ShowOutlet,
-        outlets::ExportOutlets,
-        outlets::Quality,
-        undo::Recent,
-        undo::ListChanges,
-        undo::ShowChange,
-        state::GetState,
-        sync::PullChanges,
-        sync::device::SyncStatus,
-        sync::device::NextPush,
-        sync::device::NextPull,
-        sync::device::AskRecover,
-        sessions::FindLogin,
-        sessions::FindSession,
-        sessions::ListSessions,
+        setup::WhoAmI: "",
+        records::Show: "activity.read",
+        records::List: "activity.read",
+        records::History: "activity.read",
+        records::Counts: "activity.read",
+        records::Suggest: "activity.read",
+        records::Browse: "activity.read",
+        records::Find: "activity.read",
+        accounts::ShowAccount: "activity.read",
+        activities::ListActivities: "activity.read",
+        activities::CountActivities: "activity.read",
+        activities::SumMonth: "activity.read",
+        activities::DueSteps: "activity.read",
+        activities::ReadLine: "activity.read",
+        activities::LastTouched: "activity.read",
+        wins::ListWins: "wins.read",
+        wins::ListMonths: "wins.read",
+        wins::ShowCallout: "wins.read",
+        wins::CompareWins: "wins.read",
+        wins::ProposeProject: "wins.read",
+        drafts::ListDrafts: "",
+        drafts::ShowDraft: "",
+        imports::ListReviews: "wins.import",
+        imports::FindReview: "wins.import",
+        imports::ShowReview: "wins.import",
+        imports::ListLines: "wins.import",
+        imports::batches::ListBatches: "wins.import",
+        imports::batches::ListRejects: "wins.import",
+        imports::whom::ListRemembered: "wins.import",
+        imports::unnamed::ListUnnamed: "wins.import",
+        imports::batches::ShowMapping: "wins.import",
+        jobs::ListJobs: "wins.import",
+        jobs::ShowJob: "wins.import",
+        notices::ListNotices: "",
+        outlets::ListOutlets: "outlets.read",
+        territories::DetectTerritories: "outlets.read",
+        territories::RecommendTerritories: "outlets.read",
+        territories::PreviewSplit: "outlets.read",
+        territories::ListUnits: "outlets.read",
+        territories::ListSnapshots: "outlets.read",
+        territories::OpenUnit: "outlets.read",
+        outlets::CountOutlets: "outlets.read",
+        outlets::SumOutlets: "outlets.read",
+        outlets::TypedOutlet: "outlets.read",
+        outlets::SuggestOutlets: "outlets.read",
+        outlets::ShowOutlet: "outlets.read",
+        outlets::ExportOutlets: "outlets.read",
+        outlets::Quality: "outlets.read",
+        undo::Recent: "audit.read",
+        undo::ListChanges: "audit.read",
+        undo::ShowChange: "audit.read",
+        state::GetState: INTERNAL,
+        sync::PullChanges: INTERNAL,
+        sync::device::SyncStatus: INTERNAL,
+        sync::device::NextPush: INTERNAL,
+        sync::device::NextPull: INTERNAL,
+        sync::device::AskRecover: INTERNAL,
+        sessions::FindLogin: INTERNAL,
+        sessions::FindSession: INTERNAL,
+        sessions::ListSessions: "",
+        permissions::ShowRights: "",
     }
     commands {
-        setup::SetUp,
-        records::Save,
-        records::Archive,
-        records::Delete,
-        records::Merge,
-        activities::LogLine,
-        activities::SaveMany,
-        activities::DeleteMany,
-        outlets::EditOutlets,
-        territories::SplitTerritories,
-        territories::CutSnapshots,
-        wins::Feature,
-        wins::CloseMonth,
-        imports::uploads::PutPiece,
-        imports::uploads::DropPieces,
-        imports::StartReview,
-        imports::AnswerReview,
-        imports::TakeBack,
-        imports::CommitReview,
-        imports::DropReview,
-        imports::batches::SaveMapping,
-        imports::unnamed::NameRaw,
-        jobs::KeepPiece,
-        jobs::EndJob,
-        jobs::CancelJob,
-        drafts::KeepForm,
-        drafts::ResolveDraft,
-        drafts::ResolveMany,
-        drafts::DiscardDrafts,
-        notices::ReadNotices,
-        undo::Undo,
-        undo::Redo,
-        state::SetState,
-        sync::PushChanges,
-        sync::RecoverDevice,
-        sync::BeginEpoch,
-        sync::CoverBackup,
-        sync::device::JoinRemote,
-        sync::device::ApplyPull,
-        sync::device::TakeRecovered,
-        sessions::NoteFailure,
-        sessions::BeginSession,
-        sessions::NoteUse,
-        sessions::EndSession,
-        sessions::SetPassword,
-        sessions::SetCodes,
-        sample::FillDemo,
-        sample::FillActivities,
+        setup::SetUp: INTERNAL,
+        records::Save: "",
+        records::Archive: "",
+        records::Delete: "",
+        records::Merge: "",
+        activities::LogLine: "",
+        activities::SaveMany: "",
+        activities::DeleteMany: "",
+        outlets::EditOutlets: "",
+        territories::SplitTerritories: "",
+        territories::CutSnapshots: "",
+        wins::Feature: "",
+        wins::CloseMonth: "",
+        imports::uploads::PutPiece: "wins.import",
+        imports::uploads::DropPieces: "wins.import",
+        imports::StartReview: "wins.import",
+        imports::AnswerReview: "wins.import",
+        imports::TakeBack: "wins.import",
+        imports::CommitReview: "wins.import",
+        imports::DropReview: "wins.import",
+        imports::batches::SaveMapping: "wins.import",
+        imports::unnamed::NameRaw: "wins.import",
+        jobs::KeepPiece: INTERNAL,
+        jobs::EndJob: INTERNAL,
+        jobs::CancelJob: "wins.import",
+        drafts::KeepForm: "",
+        drafts::ResolveDraft: "",
+        drafts::ResolveMany: "",
+        drafts::DiscardDrafts: "",
+        notices::ReadNotices: "",
+        undo::Undo: "",
+        undo::Redo: "",
+        state::SetState: INTERNAL,
+        sync::PushChanges: INTERNAL,
+        sync::RecoverDevice: INTERNAL,
+        sync::BeginEpoch: INTERNAL,
+        sync::CoverBackup: INTERNAL,
+        sync::device::JoinRemote: INTERNAL,
+        sync::device::ApplyPull: INTERNAL,
+        sync::device::TakeRecovered: INTERNAL,
+        sessions::NoteFailure: INTERNAL,
+        sessions::BeginSession: INTERNAL,
+        sessions::NoteUse: INTERNAL,
+        sessions::EndSession: "",
+        sessions::SetPassword: INTERNAL,
+        sessions::SetCodes: INTERNAL,
+        sample::FillDemo: INTERNAL,
+        sample::FillActivities: INTERNAL,
     }
 }
 
 pub fn find_query(name: &str) -> Option<RunQuery> {
-    QUERIES.iter().find(|(n, _)| *n == name).map(|(_, run)| *run)
+    QUERIES.iter().find(|row| row.name == name).map(|row| row.run)
 }
 
 pub fn find_command(name: &str) -> Option<RunCommand> {
-    COMMANDS.iter().find(|(n, _)| *n == name).map(|(_, run)| *run)
+    COMMANDS.iter().find(|row| row.name == name).map(|row| row.run)
 }
 
 pub fn unknown(name: &str) -> Failure {
@@ -162,7 +203,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_say_area_and_verb() {
-        let names: Vec<&str> = QUERIES.iter().map(|q| q.0).chain(COMMANDS.iter().map(|c| c.0)).collect();
+        let names: Vec<&str> =
+            QUERIES.iter().map(|q| q.name).chain(COMMANDS.iter().map(|c| c.name)).collect();
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
         for name in names {
             let (area, verb) = name.split_once('.').unwrap_or_default();

@@ -45,8 +45,22 @@ impl Query for ListDrafts {
     }
 }
 
+/// Open drafts of whoever asks: what waits for others is theirs to settle.
 fn open(reads: &dyn Reads) -> Outcome<Vec<Id>> {
-    Ok(reads.index_ids(IndexKey::new(BY_STATE).text("open"), MAX_DRAFTS)?)
+    let me = crate::store::meta_id(reads, crate::store::OWNER)?;
+    let mut ids = reads.index_ids(IndexKey::new(BY_STATE).text("open"), MAX_DRAFTS)?;
+    let mut failed = None;
+    ids.retain(|id| match reads.fields(Kind::Draft, *id) {
+        Ok(fields) => {
+            let owner = fields.map(|f| Draft::from_fields(&f).owner).unwrap_or_default();
+            owner.is_none() || owner == me
+        }
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    failed.map_or(Ok(ids), |error| Err(error.into()))
 }
 
 pub fn open_count(reads: &dyn Reads) -> Outcome<usize> {

@@ -6,11 +6,13 @@ use crate::changes::{Change, Op};
 use crate::domain::schema::{Kind, Record, Role, User};
 use crate::domain::value::{FieldId, Value};
 use crate::domain::{Failure, FailureKind, Id, Outcome};
+use crate::services::{Query, ReadCx};
 use crate::store::Reads;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What a person may do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rights {
     me: Id,
     name: String,
@@ -29,7 +31,8 @@ pub fn write_verb(kind: Kind) -> Option<&'static str> {
         Kind::MonthState | Kind::Batch | Kind::Mapping => "wins.import",
         Kind::Dataset => "outlets.import",
         Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit => "territory.write",
-        Kind::Alias | Kind::Preset | Kind::Draft | Kind::Notification => return None,
+        Kind::Draft => "drafts.write",
+        Kind::Alias | Kind::Preset | Kind::Notification => return None,
     })
 }
 
@@ -47,9 +50,13 @@ fn owner_field(kind: Kind) -> Option<FieldId> {
     match kind {
         Kind::Activity => Some(4),
         Kind::Win => Some(10),
+        Kind::Draft => Some(5),
         _ => None,
     }
 }
+
+/// What everybody who is not archived may do.
+const EVERYBODY: [&str; 1] = ["drafts.write.own"];
 
 impl Rights {
     pub fn of(reads: &dyn Reads, me: Id) -> Outcome<Rights> {
@@ -58,6 +65,7 @@ impl Rights {
         if user.archived {
             return Ok(rights);
         }
+        rights.verbs.extend(EVERYBODY.map(str::to_owned));
         for role in user.roles {
             let role = Role::from_fields(&reads.fields(Kind::Role, role)?.unwrap_or_default());
             if !role.archived {
@@ -130,8 +138,20 @@ impl Rights {
             };
             return Ok((!mine).then(|| self.missing(&format!("{verb}.all"))));
         }
-        // A person may read notices and settle drafts, whatever else; here nothing is left.
         Ok(Some(self.missing(verb)))
+    }
+}
+
+/// What who asks may do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShowRights {}
+
+impl Query for ShowRights {
+    const NAME: &'static str = "session.rights";
+    type Reply = Rights;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Rights> {
+        Rights::of(cx.reads, cx.settings()?.me)
     }
 }
 

@@ -14,6 +14,9 @@ pub const TENANT: &str = "tenant";
 /// store that is set up changes nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SetUp {
+    /// Taken from the e-mail where it is empty.
+    #[serde(default)]
+    pub organisation: String,
     pub name: String,
     pub email: String,
     pub team: String,
@@ -49,13 +52,32 @@ const REASONS: [(&str, &str); 9] = [
     ("product fit", "win"),
 ];
 
-const ROLES: [(&str, &[&str]); 3] = [
+const ROLES: [(&str, &[&str]); 4] = [
     ("admin", &["*"]),
     (
         "presales",
-        &["activity.write.own", "activity.read.all", "account.write", "wins.write.own", "wins.read"],
+        &[
+            "activity.write.own",
+            "activity.read.all",
+            "account.write",
+            "wins.write.own",
+            "wins.read",
+            "outlets.read",
+        ],
     ),
-    ("viewer", &["activity.read.all", "wins.read"]),
+    (
+        "planner",
+        &[
+            "activity.write.own",
+            "activity.read.all",
+            "account.write",
+            "wins.read",
+            "outlets.read",
+            "outlets.import",
+            "territory.write",
+        ],
+    ),
+    ("viewer", &["activity.read.all", "wins.read", "outlets.read"]),
 ];
 
 impl Command for SetUp {
@@ -74,6 +96,7 @@ impl Command for SetUp {
         cx.batch.set_meta(TENANT, &tenant.0)?;
         cx.set_identity(device, user);
         let organisation = match self.email.rsplit_once('@') {
+            _ if !self.organisation.is_empty() => self.organisation.clone(),
             Some((_, host)) => host.split('.').next().unwrap_or(host).to_owned(),
             None => self.name.clone(),
         };

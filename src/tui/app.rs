@@ -2,7 +2,7 @@
 //! effects. `update` and `draw` do no I/O and read no clock.
 
 use crate::domain::{Failure, Outcome};
-use crate::engine::{Changed, Engine, Event, Progress};
+use crate::engine::{Changed, Engine, Event, Line, Progress};
 use crate::services::setup::Me;
 use crate::services::state::SetState;
 use crate::services::undo::{Redo, Undo};
@@ -93,6 +93,8 @@ pub struct Status {
     pub saved_at: String,
     /// The job under way.
     pub job: Option<Progress>,
+    /// How the line to the remote instance is, once it is known.
+    pub line: Option<Line>,
 }
 
 /// What a pane may use while it updates.
@@ -169,7 +171,10 @@ impl App {
     /// The first questions.
     pub fn start(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.with_cx(&mut effects, |panes, cx| panes.open(panes.current, cx));
+        self.with_cx(&mut effects, |panes, cx| {
+            panes.look_at_remote(cx);
+            panes.open(panes.current, cx);
+        });
         self.counted(&effects);
         effects
     }
@@ -241,6 +246,10 @@ impl App {
             }
             Msg::Event(Event::Changed(changed)) => self.changed(&changed, &mut effects),
             Msg::Event(Event::Job(progress)) => self.job(progress, &mut effects),
+            Msg::Event(Event::Line(line)) => {
+                self.status.line = Some(line);
+                self.with_cx(&mut effects, |panes, cx| panes.look_at_remote(cx));
+            }
             Msg::Deadline(Deadline::Which) => self.which = !self.pending.is_empty(),
             Msg::Deadline(Deadline::Autosave) => self.autosave(&mut effects),
             Msg::Deadline(Deadline::Draw) => {}

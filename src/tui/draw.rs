@@ -1,5 +1,6 @@
 //! How the shell looks: tabs above, the pane or what lies over it, three lines below.
 
+use crate::engine::Line;
 use crate::tui::app::{App, Layer};
 use crate::tui::command;
 use crate::tui::keys::Key;
@@ -147,7 +148,7 @@ impl App {
     /// Whose session it is, where its data are, what waits.
     fn draw_status(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let mut words = vec![self.me.name.clone()];
-        words.push(if self.status.host { "local".into() } else { "local, guest".into() });
+        words.push(self.whereabouts());
         if self.status.read_only {
             words.push("read-only".into());
         }
@@ -165,6 +166,25 @@ impl App {
         });
         let line = words.join("   ");
         put(buf, area, 1, 2, &cx.cut(&line, usize::from(area.width) - 2), cx.style("text.muted"));
+    }
+
+    /// Where the data are: here alone, or at a remote instance too, and how that stands.
+    fn whereabouts(&self) -> String {
+        let guest = if self.status.host { "" } else { ", guest" };
+        let standing = &self.panes.standing;
+        let Some(remote) = &standing.remote else { return format!("local{guest}") };
+        let waits = match standing.queue {
+            0 => String::new(),
+            n => format!(", {n} to send"),
+        };
+        let line = match self.status.line {
+            None => "connecting",
+            Some(Line::Online) if standing.queue == 0 => "in sync",
+            Some(Line::Online) => "online",
+            Some(Line::Offline) => "offline",
+            Some(Line::SignedOut) => "signed out: pams login",
+        };
+        format!("{} {line}{waits}{guest}", remote.tenant)
     }
 
     /// As many hints as fit, the most useful first; the way out and the keys are always

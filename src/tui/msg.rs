@@ -69,6 +69,7 @@ pub enum Slot {
     Drafts,
     History,
     Jobs,
+    Remote,
     Admin,
     Review,
     Lines,

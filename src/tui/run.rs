@@ -5,6 +5,7 @@ use crate::config::Folders;
 use crate::config::settings::Settings;
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
+use crate::remote::background::Background;
 use crate::services::drafts::KeepForm;
 use crate::services::setup::WhoAmI;
 use crate::services::state::{GetState, SetState};
@@ -51,6 +52,7 @@ pub fn run(engine: Engine, folders: &Folders, settings: &Settings) -> Outcome<i3
             true
         });
         let workers = Workers::start(&engine, &tx);
+        let _synced = Background::start(&engine, folders);
         let deadlines = HashMap::new();
         let (app, screen, engine) = (&mut app, &mut screen, &engine);
         Turns { app, screen, engine, rx, workers, keyboard, deadlines, folders }.turn()

@@ -139,6 +139,7 @@ fn now() -> i64 {
 
 pub fn set_up() -> SetUp {
     SetUp {
+        organisation: String::new(),
         name: "Ana".into(),
         email: "ana@example.com".into(),
         team: String::new(),

@@ -21,6 +21,7 @@ fn engine() -> Engine {
     let engine = Engine::alone(store, Via::Tui, now).unwrap();
     engine
         .run(&SetUp {
+            organisation: String::new(),
             name: "Ana Duarte".into(),
             email: "ana@example.com".into(),
             team: "Presales".into(),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Layers from the bottom up; a layer imports only those before it.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 17] = [
     "solver", "random", "domain", "frames", "changes", "columns", "intake", "store", "jobs", "services",
-    "engine", "config", "tui", "cli", "main",
+    "engine", "config", "remote", "server", "tui", "cli", "main",
 ];
 const MAX_LINES: usize = 900;
 

@@ -559,6 +559,7 @@ fn engine() -> (Engine, BTreeMap<&'static str, Id>) {
     let engine = Engine::alone(store, Via::Cli, now).unwrap();
     let (name, email) = PEOPLE[0];
     let set_up = SetUp {
+        organisation: String::new(),
         name: name.into(),
         email: email.into(),
         team: String::new(),

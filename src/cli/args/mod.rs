@@ -2,6 +2,7 @@
 
 mod dev;
 mod outlets;
+mod remote;
 mod solve;
 mod territory;
 
@@ -75,6 +76,7 @@ pub fn command() -> Command {
         .subcommand(import())
         .subcommand(jobs())
         .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
+        .subcommands(remote::commands())
         .subcommand(drafts())
         .subcommand(notices())
         .subcommand(
@@ -195,6 +197,7 @@ pub fn field_options(kind: Kind) -> Vec<Arg> {
             };
             match field.name {
                 "use_cases" => arg.alias("usecase").alias("use-case"),
+                "roles" => arg.visible_alias("role"),
                 "outcome" if kind == Kind::Win => arg.alias("kind").alias("type"),
                 "next_due" => arg.alias("due"),
                 _ => arg,
@@ -285,6 +288,11 @@ fn noun(kind: Kind) -> Command {
                 .about("Delete one that nothing uses")
                 .arg(id("Name, alias, id or its end")),
         );
+    if kind == Kind::User {
+        command = command
+            .mut_subcommand("add", |add| add.args(remote::credential_options()))
+            .subcommands(remote::credentials());
+    }
     if matches!(kind, Kind::Account | Kind::Project | Kind::Distributor | Kind::Chain | Kind::Rep) {
         command = command.subcommand(
             Command::new("import")

@@ -18,10 +18,11 @@ use crate::domain::{Id, Outcome};
 use crate::engine::{Engine, Progress};
 use crate::services::records::{Archive, Merge, Show};
 use crate::services::setup::Me;
+use crate::services::sync::device::{Standing, SyncStatus};
 use crate::services::undo::Undo;
 use crate::tui::app::Cx;
 use crate::tui::command::Refused;
-use crate::tui::msg::Data;
+use crate::tui::msg::{Data, Slot};
 use crate::tui::overlay::Question;
 use crate::tui::picker::{Choice, Picker, Purpose};
 use crate::tui::quick::Prompt;
@@ -185,6 +186,8 @@ pub struct Panes {
     pub history: history::History,
     pub jobs: jobs::Jobs,
     pub admin: admin::Admin,
+    /// The remote instance, and what waits to be sent to it.
+    pub standing: Standing,
 }
 
 /// From this width on two panes can stand beside each other.
@@ -208,6 +211,7 @@ impl Panes {
             history: history::History::default(),
             jobs: jobs::Jobs::default(),
             admin: admin::Admin::default(),
+            standing: Standing::default(),
         }
     }
 
@@ -386,7 +390,19 @@ impl Panes {
     }
 
     /// Somebody changed records of these kinds.
+    /// Looks how this profile and its remote instance stand.
+    pub fn look_at_remote(&self, cx: &mut Cx) {
+        cx.ask(
+            Slot::Remote,
+            |engine| engine.ask(&SyncStatus {}),
+            |panes, standing, _| panes.standing = standing,
+        );
+    }
+
     pub fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
+        if self.standing.remote.is_some() {
+            self.look_at_remote(cx);
+        }
         self.here_mut().refresh(kinds, cx);
         for other in [Some(PaneId::Drafts), Some(PaneId::Imports), self.side].into_iter().flatten() {
             if other != self.current {

@@ -1,0 +1,91 @@
+//! `pams init`, `serve`, `login` and what goes with a remote instance.
+
+use super::{flag, id, path, text};
+use clap::{Arg, ArgAction, Command, value_parser};
+use std::net::SocketAddr;
+
+pub fn commands() -> Vec<Command> {
+    vec![
+        Command::new("init")
+            .about("Make the store of a profile; with --server that of an organisation")
+            .arg(flag("server", "It is a remote instance's: others sign in to it"))
+            .arg(text("tenant", "NAME", "The organisation"))
+            .arg(text("name", "NAME", "Your name, as its first admin"))
+            .arg(text("email", "ADDRESS", "Your e-mail"))
+            .arg(text("zone", "ZONE", "Time zone, such as Europe/Berlin"))
+            .arg(text("currency", "CODE", "Currency, such as EUR")),
+        Command::new("serve")
+            .about("Serve the organisations of this home over HTTPS")
+            .arg(
+                Arg::new("listen")
+                    .long("listen")
+                    .value_name("ADDRESS:PORT")
+                    .default_value("127.0.0.1:8443")
+                    .value_parser(value_parser!(SocketAddr))
+                    .help("Where to listen; port 0 takes a free one"),
+            )
+            .arg(
+                path("cert", "FILE.pem", "Certificate chain; made at the first start where not given")
+                    .requires("key"),
+            )
+            .arg(path("key", "FILE.pem", "Its private key").requires("cert")),
+        Command::new("login")
+            .about("Sign in to a remote instance and sync with it")
+            .arg(Arg::new("url").required(true).value_name("URL"))
+            .arg(text("tenant", "NAME", "The organisation, where there are several"))
+            .arg(text("user", "USER", "Name, user name or e-mail"))
+            .arg(path("password-file", "FILE", "The password, in the first line of a file"))
+            .arg(path("code-file", "FILE", "The one-time code, in the first line of a file"))
+            .arg(text("pin", "FINGERPRINT", "The key that the server has to show"))
+            .arg(path("add-ca", "FILE.pem", "Certificates to believe besides the system's")),
+        Command::new("logout").about("End the session; what is here stays"),
+        Command::new("whoami").about("Who I am here and at the remote instance"),
+        Command::new("sync").about("Send what was saved here and fetch what others did"),
+        Command::new("remote")
+            .about("The remote instance of this profile")
+            .subcommand_required(true)
+            .subcommand(Command::new("status").about("Where, as whom, what waits, when it was last in sync")),
+        Command::new("trust")
+            .about("The keys of servers that were confirmed")
+            .arg(Arg::new("url").value_name("URL"))
+            .arg(flag("replace", "Take the key that the server shows now")),
+        Command::new("session")
+            .about("Who is signed in to this organisation")
+            .subcommand_required(true)
+            .subcommand(Command::new("list").about("List the sessions that last"))
+            .subcommand(
+                Command::new("end")
+                    .alias("revoke")
+                    .about("End one at once")
+                    .arg(id("The beginning of its id")),
+            ),
+    ]
+}
+
+/// What `user add` takes besides the fields.
+pub fn credential_options() -> Vec<Arg> {
+    vec![
+        path(
+            "password-file",
+            "FILE",
+            "Their password, in the first line of a file; they can sign in with it",
+        ),
+        text("tenant", "NAME", "The organisation, where this home has several"),
+    ]
+}
+
+/// What people sign in with.
+pub fn credentials() -> [Command; 2] {
+    let who = || id("Name, user name, e-mail, id or its end");
+    [
+        Command::new("password")
+            .about("Set the password of one, and end their sessions")
+            .arg(who())
+            .args(credential_options()),
+        Command::new("codes")
+            .about("Turn one-time codes on, with a new secret and recovery codes, or off")
+            .arg(who())
+            .arg(Arg::new("off").long("off").action(ArgAction::SetTrue).help("Sign in without them"))
+            .arg(text("tenant", "NAME", "The organisation, where this home has several")),
+    ]
+}

@@ -1,0 +1,194 @@
+//! The way to a remote instance: HTTPS with a trusted key, the session's cookie, and what
+//! is sent and heard. It knows no store; [`crate::services::sync`] is what it carries.
+
+pub mod background;
+pub mod link;
+pub mod sync;
+pub mod trust;
+
+use crate::domain::{Failure, FailureKind, Outcome};
+use crate::frames;
+use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use reqwest::{Method, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a body of the sync protocol is called.
+const FRAME: &str = "application/vnd.pams.frame+zstd";
+const MAX_BODY: usize = 16 << 20;
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest wait for an answer; a server that stalls is asked again later.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// One remote instance, as one device reaches it. Its calls wait: they belong on a thread
+/// that may.
+pub struct Client {
+    http: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+    url: String,
+    cookie: String,
+}
+
+impl Client {
+    pub fn new(url: &str, trust: Arc<trust::Verifier>, cookie: &str) -> Outcome<Client> {
+        let failed =
+            |what: &dyn std::fmt::Display| Failure::internal(format!("HTTPS cannot be set up: {what}"));
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust.config()?)
+            .connect_timeout(CONNECT)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("pams/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| failed(&e))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(&e))?;
+        Ok(Client { http, runtime, url: normal_url(url)?, cookie: cookie.to_owned() })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url)).header("x-pams", "1");
+        if self.cookie.is_empty() { request } else { request.header(COOKIE, &self.cookie) }
+    }
+
+    /// A JSON call.
+    pub fn json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Outcome<T> {
+        let mut request = self.request(method, path).timeout(ANSWER);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        self.runtime.block_on(async {
+            let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
+            let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, &e))?;
+            let bytes = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
+            serde_json::from_slice(bytes)
+                .map_err(|e| Failure::internal(format!("The answer cannot be read: {e}")))
+        })
+    }
+
+    /// Signs in: the answer, and the cookie that came with it.
+    pub fn sign_in(&self, body: &serde_json::Value) -> Outcome<(serde_json::Value, String)> {
+        let request = self.request(Method::POST, "/api/v1/session").timeout(ANSWER);
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        self.runtime.block_on(async {
+            let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
+            let cookie = response.headers().get(SET_COOKIE).and_then(|v| v.to_str().ok());
+            let cookie = cookie.and_then(|c| c.split(';').next()).unwrap_or_default().to_owned();
+            let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, &e))?;
+            let shown = serde_json::from_slice(&bytes)
+                .map_err(|e| Failure::internal(format!("The answer cannot be read: {e}")))?;
+            Ok((shown, cookie))
+        })
+    }
+
+    /// A call of the sync protocol.
+    pub fn frame<Q: Serialize, R: DeserializeOwned>(&self, path: &str, ask: &Q) -> Outcome<R> {
+        let body = zstd::bulk::compress(&frames::encode(ask)?, 1)
+            .map_err(|e| Failure::internal(format!("The request cannot be packed: {e}")))?;
+        let request = self.request(Method::POST, path).timeout(ANSWER).header(CONTENT_TYPE, FRAME).body(body);
+        self.runtime.block_on(async {
+            let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
+            let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, &e))?;
+            let bytes = zstd::bulk::decompress(&bytes, MAX_BODY)
+                .map_err(|e| Failure::internal(format!("The answer cannot be unpacked: {e}")))?;
+            frames::decode(&bytes)
+        })
+    }
+
+    /// Listens until the line ends or `heard` says no; each hint is one call.
+    pub fn listen(&self, mut heard: impl FnMut() -> bool) -> Outcome<()> {
+        let request = self.request(Method::GET, "/api/v1/sync/live");
+        self.runtime.block_on(async {
+            let mut response =
+                answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
+            loop {
+                // The server says something at least every fifteen seconds.
+                let chunk = tokio::time::timeout(ANSWER, response.chunk()).await;
+                let chunk = chunk.map_err(|_| offline("The remote instance fell silent"))?;
+                match chunk.map_err(|e| unreachable(&self.url, &e))? {
+                    None => return Ok(()),
+                    Some(bytes) if bytes.windows(5).any(|w| w == b"data:") => {
+                        if !heard() {
+                            return Ok(());
+                        }
+                    }
+                    // A heartbeat: a moment to look whether anybody still wants to hear.
+                    Some(_) => {
+                        if !heard() {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// `https://host:port`, without a path.
+pub fn normal_url(url: &str) -> Outcome<String> {
+    let bad = || {
+        Failure::usage(format!("\"{url}\" is not the address of a remote instance"))
+            .hint("Write it as https://pams.example.com:8443")
+    };
+    let url = url.trim().trim_end_matches('/');
+    let parsed = reqwest::Url::parse(url).map_err(|_| bad())?;
+    if parsed.scheme() != "https" || parsed.host_str().is_none() || parsed.path() != "/" {
+        return Err(bad());
+    }
+    Ok(url.to_owned())
+}
+
+pub fn offline(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Offline, message).hint("What you save is kept here and sent later")
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> Failure {
+    // The innermost cause says it in the fewest words.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    if let Some(changed) = trust::changed_key(error) {
+        return changed;
+    }
+    let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+    let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+    offline(format!("{url} cannot be reached: {why}"))
+}
+
+/// The answer, or what its problem says.
+async fn answered(response: Response) -> Outcome<Response> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let bytes = response.bytes().await.unwrap_or_default();
+    let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let text = |name: &str| problem.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    let kind = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => FailureKind::Denied,
+        StatusCode::NOT_FOUND => FailureKind::NotFound,
+        StatusCode::CONFLICT => FailureKind::Conflict,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => FailureKind::Invalid,
+        _ => FailureKind::Offline,
+    };
+    let said = text("detail").unwrap_or_else(|| format!("The remote instance answered {status}"));
+    let mut failure = Failure::new(kind, said);
+    failure.hint = match text("code").as_deref() {
+        Some("session_needed") => Some("`pams login` signs in again; what you saved is kept".into()),
+        _ => text("hint"),
+    };
+    failure.candidates = text("code").into_iter().collect();
+    Err(failure)
+}

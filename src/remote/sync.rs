@@ -1,0 +1,107 @@
+//! One round with the server: recover if it must be, push the queue, pull the log. Any
+//! process of a profile may do it, several at once too: what came twice is done once.
+
+use crate::domain::{Failure, Outcome};
+use crate::engine::Engine;
+use crate::frames::Bytes;
+use crate::remote::Client;
+use crate::services::sync::device::{ApplyPull, AskRecover, NextPull, NextPush, SyncStatus, TakeRecovered};
+use crate::services::sync::{MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken};
+use serde::{Deserialize, Serialize};
+
+/// Recoveries in one round; more of them is a server that does not settle.
+const MAX_RECOVERIES: usize = 3;
+/// Times that a batch is pushed and does not come back in the stream.
+const MAX_PUSHES: usize = 100_000;
+
+/// What a round did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Synced {
+    /// Own changes that the server has ordered now.
+    pub pushed: usize,
+    /// Records of others.
+    pub pulled: usize,
+    /// Changes that wait for a person, all of them.
+    pub drafts: usize,
+    /// Those among them that this round brought.
+    pub new_drafts: usize,
+    pub seq: u64,
+}
+
+/// # Errors
+/// Offline when the server cannot be reached or is busy; denied when it does not know the
+/// session. What was done before stands.
+pub fn round(engine: &Engine, client: &Client) -> Outcome<Synced> {
+    let before = engine.ask(&SyncStatus {})?;
+    let mut synced = Synced::default();
+    let mut recoveries = 0;
+    let mut again = pull(engine, client, &mut synced)?;
+    for _ in 0..MAX_PUSHES {
+        if again {
+            recoveries += 1;
+            if recoveries > MAX_RECOVERIES {
+                return Err(Failure::internal("The server asks to start over again and again")
+                    .hint("Tell its operator; what you saved is kept here"));
+            }
+            recover(engine, client)?;
+            again = pull(engine, client, &mut synced)?;
+            continue;
+        }
+        let Some(push) = engine.ask(&NextPush {})? else { break };
+        let pushed: Pushed = client.frame("/api/v1/sync/push", &push)?;
+        match pushed.taken {
+            Taken::Taken => again = pull(engine, client, &mut synced)?,
+            Taken::Recover => again = true,
+            Taken::Malformed => {
+                return Err(Failure::internal("The server did not understand what was pushed")
+                    .hint("One of the two may be of another version: `pams --version`"));
+            }
+        }
+    }
+    let after = engine.ask(&SyncStatus {})?;
+    synced.drafts = after.drafts;
+    synced.new_drafts = after.drafts.saturating_sub(before.drafts);
+    synced.seq = after.seq;
+    Ok(synced)
+}
+
+/// Reads the log to its end. True when the device has to recover first.
+fn pull(engine: &Engine, client: &Client, synced: &mut Synced) -> Outcome<bool> {
+    loop {
+        let page: Pulled = client.frame("/api/v1/sync/pull", &engine.ask(&NextPull {})?)?;
+        let last = page.through >= page.last_seq;
+        let nothing = page.records.is_empty() && page.through == page.from;
+        let standing = engine.ask(&SyncStatus {})?;
+        // An answer without news is not worth a write.
+        if nothing && page.epoch == standing.epoch && last && standing.synced_ms > 0 {
+            return Ok(false);
+        }
+        let applied = engine.run(&ApplyPull { page })?.reply;
+        synced.pulled += applied.theirs;
+        synced.pushed += applied.mine;
+        if applied.recover || last {
+            return Ok(applied.recover);
+        }
+    }
+}
+
+fn recover(engine: &Engine, client: &Client) -> Outcome<()> {
+    let ask = engine.ask(&AskRecover {})?;
+    let mut all: Option<Recovered> = None;
+    let pieces: Vec<&[u8]> = match ask.change_ids.0.is_empty() {
+        true => vec![&[]],
+        false => ask.change_ids.0.chunks(16 * MAX_RECOVER_IDS).collect(),
+    };
+    for piece in pieces {
+        let ask = RecoverDevice { device: ask.device, change_ids: Bytes(piece.to_vec()) };
+        let reply: Recovered = client.frame("/api/v1/sync/recover", &ask)?;
+        match &mut all {
+            Some(all) => all.held.0.extend_from_slice(&reply.held.0),
+            None => all = Some(reply),
+        }
+    }
+    if let Some(reply) = all {
+        engine.run(&TakeRecovered { reply })?;
+    }
+    Ok(())
+}

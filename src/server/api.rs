@@ -1,0 +1,186 @@
+//! Requests as JSON: all of the engine's table, and the paths that have a name of their own.
+
+use crate::changes::Via;
+use crate::domain::Id;
+use crate::domain::when::Month;
+use crate::engine::{COMMANDS, Door, INTERNAL, QUERIES, Row};
+use crate::server::Problem;
+use crate::server::guard::Who;
+use crate::server::state::blocking;
+use crate::services::permissions::ShowRights;
+use crate::services::records::Counts;
+use crate::services::setup::WhoAmI;
+use crate::services::wins::ShowCallout;
+use crate::services::{Caller, Query, new_id};
+use axum::body::Bytes;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query as Params};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Rows of a page where nothing is said, and at the most.
+const PAGE: usize = 200;
+const MAX_PAGE: usize = 1_000;
+
+pub fn unreadable(rejection: JsonRejection) -> Problem {
+    match rejection {
+        JsonRejection::MissingJsonContentType(_) => {
+            Problem::new("media_type", "The body should be application/json")
+        }
+        JsonRejection::JsonDataError(e) => Problem::new("invalid", e.body_text()),
+        JsonRejection::JsonSyntaxError(e) => Problem::new("usage", e.body_text()),
+        other if other.status() == 413 => Problem::new("too_large", "The body is too large"),
+        other => Problem::new("usage", other.body_text()),
+    }
+}
+
+fn json_bytes(bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
+}
+
+fn absent(name: &str) -> Problem {
+    Problem::new("not_found", format!("There is no request \"{name}\""))
+}
+
+/// A request of the table on behalf of who asks, its verb checked.
+async fn run<F: Sync + 'static>(
+    who: Who,
+    row: &'static Row<F>,
+    body: Vec<u8>,
+    txn: Id,
+) -> Result<Vec<u8>, Problem> {
+    blocking(move || {
+        let user = who.session.user;
+        who.engine().ask(&ShowRights {})?.require(row.verb)?;
+        let frame = (row.read_json)(&body)?;
+        let caller = Caller { via: Via::Api, txn, now_ms: who.tenant.engine.now_ms(), actor: Some(user) };
+        let answer = who.tenant.engine.call_for(row.name, &frame, &caller)?;
+        (row.write_json)(&answer)
+    })
+    .await
+}
+
+/// `GET /api/v1/query/{request}?request={…}`
+pub async fn query(
+    who: axum::Extension<Who>,
+    Path(name): Path<String>,
+    Params(params): Params<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let row = QUERIES.iter().find(|r| r.name == name && r.verb != INTERNAL).ok_or_else(|| absent(&name))?;
+    let body = params.get("request").cloned().unwrap_or_else(|| "{}".into());
+    let txn = new_id(who.tenant.engine.now_ms());
+    Ok(json_bytes(run(who.0, row, body.into_bytes(), txn).await?))
+}
+
+/// `POST /api/v1/do/{request}`. The same Idempotency-Key is the same transaction: what
+/// was done under it is answered again, not done again.
+pub async fn command(
+    who: axum::Extension<Who>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let row = COMMANDS.iter().find(|r| r.name == name && r.verb != INTERNAL).ok_or_else(|| absent(&name))?;
+    let is_json = headers.get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok());
+    let kind = is_json.and_then(|t| t.split(';').next()).unwrap_or_default();
+    if kind.trim() != "application/json" {
+        return Err(Problem::new("media_type", "The body should be application/json"));
+    }
+    let txn = match headers.get("idempotency-key").map(|k| k.to_str()) {
+        None => new_id(who.tenant.engine.now_ms()),
+        Some(Ok(key)) if (1..=255).contains(&key.len()) => {
+            let whole = format!("{}\n{name}\n{key}", who.session.user);
+            let mut id = [0; 16];
+            id.copy_from_slice(&blake3::hash(whole.as_bytes()).as_bytes()[..16]);
+            Id(id)
+        }
+        Some(_) => return Err(Problem::new("usage", "An Idempotency-Key has 1 to 255 plain characters")),
+    };
+    Ok(json_bytes(run(who.0, row, body.to_vec(), txn).await?))
+}
+
+/// A query with a path of its own, its parameters by name.
+async fn named<Q: Query>(who: Who, ask: Q) -> Result<Response, Problem> {
+    let reply = blocking(move || who.engine().ask(&ask)).await?;
+    Ok(axum::Json(reply).into_response())
+}
+
+/// The fields of a request from a query string, each as the request has it.
+fn asked<Q: Query>(base: Value, params: &BTreeMap<String, String>, known: &[&str]) -> Result<Q, Problem> {
+    let mut whole = base;
+    for (name, text) in params {
+        if !known.contains(&name.as_str()) {
+            let known = known.join(", ");
+            return Err(Problem::new("usage", format!("There is no parameter {name}; there are {known}")));
+        }
+        let value = match name.as_str() {
+            "limit" => match text.parse::<usize>() {
+                Ok(n) if (1..=MAX_PAGE).contains(&n) => json!(n),
+                _ => return Err(Problem::new("usage", format!("limit is 1 to {MAX_PAGE}"))),
+            },
+            _ => json!(text),
+        };
+        if let Some(object) = whole.as_object_mut() {
+            object.insert(name.clone(), value);
+        }
+    }
+    serde_json::from_value(whole).map_err(|e| Problem::new("usage", format!("The parameters are off: {e}")))
+}
+
+/// `GET /api/v1/activities?month=2026-02&owner=me&limit=200&cursor=…`
+pub async fn activities(
+    who: axum::Extension<Who>,
+    Params(params): Params<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let base = json!({
+        "month": null, "from": null, "to": null, "owner": "all", "account": null, "project": null,
+        "filter": null, "oldest_first": false, "limit": PAGE, "cursor": null, "at": null,
+    });
+    let ask = asked::<crate::services::activities::ListActivities>(
+        base,
+        &params,
+        &["month", "owner", "account", "project", "limit", "cursor"],
+    )?;
+    named(who.0, ask).await
+}
+
+/// `GET /api/v1/wins?month=2026-02&type=loss`
+pub async fn wins(
+    who: axum::Extension<Who>,
+    Params(mut params): Params<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    // The catalogue's word for it.
+    if let Some(outcome) = params.remove("type") {
+        params.insert("outcome".into(), outcome);
+    }
+    let base = json!({
+        "month": null, "owner": "all", "outcome": "", "source": "", "limit": PAGE, "cursor": null,
+    });
+    let ask = asked::<crate::services::wins::ListWins>(
+        base,
+        &params,
+        &["month", "owner", "outcome", "source", "limit", "cursor"],
+    )?;
+    named(who.0, ask).await
+}
+
+/// Session, settings, counts and the month in one call, for a first screen.
+pub async fn bootstrap(who: axum::Extension<Who>) -> Result<Response, Problem> {
+    let who = who.0;
+    let all = blocking(move || {
+        let engine = who.engine();
+        let me = engine.ask(&WhoAmI {})?;
+        let rights = engine.ask(&ShowRights {})?;
+        let month = Month::of(me.today);
+        let wins = match rights.may("wins.read") {
+            true => Some(engine.ask(&ShowCallout { month: Some(month) })?),
+            false => None,
+        };
+        let counts = engine.ask(&Counts {})?;
+        Ok(json!({ "me": me, "rights": rights, "counts": counts, "month": month, "callout": wins }))
+    })
+    .await?;
+    Ok(axum::Json(all).into_response())
+}

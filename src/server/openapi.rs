@@ -1,0 +1,226 @@
+//! The OpenAPI document, made from the table of routes and the table of requests.
+
+use crate::engine::{COMMANDS, INTERNAL, QUERIES};
+use crate::server::problem::CODES;
+use crate::server::routes::{Needs, ROUTES, Route};
+use axum::Json;
+use serde_json::{Map, Value, json};
+
+pub async fn document() -> Json<Value> {
+    Json(whole())
+}
+
+/// All of it: one operation a route, and one for each request of the engine's table.
+pub fn whole() -> Value {
+    let mut paths = Map::new();
+    let mut put = |path: &str, method: &str, operation: Value| {
+        let methods = paths.entry(path.to_owned()).or_insert_with(|| json!({}));
+        if let Some(methods) = methods.as_object_mut() {
+            methods.insert(method.to_owned(), operation);
+        }
+    };
+    for route in ROUTES.iter().filter(|r| !r.path.ends_with("{request}")) {
+        put(route.path, route.method, operation(route));
+    }
+    for row in QUERIES.iter().filter(|r| r.verb != INTERNAL) {
+        let parameter = json!({
+            "name": "request", "in": "query", "required": false,
+            "description": "The fields of the request as a JSON object",
+            "content": { "application/json": { "schema": { "type": "object" } } },
+        });
+        let mut op = asked(row.name, row.verb, "Query");
+        op["parameters"] = json!([parameter]);
+        put(&format!("/api/v1/query/{}", row.name), "get", op);
+    }
+    for row in COMMANDS.iter().filter(|r| r.verb != INTERNAL) {
+        let mut op = asked(row.name, row.verb, "Command");
+        op["parameters"] = json!([
+            { "$ref": "#/components/parameters/XPams" },
+            { "$ref": "#/components/parameters/IdempotencyKey" },
+        ]);
+        op["requestBody"] = json!({ "required": true,
+            "content": { "application/json": { "schema": { "type": "object" } } } });
+        put(&format!("/api/v1/do/{}", row.name), "post", op);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "PAMS",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The remote instance of PAMS. Paths under /api/v1 only ever gain; what goes is announced by the headers Deprecation and Sunset.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "session": { "type": "apiKey", "in": "cookie", "name": super::guard::COOKIE } },
+            "parameters": {
+                "XPams": { "name": "X-PAMS", "in": "header", "required": true, "schema": { "type": "string", "const": "1" },
+                    "description": "Says that no page of another site sent this" },
+                "IdempotencyKey": { "name": "Idempotency-Key", "in": "header", "required": false,
+                    "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" },
+                    "description": "What was done under it is answered again, not done again" },
+            },
+            "schemas": { "Problem": problem() },
+        },
+    })
+}
+
+fn problem() -> Value {
+    let codes: Vec<&str> = CODES.iter().map(|(code, ..)| *code).collect();
+    json!({
+        "type": "object",
+        "description": "RFC 9457",
+        "required": ["type", "title", "status", "code", "detail", "trace_id"],
+        "properties": {
+            "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
+            "code": { "enum": codes }, "detail": { "type": "string" }, "hint": { "type": "string" },
+            "errors": { "type": "array", "items": { "type": "object" } }, "trace_id": { "type": "string" },
+        },
+    })
+}
+
+fn failures(needs: Needs) -> Map<String, Value> {
+    let content =
+        json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
+    let mut all = Map::new();
+    for (_, status, _) in CODES {
+        let open = needs == Needs::Nobody && *status == 401;
+        if !open {
+            all.insert(status.to_string(), json!({ "description": "A problem", "content": content }));
+        }
+    }
+    all
+}
+
+fn operation(route: &Route) -> Value {
+    let mut responses = failures(if route.path == "/api/v1/session" { Needs::SignedIn } else { route.needs });
+    let (status, success) = success(route);
+    responses.insert(status.to_owned(), success);
+    let mut op = json!({
+        "summary": route.about,
+        "operationId": format!("{}_{}", route.method, route.path.trim_matches('/').replace(['/', '{', '}', '-', '.'], "_")),
+        "responses": responses,
+    });
+    match route.needs {
+        Needs::Nobody => {}
+        Needs::SignedIn => op["security"] = json!([{ "session": [] }]),
+        Needs::Verb(verb) => {
+            op["security"] = json!([{ "session": [] }]);
+            op["x-verb"] = json!(verb);
+        }
+    }
+    let mut parameters = parameters(route.path);
+    if route.method != "get" {
+        parameters.push(json!({ "$ref": "#/components/parameters/XPams" }));
+    }
+    if !parameters.is_empty() {
+        op["parameters"] = json!(parameters);
+    }
+    if let Some(body) = body(route) {
+        op["requestBody"] = body;
+    }
+    op
+}
+
+fn success(route: &Route) -> (&'static str, Value) {
+    let of = |kind: &str, schema: Value| json!({ "description": "Done", "content": { kind: { "schema": schema } } });
+    let binary = || json!({ "type": "string", "format": "binary" });
+    match (route.method, route.path) {
+        ("delete", _) | ("put", _) => ("204", json!({ "description": "Done" })),
+        ("post", "/api/v1/session") => ("201", of("application/json", json!({ "type": "object" }))),
+        (_, path) if path.ends_with("metrics") => {
+            ("200", of("application/openmetrics-text", json!({ "type": "string" })))
+        }
+        (_, path) if path.ends_with("live") && path.contains("sync") => {
+            ("200", of("text/event-stream", json!({ "type": "string" })))
+        }
+        ("post", path) if path.contains("/sync/") => ("200", of(super::sync::FRAME, binary())),
+        (_, "/api/v1/sessions") => ("200", of("application/json", json!({ "type": "array" }))),
+        _ => ("200", of("application/json", json!({ "type": "object" }))),
+    }
+}
+
+fn parameters(path: &str) -> Vec<Value> {
+    let query = |name: &str, schema: Value| json!({ "name": name, "in": "query", "required": false, "schema": schema });
+    let text = || json!({ "type": "string" });
+    let page = || {
+        vec![
+            query("month", json!({ "type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$" })),
+            query("owner", text()),
+            query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 1000 })),
+            query("cursor", text()),
+        ]
+    };
+    match path {
+        "/api/v1/activities" => {
+            let mut all = page();
+            all.extend([query("account", text()), query("project", text())]);
+            all
+        }
+        "/api/v1/wins" => {
+            let mut all = page();
+            all.extend([
+                query("type", json!({ "enum": ["win", "loss"] })),
+                query("source", json!({ "enum": ["own", "imported"] })),
+            ]);
+            all
+        }
+        "/api/v1/sessions/{id}" => {
+            vec![json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } })]
+        }
+        _ => vec![],
+    }
+}
+
+fn body(route: &Route) -> Option<Value> {
+    let of = |kind: &str, schema: Value| {
+        Some(json!({ "required": true, "content": { kind: { "schema": schema } } }))
+    };
+    let text = || json!({ "type": "string" });
+    match (route.method, route.path) {
+        ("post", "/api/v1/session") => of(
+            "application/json",
+            json!({
+                "type": "object", "required": ["user", "password"],
+                "properties": { "tenant": text(), "user": text(), "password": text(), "code": text(),
+                    "device": { "type": "boolean" }, "label": text() },
+            }),
+        ),
+        ("put", _) => of(
+            "application/json",
+            json!({ "type": "object", "required": ["old", "new"], "properties": { "old": text(), "new": text() } }),
+        ),
+        ("post", path) if path.contains("/sync/") => {
+            of(super::sync::FRAME, json!({ "type": "string", "format": "binary" }))
+        }
+        ("post", path) if path.contains("wins") => of(
+            "multipart/form-data",
+            json!({
+                "type": "object", "required": ["file"],
+                "properties": { "file": { "type": "string", "format": "binary" }, "month": text(),
+                    "dry_run": { "type": "boolean" }, "append": { "type": "boolean" } },
+            }),
+        ),
+        _ => None,
+    }
+}
+
+/// A request of the engine's table.
+fn asked(name: &str, verb: &str, kind: &str) -> Value {
+    let mut responses = failures(Needs::SignedIn);
+    responses.insert(
+        "200".into(),
+        json!({ "description": "Done", "content": { "application/json": { "schema": {} } } }),
+    );
+    let mut op = json!({
+        "summary": format!("{kind} {name}"),
+        "operationId": name.replace('.', "_"),
+        "security": [{ "session": [] }],
+        "responses": responses,
+    });
+    if !verb.is_empty() {
+        op["x-verb"] = json!(verb);
+    }
+    op
+}

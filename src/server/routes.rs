@@ -1,0 +1,97 @@
+//! All routes, each with what it needs. The router, the OpenAPI document and the matrix
+//! of permissions are made from this table; a route that is not in it does not exist.
+
+use crate::server::guard::{guard, stamped};
+use crate::server::state::App;
+use crate::server::{Problem, api, health, imports, openapi, session, sync};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, delete, get, post, put};
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Nobody,
+    SignedIn,
+    Verb(&'static str),
+}
+
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub needs: Needs,
+    pub about: &'static str,
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// Bytes of a body: of a request, and of a file on its way in.
+const MAX_BODY: usize = 2 << 20;
+pub const MAX_FILE: usize = 25 << 20;
+
+macro_rules! routes {
+    ($($method:ident $path:literal, $needs:expr, $about:literal => $handler:expr;)*) => {
+        pub static ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            needs: $needs,
+            about: $about,
+            handler: || $method($handler),
+        },)*];
+    };
+}
+
+routes! {
+    get "/health/live", Needs::Nobody, "Whether the process runs" => health::live;
+    get "/health/ready", Needs::Nobody, "Whether it can write" => health::ready;
+    get "/health", Needs::Verb("ops.read"), "Details of every part" => health::details;
+    get "/metrics", Needs::Verb("ops.read"), "Counters in the OpenMetrics text format" => health::metrics;
+    get "/health/metrics", Needs::Verb("ops.read"), "The same" => health::metrics;
+    get "/openapi.json", Needs::Nobody, "This document" => openapi::document;
+    post "/api/v1/session", Needs::Nobody, "Sign in" => session::sign_in;
+    get "/api/v1/session", Needs::SignedIn, "Who is signed in" => session::show;
+    delete "/api/v1/session", Needs::SignedIn, "Sign out" => session::sign_out;
+    get "/api/v1/sessions", Needs::SignedIn, "Sessions that last" => session::list;
+    delete "/api/v1/sessions/{id}", Needs::SignedIn, "End one" => session::end;
+    get "/api/v1/rights", Needs::SignedIn, "Roles and verbs of who asks" => session::rights;
+    put "/api/v1/password", Needs::SignedIn, "Set the own password" => session::set_password;
+    post "/api/v1/sync/push", Needs::SignedIn, "Changes of a device" => sync::push;
+    post "/api/v1/sync/batch", Needs::SignedIn, "The same" => sync::push;
+    post "/api/v1/sync/pull", Needs::SignedIn, "The log behind a place" => sync::pull;
+    post "/api/v1/sync/recover", Needs::SignedIn, "What is here of a device that starts over" => sync::recover;
+    get "/api/v1/sync/live", Needs::SignedIn, "A hint after each change, as server-sent events" => sync::live;
+    get "/api/v1/bootstrap", Needs::SignedIn, "Session, settings, counts and the month in one" => api::bootstrap;
+    get "/api/v1/activities", Needs::Verb("activity.read"), "Activities, a page at a time" => api::activities;
+    get "/api/v1/wins", Needs::Verb("wins.read"), "Wins and losses, a page at a time" => api::wins;
+    post "/api/v1/admin/wins-import", Needs::Verb("wins.import"), "Import a workbook of wins" => imports::wins;
+    post "/api/admin/wins-import", Needs::Verb("wins.import"), "The same" => imports::wins;
+    post "/api/wins/upload", Needs::Verb("wins.import"), "The same" => imports::wins;
+    get "/api/v1/query/{request}", Needs::SignedIn, "Ask any query of the table" => api::query;
+    post "/api/v1/do/{request}", Needs::SignedIn, "Run any command of the table" => api::command;
+}
+
+pub fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let most = if route.path.ends_with("import") || route.path.ends_with("upload") {
+            MAX_FILE
+        } else {
+            MAX_BODY
+        };
+        let handler = (route.handler)()
+            .route_layer(DefaultBodyLimit::max(most))
+            .route_layer(from_fn_with_state((app.clone(), route), guard));
+        router = router.route(route.path, handler);
+    }
+    router
+        .method_not_allowed_fallback(async || {
+            let problem = Problem::new("method", "This path does not take that method").into_response();
+            stamped(problem, &uuid::Uuid::new_v4().to_string()).await
+        })
+        .fallback(async || {
+            let problem = Problem::new("not_found", "There is no such path").into_response();
+            stamped(problem, &uuid::Uuid::new_v4().to_string()).await
+        })
+        .with_state(app)
+}

@@ -1,0 +1,92 @@
+//! What all requests share: the organisations with their engines, limits, counters.
+
+use crate::domain::schema::Kind;
+use crate::domain::{Failure, Id, Outcome};
+use crate::engine::{Engine, Event};
+use crate::server::metrics::Metrics;
+use crate::services::records::List;
+use crate::services::setup::WhoAmI;
+use crate::services::sync::PullChanges;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, broadcast, watch};
+
+/// Hints that a slow listener may lag behind before it is told to look anyway.
+const MAX_HINTS: usize = 64;
+
+/// One organisation: its store's engine, and who listens for changes.
+pub struct Tenant {
+    /// The profile it is kept under; empty for the first.
+    pub profile: String,
+    pub id: Id,
+    pub name: String,
+    pub engine: Engine,
+    /// The end of the log, after each change.
+    pub hints: broadcast::Sender<u64>,
+}
+
+impl Tenant {
+    /// # Errors
+    /// The store was not set up as that of an organisation.
+    pub fn new(profile: String, engine: Engine) -> Outcome<Tenant> {
+        let me = engine.ask(&WhoAmI {})?;
+        let all =
+            List { kind: Kind::Tenant, filter: None, archived: true, account: None, limit: 1, cursor: None };
+        let row = if me.set_up { engine.ask(&all)?.items.into_iter().next() } else { None };
+        let id = row.map(|item| item.id).ok_or_else(|| {
+            Failure::not_found("There is no organisation here yet")
+                .hint("`pams init --server --tenant NAME` makes one")
+        })?;
+        // A copy of a remote log does not serve others.
+        engine.ask(&PullChanges { from: 0, most: 0 })?;
+        let (hints, _) = broadcast::channel(MAX_HINTS);
+        engine.subscribe({
+            let hints = hints.clone();
+            move |event| {
+                if let Event::Changed(changed) = event {
+                    let _ = hints.send(changed.seq);
+                }
+                true
+            }
+        });
+        Ok(Tenant { profile, id, name: me.organisation, engine, hints })
+    }
+}
+
+pub struct Shared {
+    pub tenants: Vec<Arc<Tenant>>,
+    pub metrics: Metrics,
+    /// One password hash a core: each takes 64 MiB.
+    pub hashing: Semaphore,
+    /// Becomes true when the server stops: those who listen go.
+    pub stopping: watch::Receiver<bool>,
+    pub began: std::time::Instant,
+}
+
+pub type App = Arc<Shared>;
+
+impl Shared {
+    pub fn tenant(&self, id: Id) -> Option<&Arc<Tenant>> {
+        self.tenants.iter().find(|t| t.id == id)
+    }
+
+    /// By the organisation's name, its profile, or without a word where there is one.
+    pub fn tenant_named(&self, name: &str) -> Option<&Arc<Tenant>> {
+        match (name.trim(), self.tenants.as_slice()) {
+            ("", [only]) => Some(only),
+            ("", _) => None,
+            (name, all) => all
+                .iter()
+                .find(|t| t.name.eq_ignore_ascii_case(name) || t.profile == name || t.id.to_string() == name),
+        }
+    }
+}
+
+/// Runs something that waits for the store on a thread that may wait.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Result<T, super::Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(super::Problem::new("internal", "The request failed inside; nothing was changed")),
+    }
+}

@@ -1,0 +1,119 @@
+//! The sync protocol over HTTP: MessagePack inside zstd, both ways; hints as server-sent
+//! events.
+
+use crate::domain::{Failure, Outcome};
+use crate::engine::Door;
+use crate::frames;
+use crate::server::Problem;
+use crate::server::guard::Who;
+use crate::server::state::{App, blocking};
+use crate::services::sync::{PullChanges, PushChanges, RecoverDevice, Taken};
+use crate::services::{Command, Query};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+
+/// What both sides call a body of this kind.
+pub const FRAME: &str = "application/vnd.pams.frame+zstd";
+/// Most bytes that a body may unfold to.
+const MAX_BODY: usize = 8 << 20;
+const LEVEL: i32 = 1;
+/// A line that carries nothing for so long is kept open by a comment.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+pub fn unfold<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    if headers.get(header::CONTENT_TYPE) != Some(&HeaderValue::from_static(FRAME)) {
+        return Err(Problem::new("media_type", format!("The body should be {FRAME}")));
+    }
+    let damaged = |_| Problem::new("usage", "The body cannot be read");
+    let bytes = zstd::bulk::decompress(body, MAX_BODY).map_err(damaged)?;
+    frames::decode(&bytes).map_err(|_| Problem::new("usage", "The body is not what this route takes"))
+}
+
+pub fn fold<T: Serialize>(value: &T) -> Outcome<Response> {
+    let bytes = frames::encode(value)?;
+    let bytes = zstd::bulk::compress(&bytes, LEVEL)
+        .map_err(|e| Failure::internal(format!("The answer cannot be packed: {e}")))?;
+    Ok(([(header::CONTENT_TYPE, FRAME)], bytes).into_response())
+}
+
+async fn command<C: Command>(who: Who, command: C) -> Result<C::Reply, Problem> {
+    blocking(move || who.engine().run(&command).map(|r| r.reply)).await
+}
+
+async fn query<Q: Query>(who: Who, query: Q) -> Result<Q::Reply, Problem> {
+    blocking(move || who.engine().ask(&query)).await
+}
+
+pub async fn push(
+    State(app): State<App>,
+    who: axum::Extension<Who>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let push: PushChanges = unfold(&headers, &body)?;
+    let sent = push.changes.len() as u64;
+    let pushed = command(who.0, push).await?;
+    if pushed.taken == Taken::Taken {
+        app.metrics.sync_changes.inc_by(sent);
+        app.metrics.sync_conflicts.inc_by(pushed.drafted as u64);
+    }
+    Ok(fold(&pushed)?)
+}
+
+pub async fn pull(who: axum::Extension<Who>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+    let pull: PullChanges = unfold(&headers, &body)?;
+    Ok(fold(&query(who.0, pull).await?)?)
+}
+
+pub async fn recover(
+    who: axum::Extension<Who>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let recover: RecoverDevice = unfold(&headers, &body)?;
+    Ok(fold(&command(who.0, recover).await?)?)
+}
+
+/// Tells the end of the log after each change, and nothing else: who hears it pulls.
+pub async fn live(State(app): State<App>, who: axum::Extension<Who>) -> Response {
+    let who = who.0;
+    let stopping = app.stopping.clone();
+    let hints = who.tenant.hints.subscribe();
+    app.metrics.listeners.inc();
+    let counted = Counted(app.clone());
+    let events = stream::unfold((hints, counted), move |(mut hints, counted)| {
+        let mut stopping = stopping.clone();
+        async move {
+            let seq = tokio::select! {
+                _ = stopping.changed() => return None,
+                heard = hints.recv() => match heard {
+                    Ok(seq) => seq,
+                    // Behind by more than is kept: it looks anyway.
+                    Err(RecvError::Lagged(_)) => 0,
+                    Err(RecvError::Closed) => return None,
+                },
+            };
+            let event = Event::default().data(format!("{{\"seq\":{seq}}}"));
+            Some((Ok::<_, Infallible>(event), (hints, counted)))
+        }
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+}
+
+/// One listener less when it goes, however it goes.
+struct Counted(App);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.listeners.dec();
+    }
+}
