@@ -13,7 +13,7 @@ use crate::services::setup::WhoAmI;
 use crate::services::wins::ShowCallout;
 use crate::services::{Caller, Query, new_id};
 use axum::body::Bytes;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query as Params};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,14 @@ pub fn unreadable(rejection: JsonRejection) -> Problem {
         JsonRejection::JsonSyntaxError(e) => Problem::new("usage", e.body_text()),
         other if other.status() == 413 => Problem::new("too_large", "The body is too large"),
         other => Problem::new("usage", other.body_text()),
+    }
+}
+
+/// A body that did not come whole.
+pub fn cut_off(rejection: BytesRejection) -> Problem {
+    match rejection.status().as_u16() {
+        413 => Problem::new("too_large", "The body is too large"),
+        _ => Problem::new("usage", rejection.body_text()),
     }
 }
 
@@ -80,8 +88,9 @@ pub async fn command(
     who: axum::Extension<Who>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let body = body.map_err(cut_off)?;
     let row = COMMANDS.iter().find(|r| r.name == name && r.verb != INTERNAL).ok_or_else(|| absent(&name))?;
     let is_json = headers.get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok());
     let kind = is_json.and_then(|t| t.split(';').next()).unwrap_or_default();

@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::StreamExt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,9 @@ pub const COOKIE: &str = "__Host-pams";
 const REQUEST_ID: &str = "x-request-id";
 /// Longest that a request may take to be answered; listening is not one.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// So much of a body that is too large is read, so that its sender hears that it is.
+const MAX_DRAIN: usize = 64 << 20;
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Who asks.
 #[derive(Clone)]
@@ -55,8 +59,16 @@ pub async fn guard(
     let (mut tenant, mut actor) = (String::new(), String::new());
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let admitted = admit(&app, route, &method, &headers).await;
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|l| l.to_str().ok()).and_then(|l| l.parse().ok());
     let response = match admitted {
         Err(problem) => problem.into_response(),
+        Ok(_) if length.is_some_and(|length: usize| length > route.max_body()) => {
+            // A client that is cut off while it sends does not hear why.
+            drain(request.into_body()).await;
+            let most = route.max_body() >> 20;
+            Problem::new("too_large", format!("A body may have {most} MB here")).into_response()
+        }
         Ok(who) => {
             if let Some(who) = who {
                 (tenant, actor) = (who.tenant.name.clone(), who.session.name.clone());
@@ -88,6 +100,21 @@ pub async fn guard(
     });
     super::log(&line);
     response
+}
+
+/// Reads and forgets, within bounds.
+async fn drain(body: Body) {
+    let mut pieces = body.into_data_stream();
+    let mut left = MAX_DRAIN;
+    let reading = async {
+        while let Some(Ok(piece)) = pieces.next().await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, reading).await;
 }
 
 /// The session that a route needs, or the problem.

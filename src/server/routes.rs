@@ -30,6 +30,14 @@ pub struct Route {
 const MAX_BODY: usize = 2 << 20;
 pub const MAX_FILE: usize = 25 << 20;
 
+impl Route {
+    /// Bytes that a body of it may have.
+    pub fn max_body(&self) -> usize {
+        let takes_file = self.path.ends_with("import") || self.path.ends_with("upload");
+        if takes_file { MAX_FILE } else { MAX_BODY }
+    }
+}
+
 macro_rules! routes {
     ($($method:ident $path:literal, $needs:expr, $about:literal => $handler:expr;)*) => {
         pub static ROUTES: &[Route] = &[$(Route {
@@ -74,13 +82,8 @@ routes! {
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let most = if route.path.ends_with("import") || route.path.ends_with("upload") {
-            MAX_FILE
-        } else {
-            MAX_BODY
-        };
         let handler = (route.handler)()
-            .route_layer(DefaultBodyLimit::max(most))
+            .route_layer(DefaultBodyLimit::max(route.max_body()))
             .route_layer(from_fn_with_state((app.clone(), route), guard));
         router = router.route(route.path, handler);
     }

@@ -5,12 +5,14 @@ use crate::domain::{Failure, Outcome};
 use crate::engine::Door;
 use crate::frames;
 use crate::server::Problem;
+use crate::server::api::cut_off;
 use crate::server::guard::Who;
 use crate::server::state::{App, blocking};
 use crate::services::sync::{PullChanges, PushChanges, RecoverDevice, Taken};
 use crate::services::{Command, Query};
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -45,6 +47,8 @@ pub fn fold<T: Serialize>(value: &T) -> Outcome<Response> {
     Ok(([(header::CONTENT_TYPE, FRAME)], bytes).into_response())
 }
 
+type Body = Result<Bytes, BytesRejection>;
+
 async fn command<C: Command>(who: Who, command: C) -> Result<C::Reply, Problem> {
     blocking(move || who.engine().run(&command).map(|r| r.reply)).await
 }
@@ -57,9 +61,9 @@ pub async fn push(
     State(app): State<App>,
     who: axum::Extension<Who>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let push: PushChanges = unfold(&headers, &body)?;
+    let push: PushChanges = unfold(&headers, &body.map_err(cut_off)?)?;
     let sent = push.changes.len() as u64;
     let pushed = command(who.0, push).await?;
     if pushed.taken == Taken::Taken {
@@ -69,17 +73,13 @@ pub async fn push(
     Ok(fold(&pushed)?)
 }
 
-pub async fn pull(who: axum::Extension<Who>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    let pull: PullChanges = unfold(&headers, &body)?;
+pub async fn pull(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let pull: PullChanges = unfold(&headers, &body.map_err(cut_off)?)?;
     Ok(fold(&query(who.0, pull).await?)?)
 }
 
-pub async fn recover(
-    who: axum::Extension<Who>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let recover: RecoverDevice = unfold(&headers, &body)?;
+pub async fn recover(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let recover: RecoverDevice = unfold(&headers, &body.map_err(cut_off)?)?;
     Ok(fold(&command(who.0, recover).await?)?)
 }
 

@@ -12,6 +12,7 @@ mod places;
 mod processes;
 mod program;
 mod pty;
+mod remote;
 mod screens;
 mod solver;
 mod sync;

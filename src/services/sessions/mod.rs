@@ -108,7 +108,8 @@ fn user_named(reads: &dyn Reads, text: &str) -> Outcome<Option<(Id, User)>> {
     let Ok(id) = names::resolve(reads, Kind::User, text, None) else { return Ok(None) };
     let user = User::from_fields(&reads.fields(Kind::User, id)?.unwrap_or_default());
     // The beginning of a name finds a person elsewhere; here it has to be said whole.
-    let whole = [&user.name, &user.email, &user.username].iter().any(|n| n.eq_ignore_ascii_case(text));
+    let names = [&user.name, &user.email, &user.username];
+    let whole = names.iter().any(|n| n.eq_ignore_ascii_case(text)) || id.to_string() == text;
     Ok((whole && !user.archived).then_some((id, user)))
 }
 

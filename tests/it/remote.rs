@@ -1,0 +1,653 @@
+//! The remote instance as its users meet it: real processes, real TLS, real files.
+
+use crate::program::{NOW, Pams};
+use pams::remote::trust::Verifier;
+use pams::server::openapi;
+use pams::server::routes::{Needs, ROUTES};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const PASSWORD: &str = "a sentence of my own";
+
+/// `pams serve` on a home with an organisation and three people.
+struct Server {
+    pams: Pams,
+    child: Child,
+    url: String,
+    pin: String,
+}
+
+impl Server {
+    fn new() -> Server {
+        let pams = Pams::new();
+        pams.ok(&["init", "--server", "--tenant", "Halden", "--name", "Root", "--email", "root@example.com"]);
+        std::fs::write(pams.path().join("password"), format!("{PASSWORD}\n")).unwrap();
+        let file = pams.path().join("password").display().to_string();
+        pams.ok(&["user", "password", "Root", "--password-file", &file]);
+        for (name, role) in [("Ana", "presales"), ("Ben", "presales"), ("Vera", "viewer")] {
+            pams.ok(&["user", "add", name, "--role", role, "--password-file", &file]);
+        }
+        Server::start(pams, "127.0.0.1:0")
+    }
+
+    fn start(pams: Pams, listen: &str) -> Server {
+        let mut command = pams.command(&["serve", "--listen", listen, "--json"]);
+        let log = std::fs::File::create(pams.path().join("serve.log")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let text = |name: &str| told[name].as_str().unwrap().to_owned();
+        let (url, pin) = (text("url"), text("fingerprint"));
+        Server { pams, child, url, pin }
+    }
+
+    /// Ends it and gives its home back.
+    fn stop(mut self) -> Pams {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.pams, Pams::new())
+    }
+
+    /// Killed without a word, and started again where it was.
+    fn kill_and_start(self) -> Server {
+        let listen = self.url.trim_start_matches("https://").to_owned();
+        Server::start(self.stop(), &listen)
+    }
+
+    fn login(&self, device: &Pams, user: &str) -> Value {
+        let file = self.pams.path().join("password").display().to_string();
+        let words = ["login", &self.url, "--user", user, "--password-file", &file, "--pin", &self.pin];
+        device.json(&words)
+    }
+
+    fn device(&self, user: &str) -> Pams {
+        let device = Pams::new();
+        self.login(&device, user);
+        device
+    }
+
+    /// A client that believes the server's key.
+    fn http(&self) -> Http {
+        let trust = Verifier::new(Some(self.pin.clone()), None).unwrap();
+        let client =
+            reqwest::Client::builder().tls_backend_preconfigured(trust.config().unwrap()).no_proxy().build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Http { client: client.unwrap(), runtime, url: self.url.clone(), cookie: String::new() }
+    }
+
+    fn signed_in(&self, user: &str) -> Http {
+        let mut http = self.http();
+        let answer = http.post("/api/v1/session", &json!({ "user": user, "password": PASSWORD }));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        http.cookie = answer.cookie();
+        http
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Http {
+    client: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+    url: String,
+    cookie: String,
+}
+
+struct Answer {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn cookie(&self) -> String {
+        self.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    /// What does not name the request: for answers that have to be alike.
+    fn alike(&self) -> (u16, Vec<(String, String)>, Value) {
+        let mut body: Value = serde_json::from_str(&self.text).unwrap_or(Value::Null);
+        if let Some(object) = body.as_object_mut() {
+            object.remove("trace_id");
+        }
+        let named = |(k, v): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+            (k.to_string(), v.to_str().unwrap().to_owned())
+        };
+        let headers = self.headers.iter().map(named).filter(|(k, _)| k != "date" && k != "x-request-id");
+        (self.status, headers.collect(), body)
+    }
+}
+
+impl Http {
+    fn send(
+        &self,
+        change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+        method: &str,
+        path: &str,
+    ) -> Answer {
+        let method = method.to_uppercase().parse().unwrap();
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        let request = if self.cookie.is_empty() { request } else { request.header("cookie", &self.cookie) };
+        self.runtime.block_on(async {
+            let response = change(request).send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Answer { status, headers, text: response.text().await.unwrap() }
+        })
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.send(|r| r, "get", path)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        self.send(
+            |r| r.header("x-pams", "1").header("content-type", "application/json").body(body),
+            "post",
+            path,
+        )
+    }
+
+    fn upload(&self, path: &str, file: &str, bytes: &[u8], fields: &[(&str, &str)]) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            write!(body, "--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                .unwrap();
+        }
+        write!(body, "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file}\"\r\n\r\n")
+            .unwrap();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n--edge--\r\n");
+        let kind = "multipart/form-data; boundary=edge";
+        self.send(|r| r.header("x-pams", "1").header("content-type", kind).body(body), "post", path)
+    }
+}
+
+fn state_hash(pams: &Pams) -> String {
+    let report = pams.json(&["db", "check"]);
+    assert_eq!(report["wrong"], json!([]), "{report}");
+    report["state_hash"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_two_people_did_apart_comes_together() {
+    let server = Server::new();
+    let (ana, ben) = (server.device("Ana"), server.device("Ben"));
+    ana.ok(&["account", "add", "Acme Corp"]);
+    ana.log("demo acme 3h : written on the train");
+    let sent = ana.json(&["sync"]);
+    assert_eq!((&sent["pushed"], &sent["pulled"], &sent["drafts"]), (&json!(2), &json!(0), &json!(0)));
+    assert_eq!(ben.json(&["sync"])["pulled"], json!(2));
+    // Both change the same field, and each another one, without the line.
+    ben.ok(&["account", "edit", "Acme Corp", "--region", "north", "--segment", "large"]);
+    ana.ok(&["account", "edit", "Acme Corp", "--region", "south", "--website", "acme.example"]);
+    assert_eq!(ben.json(&["sync"])["pushed"], json!(1));
+    let ran = ana.run(&["sync", "--json"]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+    let synced: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&synced["pushed"], &synced["new_drafts"]), (&json!(1), &json!(1)));
+    let account = ana.json(&["account", "show", "Acme Corp"]);
+    assert_eq!(account["region"], json!("north"), "the first stands: {account}");
+    assert_eq!((&account["segment"], &account["website"]), (&json!("large"), &json!("acme.example")));
+    let draft = ana.json(&["drafts", "show", "last"]);
+    assert_eq!(draft["fields"]["region"], json!(["-", "south", "north"]), "base, mine, theirs: {draft}");
+    assert_eq!(draft["theirs_by"], json!("Ben"));
+    assert_eq!(ben.json(&["drafts", "list"])["items"], json!([]), "it is Ana's to settle");
+    ana.ok(&["drafts", "resolve", "last", "--choose", "mine"]);
+    ana.ok(&["sync"]);
+    ben.ok(&["sync"]);
+    assert_eq!(ben.json(&["account", "show", "Acme Corp"])["region"], json!("south"));
+    let history = ben.ok(&["history", "account", "Acme Corp"]);
+    assert!(history.contains("Ana") && history.contains("Ben"), "{history}");
+    let whole = state_hash(&server.stop());
+    assert_eq!((state_hash(&ana), state_hash(&ben)), (whole.clone(), whole));
+}
+
+#[test]
+fn an_admin_at_the_server_works_beside_it() {
+    let server = Server::new();
+    let ana = server.device("Ana");
+    server.pams.ok(&["account", "add", "Orbit Labs"]);
+    assert_eq!(ana.json(&["sync"])["pulled"], json!(1));
+    let sessions = server.pams.json(&["session", "list"]);
+    assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
+    let id = sessions[0]["id"].as_str().unwrap();
+    server.pams.ok(&["session", "end", &id[..12]]);
+    let ran = ana.run(&["sync"]);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains("pams login"), "{}", ran.err);
+    // What is saved meanwhile is kept, and goes with the next session.
+    ana.ok(&["account", "add", "Delta"]);
+    server.login(&ana, "Ana");
+    assert!(server.pams.ok(&["account", "list"]).contains("Delta"));
+}
+
+#[test]
+fn rights_hold_whichever_way_a_change_comes() {
+    let server = Server::new();
+    let vera = server.device("Vera");
+    // On the device of somebody who signed in it is refused at once …
+    let ran = vera.run(&["account", "add", "Nobody's"]);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains("account.write"), "the missing permission is named: {}", ran.err);
+    // … and over HTTP; what a role lists may be done.
+    let http = server.signed_in("Vera");
+    let save =
+        json!({ "kind": "Account", "id": null, "input": { "name": "X" }, "seen_rev": null, "ack": [] });
+    let answer = http.post("/api/v1/do/record.save", &save);
+    assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("denied")), "{}", answer.text);
+    let ana = server.signed_in("Ana");
+    assert_eq!(ana.post("/api/v1/do/record.save", &save).status, 200);
+    assert_eq!(ana.get("/api/v1/activities?month=2026-02&owner=me").status, 200);
+    assert_eq!(ana.get("/metrics").status, 403);
+    // A role that is given later is in force with the next request.
+    server.pams.ok(&["user", "edit", "Vera", "--role", "presales"]);
+    let save =
+        json!({ "kind": "Account", "id": null, "input": { "name": "Y" }, "seen_rev": null, "ack": [] });
+    assert_eq!(http.post("/api/v1/do/record.save", &save).status, 200);
+    // And of two that do the same under one key, one is done.
+    let save =
+        json!({ "kind": "Account", "id": null, "input": { "name": "Z" }, "seen_rev": null, "ack": [] });
+    let once = || {
+        let body = save.to_string();
+        let keyed = |r: reqwest::RequestBuilder| {
+            r.header("x-pams", "1")
+                .header("content-type", "application/json")
+                .header("idempotency-key", "k1")
+                .body(body)
+        };
+        ana.send(keyed, "post", "/api/v1/do/record.save")
+    };
+    let (first, second) = (once(), once());
+    assert_eq!((first.status, second.status), (200, 200), "{}", second.text);
+    assert_eq!(first.json(), second.json());
+}
+
+#[test]
+fn signing_in_asks_for_what_was_set_and_tells_nothing_else() {
+    let server = Server::new();
+    let http = server.http();
+    let sign_in = |user: &str, password: &str, code: &str| {
+        http.post("/api/v1/session", &json!({ "user": user, "password": password, "code": code }))
+    };
+    let wrong = sign_in("Ana", "not this one", "");
+    let nobody = sign_in("Nobody", "not this one", "");
+    assert_eq!(wrong.alike(), nobody.alike(), "who exists is not told");
+    assert_eq!((wrong.status, &wrong.json()["code"]), (401, &json!("login_wrong")));
+    let answer = sign_in("Ana", PASSWORD, "");
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    for word in ["__Host-pams=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(word), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
+    // A second sign-in has another secret: one planted before is worth nothing.
+    assert_ne!(answer.cookie(), sign_in("Ana", PASSWORD, "").cookie());
+    // Growing delay, no lock-out: the right password counts again afterwards.
+    let last = (0..6).map(|_| sign_in("Ben", "not this one", "")).last().unwrap();
+    assert_eq!((last.status, &last.json()["code"]), (429, &json!("too_many")));
+    assert!(last.headers.contains_key("retry-after"));
+    // One-time codes, each good once.
+    let codes = server.pams.json(&["user", "codes", "Vera"]);
+    assert_eq!(sign_in("Vera", PASSWORD, "").json()["code"], json!("code_wanted"));
+    assert_eq!(sign_in("Vera", PASSWORD, "000000").json()["code"], json!("login_wrong"));
+    let recovery = codes["recovery"][0].as_str().unwrap();
+    assert_eq!(sign_in("Vera", PASSWORD, recovery).status, 201);
+    assert_eq!(sign_in("Vera", PASSWORD, recovery).status, 401);
+    let secret = totp_rs::Secret::try_from_base32(codes["secret"].as_str().unwrap()).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    let noon = format!("{NOW}T10:30:00Z").parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+    let code = totp.generate(noon as u64).to_string();
+    assert_eq!(sign_in("Vera", PASSWORD, &code).status, 201);
+    assert_eq!(sign_in("Vera", PASSWORD, &code).status, 401, "a code is used once");
+}
+
+#[test]
+fn a_session_ends_when_it_is_told_to() {
+    let server = Server::new();
+    let http = server.signed_in("Ana");
+    assert_eq!(http.get("/api/v1/session").json()["name"], json!("Ana"));
+    let out = http.send(|r| r.header("x-pams", "1"), "delete", "/api/v1/session");
+    assert_eq!(out.status, 204);
+    let replay = http.get("/api/v1/session");
+    assert_eq!((replay.status, &replay.json()["code"]), (401, &json!("session_needed")));
+    // A new password ends all of a person's sessions.
+    let http = server.signed_in("Ana");
+    let set = json!({ "old": PASSWORD, "new": "another sentence of mine" }).to_string();
+    let set = http.send(
+        |r| r.header("x-pams", "1").header("content-type", "application/json").body(set),
+        "put",
+        "/api/v1/password",
+    );
+    assert_eq!(set.status, 204, "{}", set.text);
+    assert_eq!(http.get("/api/v1/session").status, 401);
+}
+
+/// Every route of the table: nobody, somebody without the right, somebody of another
+/// organisation, a made-up secret.
+#[test]
+fn every_route_asks_for_what_it_declares() {
+    let pams = Pams::new();
+    pams.ok(&["init", "--server", "--tenant", "Halden", "--name", "Root", "--email", "root@example.com"]);
+    let file = pams.path().join("password").display().to_string();
+    std::fs::write(&file, PASSWORD).unwrap();
+    pams.ok(&["--profile", "other", "init", "--server", "--tenant", "Other", "--name", "Olga"]);
+    pams.ok(&["user", "add", "Vera", "--tenant", "halden", "--password-file", &file]);
+    pams.ok(&["user", "password", "Olga", "--tenant", "Other", "--password-file", &file]);
+    let server = Server::start(pams, "127.0.0.1:0");
+    let sign_in = |tenant: &str, user: &str| {
+        let mut http = server.http();
+        let body = json!({ "tenant": tenant, "user": user, "password": PASSWORD });
+        let answer = http.post("/api/v1/session", &body);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        http.cookie = answer.cookie();
+        http
+    };
+    let nobody = server.http();
+    // No role at all.
+    let vera = sign_in("Halden", "Vera");
+    // The secret of an admin elsewhere under the name of this organisation.
+    let (mut thief, olga) = (server.http(), sign_in("Other", "Olga"));
+    let own = vera.cookie.split_once('.').unwrap().0;
+    thief.cookie = format!("{own}.{}", olga.cookie.split_once('.').unwrap().1);
+    let mut made_up = server.http();
+    made_up.cookie = format!("{own}.{}", "A".repeat(43));
+    let mut checked = 0;
+    for route in ROUTES.iter().filter(|r| !r.path.ends_with("/live") || r.needs == Needs::Nobody) {
+        let path = route.path.replace("{id}", "ffffffff").replace("{request}", "setup.who_am_i");
+        let ask = |http: &Http| http.send(|r| r.header("x-pams", "1"), route.method, &path);
+        if route.needs == Needs::Nobody {
+            assert_ne!(ask(&nobody).json()["code"], json!("session_needed"), "{path}");
+            continue;
+        }
+        let absent = ask(&nobody);
+        assert_eq!((absent.status, &absent.json()["code"]), (401, &json!("session_needed")), "{path}");
+        assert_eq!(ask(&thief).alike(), absent.alike(), "{path}: foreign is like absent");
+        assert_eq!(ask(&made_up).alike(), absent.alike(), "{path}");
+        if let Needs::Verb(_) = route.needs {
+            assert_eq!(ask(&vera).json()["code"], json!("denied"), "{path}");
+        }
+        if route.method != "get" {
+            let plain = vera.send(|r| r, route.method, &path);
+            assert_eq!(plain.json()["code"], json!("cross_site"), "{path}");
+        }
+        checked += 1;
+    }
+    assert!(checked > 15, "{checked}");
+    // Nothing of one organisation is seen from the other.
+    let find =
+        |http: &Http| http.get("/api/v1/query/record.find?request={\"text\":\"Vera\",\"limit\":5}").text;
+    assert!(!find(&olga).contains("Vera"), "{}", find(&olga));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_harms_nothing() {
+    let server = Server::new();
+    let http = server.signed_in("Ana");
+    let raw = |kind: &str, body: &[u8], path: &str| {
+        let (kind, body) = (kind.to_owned(), body.to_vec());
+        http.send(|r| r.header("x-pams", "1").header("content-type", kind).body(body), "post", path)
+    };
+    let code = |answer: Answer| {
+        let body = answer.json();
+        assert_eq!(body["status"], json!(answer.status), "{body}");
+        assert!(body["trace_id"].as_str().is_some_and(|id| answer.headers["x-request-id"] == id), "{body}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        (answer.status, body["code"].as_str().unwrap().to_owned())
+    };
+    let is = |status: u16, code: &str| (status, code.to_owned());
+    assert_eq!(code(raw("application/json", b"{", "/api/v1/do/record.save")), is(422, "invalid"));
+    assert_eq!(code(raw("text/plain", b"{}", "/api/v1/do/record.save")), is(415, "media_type"));
+    assert_eq!(code(raw("application/json", b"{}", "/api/v1/do/no.such")), is(404, "not_found"));
+    assert_eq!(code(raw("application/json", b"{}", "/api/v1/do/setup.run")), is(404, "not_found"));
+    assert_eq!(
+        code(raw("application/json", &vec![b' '; 3 << 20], "/api/v1/do/record.save")),
+        is(413, "too_large")
+    );
+    assert_eq!(code(raw("application/json", b"{}", "/api/v1/sync/push")), is(415, "media_type"));
+    let frame = "application/vnd.pams.frame+zstd";
+    assert_eq!(code(raw(frame, b"nothing packed", "/api/v1/sync/push")), is(400, "usage"));
+    // A small body that unfolds to a great one.
+    let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
+    assert_eq!(code(raw(frame, &bomb, "/api/v1/sync/push")), is(400, "usage"));
+    assert_eq!(code(http.get("/api/v1/nothing")), is(404, "not_found"));
+    assert_eq!(code(http.send(|r| r.header("x-pams", "1"), "put", "/api/v1/wins")), is(405, "method"));
+    assert_eq!(code(http.get("/api/v1/activities?limit=100000")), is(400, "usage"));
+    assert_eq!(code(http.get("/api/v1/activities?month=2026-13")), is(400, "usage"));
+    assert_eq!(code(http.get("/api/v1/wins?color=red")), is(400, "usage"));
+    assert_eq!(http.get("/health/ready").status, 200);
+}
+
+#[test]
+fn a_workbook_uploaded_over_https_is_everybodys() {
+    let server = Server::new();
+    let ben = server.device("Ben");
+    let csv = "Account,Opportunity,Stage,Close Date,Amount,Owner\n\
+               Acme,Platform,Closed Won,2026-02-03,1000,Ben\n\
+               Orbit,Renewal,Closed Lost,2026-02-04,500,Ana\n";
+    let path = "/api/v1/admin/wins-import";
+    let ana = server.signed_in("Ana");
+    assert_eq!(ana.upload(path, "wins.csv", csv.as_bytes(), &[]).status, 403, "an admin's");
+    let root = server.signed_in("Root");
+    let dry = root.upload(path, "wins.csv", csv.as_bytes(), &[("month", "2026-02"), ("dry_run", "true")]);
+    assert_eq!(dry.status, 200, "{}", dry.text);
+    assert_eq!(root.get("/api/v1/wins?month=2026-02").json()["items"], json!([]));
+    let done = root.upload("/api/wins/upload", "wins.csv", csv.as_bytes(), &[("month", "2026-02")]);
+    assert_eq!(done.status, 200, "{}", done.text);
+    let rows = root.get("/api/v1/wins?month=2026-02").json();
+    assert_eq!(rows["items"].as_array().unwrap().len(), 2, "{rows}");
+    let losses = root.get("/api/v1/wins?month=2026-02&type=loss").json();
+    assert_eq!(losses["items"].as_array().unwrap().len(), 1, "{losses}");
+    assert!(ben.json(&["sync"])["pulled"].as_u64().unwrap() > 2);
+    let own = ben.ok(&["wins", "list", "--month", "2026-02"]);
+    assert!(own.contains("Acme") && own.contains("Orbit"), "{own}");
+    let notices = ben.ok(&["notices", "list"]);
+    assert!(notices.contains("1"), "one notice for Ben: {notices}");
+    // What is no workbook, and what is too large.
+    let bad = root.upload(path, "wins.xlsx", b"this is no workbook", &[]);
+    assert_eq!((bad.status, &bad.json()["code"]), (422, &json!("invalid")), "{}", bad.text);
+    let large = root.upload(path, "wins.csv", &vec![b'x'; 26 << 20], &[]);
+    assert_eq!((large.status, &large.json()["code"]), (413, &json!("too_large")), "{}", large.text);
+    assert_eq!(root.post(path, &json!({})).json()["code"], json!("media_type"));
+}
+
+#[test]
+fn a_killed_server_has_what_it_said_it_had() {
+    let mut server = Server::new();
+    let (ana, ben) = (server.device("Ana"), server.device("Ben"));
+    ana.ok(&["account", "add", "Acme Corp"]);
+    for round in 0..4 {
+        for n in 0..5 {
+            ana.log(&format!("demo acme 1h : r{round}-{n}"));
+        }
+        ana.ok(&["sync"]);
+        ana.log(&format!("demo acme 1h : r{round}-late"));
+        server = server.kill_and_start();
+    }
+    ana.ok(&["sync"]);
+    ben.ok(&["sync"]);
+    assert_eq!(ben.summaries().len(), 24);
+    let whole = state_hash(&server.stop());
+    assert_eq!((state_hash(&ana), state_hash(&ben)), (whole.clone(), whole));
+}
+
+#[test]
+fn another_key_is_a_hard_stop_until_a_person_agrees() {
+    let server = Server::new();
+    let ana = server.device("Ana");
+    let file = server.pams.path().join("password").display().to_string();
+    // Nobody confirmed it, and there is nobody to ask.
+    let fresh = Pams::new();
+    let ran = fresh.run(&["login", &server.url, "--user", "Ana", "--password-file", &file]);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains(&server.pin), "the key is shown to be compared: {}", ran.err);
+    let wrong = format!("SHA256:{}", "A".repeat(43));
+    let ran = fresh.run(&["login", &server.url, "--user", "Ana", "--password-file", &file, "--pin", &wrong]);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains(&wrong) && ran.err.contains(&server.pin), "{}", ran.err);
+    // The server comes back with another key.
+    std::fs::remove_dir_all(server.pams.path().join("config/tls")).unwrap();
+    let server = server.kill_and_start();
+    let ran = ana.run(&["sync"]);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains("another key") && ran.err.contains("trust --replace"), "{}", ran.err);
+    assert_eq!(ana.run(&["trust", "--replace"]).code, 2, "without a terminal it is said with --yes");
+    ana.ok(&["trust", "--replace", "--yes"]);
+    ana.ok(&["sync"]);
+    assert!(ana.ok(&["trust"]).contains(&server.pin));
+}
+
+#[test]
+fn a_certificate_of_a_known_authority_needs_no_confirmation() {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let pams = Pams::new();
+    pams.ok(&["init", "--server", "--tenant", "Halden", "--name", "Root"]);
+    let at = |name: &str| pams.path().join(name).display().to_string();
+    std::fs::write(at("password"), PASSWORD).unwrap();
+    pams.ok(&["user", "password", "Root", "--password-file", &at("password")]);
+    let mut authority = CertificateParams::new(vec![]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let certificate = authority.self_signed(&authority_key).unwrap();
+    std::fs::write(at("ca.pem"), certificate.pem()).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let served = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
+    let served = served.signed_by(&key, &issuer).unwrap();
+    std::fs::write(at("cert.pem"), served.pem()).unwrap();
+    std::fs::write(at("key.pem"), key.serialize_pem()).unwrap();
+    let words =
+        ["serve", "--listen", "127.0.0.1:0", "--json", "--cert", &at("cert.pem"), "--key", &at("key.pem")];
+    let mut child = pams.command(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let url = told["url"].as_str().unwrap();
+    let device = Pams::new();
+    let login =
+        ["login", url, "--user", "Root", "--password-file", &at("password"), "--add-ca", &at("ca.pem")];
+    let ran = device.run(&login);
+    let again = device.run(&["sync"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((ran.code, again.code), (0, 0), "{}{}", ran.err, again.err);
+    assert!(!device.path().join("config/known_servers").exists(), "nothing had to be confirmed");
+}
+
+#[test]
+fn a_session_file_that_others_may_read_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Server::new();
+    let ana = server.device("Ana");
+    let file = ana.path().join("state/session.json");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = ana.run(&["sync"]);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    ana.ok(&["logout"]);
+    assert!(!file.exists());
+    assert_eq!(ana.run(&["sync"]).code, 6);
+}
+
+#[test]
+fn without_the_server_everything_is_saved_here() {
+    let server = Server::new();
+    let ana = server.device("Ana");
+    ana.ok(&["account", "add", "Acme Corp"]);
+    let (url, pin) = (server.url.clone(), server.pin.clone());
+    assert!(!url.is_empty() && !pin.is_empty());
+    drop(server);
+    ana.log("demo acme 3h : on the train");
+    let ran = ana.run(&["sync"]);
+    assert_eq!(ran.code, 7, "{}", ran.err);
+    let status = ana.json(&["remote", "status"]);
+    assert_eq!(status["queue"], json!(2), "{status}");
+    assert!(ana.ok(&["undo"]).contains("first") || ana.json(&["remote", "status"])["queue"] == json!(3));
+}
+
+/// A profile with records of its own is put aside, not mixed and not lost.
+#[test]
+fn what_was_here_before_signing_in_is_kept() {
+    let server = Server::new();
+    let device = Pams::new();
+    device.ok(&["account", "add", "From before"]);
+    let file = server.pams.path().join("password").display().to_string();
+    let words = ["login", &server.url, "--user", "Ana", "--password-file", &file, "--pin", &server.pin];
+    assert_eq!(device.run(&words).code, 2, "it asks first");
+    assert!(device.ok(&["account", "list"]).contains("From before"));
+    device.ok(&[&words[..], &["--yes"]].concat());
+    assert!(!device.ok(&["account", "list"]).contains("From before"));
+    let kept = std::fs::read_dir(device.path().join("data")).unwrap();
+    let kept = kept.flatten().find(|e| e.file_name().to_string_lossy().starts_with("pams-local-")).unwrap();
+    let old = Pams::new();
+    std::fs::create_dir_all(old.path().join("data")).unwrap();
+    std::fs::copy(kept.path(), old.store()).unwrap();
+    assert!(old.ok(&["account", "list"]).contains("From before"));
+}
+
+#[test]
+fn a_change_is_heard_at_once() {
+    let server = Server::new();
+    let http = server.signed_in("Ana");
+    let ana = server.device("Ana");
+    let heard = std::thread::spawn(move || {
+        http.runtime.block_on(async {
+            let request =
+                http.client.get(format!("{}/api/v1/sync/live", http.url)).header("cookie", &http.cookie);
+            let mut response = request.send().await.unwrap();
+            let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+            loop {
+                let chunk = response.chunk().await.unwrap().unwrap();
+                let text = String::from_utf8_lossy(&chunk).into_owned();
+                if text.contains("data:") {
+                    return (kind, text);
+                }
+            }
+        })
+    });
+    let begun = Instant::now();
+    let mut n = 0;
+    while !heard.is_finished() && begun.elapsed() < Duration::from_secs(30) {
+        ana.ok(&["account", "add", &format!("Account {n}")]);
+        ana.ok(&["sync"]);
+        n += 1;
+    }
+    let (kind, text) = heard.join().unwrap();
+    assert!(kind.starts_with("text/event-stream") && text.contains("\"seq\":"), "{kind} {text}");
+}
+
+#[test]
+fn the_openapi_document_has_every_route_and_says_who_may() {
+    let document = openapi::whole();
+    let operation = |path: &str, method: &str| document["paths"][path][method].clone();
+    for route in ROUTES.iter().filter(|r| !r.path.ends_with("{request}")) {
+        let operation = operation(route.path, route.method);
+        assert!(operation.is_object(), "{} {}", route.method, route.path);
+        assert_eq!(operation["security"].is_array(), route.needs != Needs::Nobody, "{}", route.path);
+        if let Needs::Verb(verb) = route.needs {
+            assert_eq!(operation["x-verb"], json!(verb));
+        }
+    }
+    for row in pams::engine::QUERIES.iter().filter(|r| r.verb != pams::engine::INTERNAL) {
+        assert!(operation(&format!("/api/v1/query/{}", row.name), "get").is_object(), "{}", row.name);
+    }
+    for row in pams::engine::COMMANDS.iter().filter(|r| r.verb != pams::engine::INTERNAL) {
+        assert!(operation(&format!("/api/v1/do/{}", row.name), "post").is_object(), "{}", row.name);
+    }
+    let server = Server::new();
+    assert_eq!(server.http().get("/openapi.json").json(), document);
+    let metrics = server.signed_in("Root").get("/metrics");
+    assert!(metrics.text.contains("http_request_duration_seconds_bucket"), "{}", metrics.text);
+    assert!(metrics.text.ends_with("# EOF\n"));
+}
