@@ -4,6 +4,7 @@
 mod activity;
 mod admin;
 mod args;
+mod backup;
 mod bench;
 mod bench_outlets;
 mod bench_solver;
@@ -13,6 +14,7 @@ mod gen_hierarchy;
 mod imports;
 mod jobs;
 mod journey;
+mod load;
 mod notices;
 mod outlets;
 mod output;
@@ -165,6 +167,10 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "territory" | "snapshot" => match matches.subcommand() {
             Some((verb, matches)) if noun == "territory" => territory::run(&context, verb, matches),
             Some((verb, matches)) => territory::snapshot(&context, verb, matches),
+            None => Ok(()),
+        },
+        "backup" => match matches.subcommand() {
+            Some((verb, matches)) => backup::run(&context, verb, matches),
             None => Ok(()),
         },
         "init" => serve::init(&context, matches),

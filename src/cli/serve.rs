@@ -16,6 +16,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// `pams init`
 pub fn init(context: &Context, matches: &ArgMatches) -> Outcome<()> {
@@ -91,11 +92,17 @@ pub fn serve(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     for profile in profiles(&context.folders) {
         let folders = context.folders.of_profile(&profile);
         let engine = Engine::open(folders.places(), Via::Api, config::now_ms, false)?;
-        tenants.push(Arc::new(Tenant::new(profile, engine)?));
+        tenants.push(Arc::new(Tenant::new(profile, engine, &folders.cache)?));
     }
     if tenants.is_empty() {
         return Err(Failure::not_found("There is no organisation in this home yet")
             .hint("`pams init --server --tenant NAME` makes one"));
+    }
+    let hours = matches.get_one::<u64>("backup-hours").copied().unwrap_or(24);
+    if hours > 0 {
+        for tenant in &tenants {
+            keep_backed_up(tenant, context.folders.of_profile(&tenant.profile), hours)?;
+        }
     }
     let names: Vec<String> = tenants.iter().map(|t| t.name.clone()).collect();
     let (json, fingerprint) = (context.json, files.fingerprint()?);
@@ -110,6 +117,30 @@ pub fn serve(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         }
         Ok(())
     })
+}
+
+/// Makes a backup every so many hours while the server runs, and keeps those that count.
+fn keep_backed_up(tenant: &Arc<Tenant>, folders: Folders, hours: u64) -> Outcome<()> {
+    let tenant = Arc::downgrade(tenant);
+    let work = move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(3_600 * hours));
+            let Some(tenant) = tenant.upgrade() else { return };
+            let made = super::backup::make(&tenant.engine, &folders)
+                .and_then(|made| super::backup::pruned(&folders, false).map(|_| made));
+            let line = match made {
+                Ok(made) => {
+                    serde_json::json!({ "level": "info", "target": "backup", "tenant": tenant.name, "path": made.path, "seq": made.checked.seq })
+                }
+                Err(failure) => {
+                    serde_json::json!({ "level": "error", "target": "backup", "tenant": tenant.name, "message": failure.message })
+                }
+            };
+            output::note(&line.to_string());
+        }
+    };
+    let started = std::thread::Builder::new().name("pams-backup".into()).spawn(work);
+    started.map(drop).map_err(|e| Failure::internal(format!("A thread cannot be started: {}", said(&e))))
 }
 
 /// `pams session list|end`

@@ -5,8 +5,8 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, Receipt, WriteCx};
 use crate::services::{
-    accounts, activities, drafts, imports, jobs, notices, outlets, permissions, records, sample, sessions,
-    setup, state, sync, territories, undo, wins,
+    accounts, activities, backups, drafts, imports, jobs, notices, outlets, permissions, records, sample,
+    sessions, setup, state, sync, territories, undo, wins,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -123,10 +123,12 @@ requests! {
         undo::ShowChange: "audit.read",
         state::GetState: INTERNAL,
         sync::PullChanges: INTERNAL,
+        sync::bootstrap::MakeBootstrap: INTERNAL,
         sync::device::SyncStatus: INTERNAL,
         sync::device::NextPush: INTERNAL,
         sync::device::NextPull: INTERNAL,
         sync::device::AskRecover: INTERNAL,
+        backups::WriteBackup: INTERNAL,
         sessions::FindLogin: INTERNAL,
         sessions::FindSession: INTERNAL,
         sessions::ListSessions: "",
@@ -167,6 +169,7 @@ requests! {
         undo::Redo: "",
         state::SetState: INTERNAL,
         sync::PushChanges: INTERNAL,
+        sync::bootstrap::InstallChunks: INTERNAL,
         sync::RecoverDevice: INTERNAL,
         sync::BeginEpoch: INTERNAL,
         sync::CoverBackup: INTERNAL,

@@ -91,7 +91,7 @@ fn listen(link: &Link, folders: &Folders, nudge: &SyncSender<()>, stop: &AtomicB
     let mut rest = FIRST_REST;
     while !stop.load(Ordering::Acquire) {
         let heard = link.client(folders).and_then(|client| {
-            client.listen(|| {
+            client.hear(|_| {
                 let _ = nudge.try_send(());
                 !stop.load(Ordering::Acquire)
             })

@@ -8,7 +8,7 @@ pub mod trust;
 
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::frames;
-use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, RANGE, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ pub struct Client {
     runtime: tokio::runtime::Runtime,
     url: String,
     cookie: String,
+    trust: Arc<trust::Verifier>,
 }
 
 impl Client {
@@ -45,7 +46,7 @@ impl Client {
             .map_err(|e| failed(&e))?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(&e))?;
-        Ok(Client { http, runtime, url: normal_url(url)?, cookie: cookie.to_owned() })
+        Ok(Client { http, runtime, url: normal_url(url)?, cookie: cookie.to_owned(), trust })
     }
 
     pub fn url(&self) -> &str {
@@ -106,8 +107,47 @@ impl Client {
         })
     }
 
-    /// Listens until the line ends or `heard` says no; each hint is one call.
-    pub fn listen(&self, mut heard: impl FnMut() -> bool) -> Outcome<()> {
+    /// What a GET of the sync protocol answers.
+    pub fn get_frame<R: DeserializeOwned>(&self, path: &str) -> Outcome<R> {
+        let bytes = self.bytes(path, 0)?;
+        let bytes = zstd::bulk::decompress(&bytes, MAX_BODY)
+            .map_err(|e| Failure::internal(format!("The answer cannot be unpacked: {e}")))?;
+        frames::decode(&bytes)
+    }
+
+    /// The bytes of a path from a place on.
+    fn bytes(&self, path: &str, from: usize) -> Outcome<Vec<u8>> {
+        let mut request = self.request(Method::GET, path).timeout(ANSWER);
+        if from > 0 {
+            request = request.header(RANGE, format!("bytes={from}-"));
+        }
+        self.runtime.block_on(async {
+            let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
+            Ok(response.bytes().await.map_err(|e| unreachable(&self.url, &e))?.to_vec())
+        })
+    }
+
+    /// A chunk under its hash, gone on with once where the line broke.
+    ///
+    /// # Errors
+    /// Invalid when the bytes are not those of the hash.
+    pub fn chunk(&self, hash: &str) -> Outcome<Vec<u8>> {
+        let path = format!("/api/v1/chunks/{hash}");
+        let bytes = self.bytes(&path, 0).or_else(|_| self.bytes(&path, 0))?;
+        if blake3::hash(&bytes).to_hex().as_str() != hash {
+            return Err(Failure::invalid("A chunk of the first copy is damaged").hint("Sync again"));
+        }
+        Ok(bytes)
+    }
+
+    /// Another line to the same place with the same session.
+    pub fn another(&self) -> Outcome<Client> {
+        Client::new(&self.url, self.trust.clone(), &self.cookie)
+    }
+
+    /// Listens until the line ends or `heard` says no. It is called with the end of the
+    /// server's log after each change, and with 0 when there is nothing but the line.
+    pub fn hear(&self, mut heard: impl FnMut(u64) -> bool) -> Outcome<()> {
         let request = self.request(Method::GET, "/api/v1/sync/live");
         self.runtime.block_on(async {
             let mut response =
@@ -116,23 +156,20 @@ impl Client {
                 // The server says something at least every fifteen seconds.
                 let chunk = tokio::time::timeout(ANSWER, response.chunk()).await;
                 let chunk = chunk.map_err(|_| offline("The remote instance fell silent"))?;
-                match chunk.map_err(|e| unreachable(&self.url, &e))? {
-                    None => return Ok(()),
-                    Some(bytes) if bytes.windows(5).any(|w| w == b"data:") => {
-                        if !heard() {
-                            return Ok(());
-                        }
-                    }
-                    // A heartbeat: a moment to look whether anybody still wants to hear.
-                    Some(_) => {
-                        if !heard() {
-                            return Ok(());
-                        }
-                    }
+                let Some(bytes) = chunk.map_err(|e| unreachable(&self.url, &e))? else { return Ok(()) };
+                if !heard(last_hint(&bytes)) {
+                    return Ok(());
                 }
             }
         })
     }
+}
+
+/// The last `data: {"seq":n}` of a piece of a stream (HTML standard, server-sent events).
+fn last_hint(bytes: &[u8]) -> u64 {
+    let text = String::from_utf8_lossy(bytes);
+    let digits = text.rsplit_once("\"seq\":").map_or("", |(_, rest)| rest);
+    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
 }
 
 /// `https://host:port`, without a path.

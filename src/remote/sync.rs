@@ -1,10 +1,12 @@
 //! One round with the server: recover if it must be, push the queue, pull the log. Any
 //! process of a profile may do it, several at once too: what came twice is done once.
 
-use crate::domain::{Failure, Outcome};
+use crate::domain::schema::Kind;
+use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::frames::Bytes;
 use crate::remote::Client;
+use crate::services::sync::bootstrap::{Chunk, InstallChunks, Manifest};
 use crate::services::sync::device::{ApplyPull, AskRecover, NextPull, NextPush, SyncStatus, TakeRecovered};
 use crate::services::sync::{MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,12 @@ use serde::{Deserialize, Serialize};
 const MAX_RECOVERIES: usize = 3;
 /// Times that a batch is pushed and does not come back in the stream.
 const MAX_PUSHES: usize = 100_000;
+
+/// With fewer records the log itself is as quick, and tells the history too.
+const MIN_ROWS: u64 = 5_000;
+/// Chunks that are there before anything else, and that are installed at a time.
+const FIRST_CHUNKS: usize = 3;
+const GROUP: usize = 16;
 
 /// What a round did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +42,9 @@ pub struct Synced {
 pub fn round(engine: &Engine, client: &Client) -> Outcome<Synced> {
     let before = engine.ask(&SyncStatus {})?;
     let mut synced = Synced::default();
+    if before.seq == 0 {
+        synced.pulled += first_copy(engine, client)?;
+    }
     let mut recoveries = 0;
     let mut again = pull(engine, client, &mut synced)?;
     for _ in 0..MAX_PUSHES {
@@ -63,6 +74,48 @@ pub fn round(engine: &Engine, client: &Client) -> Outcome<Synced> {
     synced.new_drafts = after.drafts.saturating_sub(before.drafts);
     synced.seq = after.seq;
     Ok(synced)
+}
+
+/// A device that has nothing yet gets the records as they stand, where they are many.
+/// What is newest comes first, so that somebody can begin before it is complete.
+fn first_copy(engine: &Engine, client: &Client) -> Outcome<usize> {
+    let manifest: Manifest = match client.get_frame("/api/v1/sync/first-copy") {
+        Err(failure) if failure.kind == FailureKind::NotFound => return Ok(0),
+        manifest => manifest?,
+    };
+    if manifest.rows() < MIN_ROWS || manifest.epoch != engine.ask(&SyncStatus {})?.epoch {
+        return Ok(0);
+    }
+    let large = |kind: Kind| matches!(kind, Kind::Activity | Kind::Win | Kind::Outlet | Kind::Notification);
+    let (mut newest, mut first): (Vec<Chunk>, Vec<Chunk>) =
+        manifest.chunks.iter().cloned().partition(|c| large(c.kind));
+    newest.reverse();
+    first.extend(newest.drain(..FIRST_CHUNKS.min(newest.len())));
+    let mut groups: Vec<&[Chunk]> = vec![&first];
+    groups.extend(newest.chunks(GROUP));
+    let count = groups.len();
+    std::thread::scope(|scope| {
+        // One group is fetched while the one before is installed.
+        let (sender, fetched) = std::sync::mpsc::sync_channel(1);
+        scope.spawn(move || {
+            for group in groups {
+                let mut chunks = group.to_vec();
+                chunks.reverse(); // in the order of ids again
+                let fetch = |c: &Chunk| Ok((c.kind, Bytes(client.chunk(&c.hash)?)));
+                let got: Outcome<Vec<(Kind, Bytes)>> = chunks.iter().map(fetch).collect();
+                let failed = got.is_err();
+                if sender.send(got).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        let mut installed = 0;
+        for (place, chunks) in fetched.iter().enumerate() {
+            let complete = (place + 1 == count).then_some(manifest.seq);
+            installed += engine.run(&InstallChunks { chunks: chunks?, complete })?.reply;
+        }
+        Ok(installed as usize)
+    })
 }
 
 /// Reads the log to its end. True when the device has to recover first.

@@ -136,6 +136,8 @@ fn success(route: &Route) -> (&'static str, Value) {
             ("200", of("text/event-stream", json!({ "type": "string" })))
         }
         ("post", path) if path.contains("/sync/") => ("200", of(super::sync::FRAME, binary())),
+        (_, "/api/v1/chunks/{hash}") => ("200", of("application/octet-stream", binary())),
+        (_, path) if path.ends_with("first-copy") => ("200", of(super::sync::FRAME, binary())),
         (_, "/api/v1/sessions") => ("200", of("application/json", json!({ "type": "array" }))),
         _ => ("200", of("application/json", json!({ "type": "object" }))),
     }
@@ -165,6 +167,9 @@ fn parameters(path: &str) -> Vec<Value> {
                 query("source", json!({ "enum": ["own", "imported"] })),
             ]);
             all
+        }
+        "/api/v1/chunks/{hash}" => {
+            vec![json!({ "name": "hash", "in": "path", "required": true, "schema": { "type": "string" } })]
         }
         "/api/v1/sessions/{id}" => {
             vec![json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } })]

@@ -68,6 +68,8 @@ routes! {
     post "/api/v1/sync/batch", Needs::SignedIn, "The same" => sync::push;
     post "/api/v1/sync/pull", Needs::SignedIn, "The log behind a place" => sync::pull;
     post "/api/v1/sync/recover", Needs::SignedIn, "What is here of a device that starts over" => sync::recover;
+    get "/api/v1/sync/first-copy", Needs::SignedIn, "Chunks of all records, for a new device" => sync::first_copy;
+    get "/api/v1/chunks/{hash}", Needs::SignedIn, "One of them; a Range goes on with it" => sync::chunk;
     get "/api/v1/sync/live", Needs::SignedIn, "A hint after each change, as server-sent events" => sync::live;
     get "/api/v1/bootstrap", Needs::SignedIn, "Session, settings, counts and the month in one" => api::bootstrap;
     get "/api/v1/activities", Needs::Verb("activity.read"), "Activities, a page at a time" => api::activities;

@@ -7,11 +7,16 @@ use crate::server::metrics::Metrics;
 use crate::services::records::List;
 use crate::services::setup::WhoAmI;
 use crate::services::sync::PullChanges;
-use std::sync::Arc;
+use crate::services::sync::bootstrap::{MakeBootstrap, Manifest};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Hints that a slow listener may lag behind before it is told to look anyway.
 const MAX_HINTS: usize = 64;
+
+/// Changes behind a first copy that are pulled rather than packed anew.
+const MAX_BEHIND: u64 = 20_000;
 
 /// One organisation: its store's engine, and who listens for changes.
 pub struct Tenant {
@@ -22,12 +27,15 @@ pub struct Tenant {
     pub engine: Engine,
     /// The end of the log, after each change.
     pub hints: broadcast::Sender<u64>,
+    /// Chunks for first copies, and what was made last; one is made at a time.
+    pub chunks: PathBuf,
+    pub first_copy: Mutex<Option<Manifest>>,
 }
 
 impl Tenant {
     /// # Errors
     /// The store was not set up as that of an organisation.
-    pub fn new(profile: String, engine: Engine) -> Outcome<Tenant> {
+    pub fn new(profile: String, engine: Engine, cache: &Path) -> Outcome<Tenant> {
         let me = engine.ask(&WhoAmI {})?;
         let all =
             List { kind: Kind::Tenant, filter: None, archived: true, account: None, limit: 1, cursor: None };
@@ -48,7 +56,23 @@ impl Tenant {
                 true
             }
         });
-        Ok(Tenant { profile, id, name: me.organisation, engine, hints })
+        let (chunks, first_copy) = (cache.join("first-copy"), Mutex::default());
+        Ok(Tenant { profile, id, name: me.organisation, engine, hints, chunks, first_copy })
+    }
+
+    /// The manifest for a first copy: the one made last while it is not far behind.
+    pub fn manifest(&self) -> Outcome<Manifest> {
+        let mut last = self.first_copy.lock().unwrap_or_else(|e| e.into_inner());
+        let log = self.engine.ask(&PullChanges { from: u64::MAX - 1, most: 0 })?;
+        if let Some(made) = &*last
+            && made.epoch == log.epoch
+            && log.last_seq.saturating_sub(made.seq) <= MAX_BEHIND
+        {
+            return Ok(made.clone());
+        }
+        let made = self.engine.ask(&MakeBootstrap { folder: self.chunks.clone() })?;
+        *last = Some(made.clone());
+        Ok(made)
     }
 }
 

@@ -8,12 +8,13 @@ use crate::server::Problem;
 use crate::server::api::cut_off;
 use crate::server::guard::Who;
 use crate::server::state::{App, blocking};
+use crate::services::permissions::ShowRights;
 use crate::services::sync::{PullChanges, PushChanges, RecoverDevice, Taken};
 use crate::services::{Command, Query};
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -81,6 +82,58 @@ pub async fn pull(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> 
 pub async fn recover(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let recover: RecoverDevice = unfold(&headers, &body.map_err(cut_off)?)?;
     Ok(fold(&command(who.0, recover).await?)?)
+}
+
+/// The manifest of what somebody may see; 404 for whom the log has to be read.
+pub async fn first_copy(who: axum::Extension<Who>) -> Result<Response, Problem> {
+    let who = who.0;
+    let seen = blocking(move || {
+        let rights = who.engine().ask(&ShowRights {})?;
+        Ok(who.tenant.manifest()?.seen_by(&rights))
+    })
+    .await?;
+    let seen = seen.ok_or_else(|| Problem::new("not_found", "There is no copy for you: read the log"))?;
+    Ok(fold(&seen)?)
+}
+
+/// A chunk never changes: it may be kept for ever, and gone on with where a line broke.
+pub async fn chunk(
+    who: axum::Extension<Who>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let absent = || Problem::new("not_found", "There is no such chunk");
+    if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(absent());
+    }
+    let who = who.0;
+    let tag = format!("\"{hash}\"");
+    let of = blocking(move || {
+        let rights = who.engine().ask(&ShowRights {})?;
+        let seen = who.tenant.manifest()?.seen_by(&rights);
+        let listed = seen.is_some_and(|m| m.chunks.iter().any(|c| c.hash == hash));
+        Ok(if listed { std::fs::read(who.tenant.chunks.join(hash)).ok() } else { None })
+    });
+    let bytes = of.await?.ok_or_else(absent)?;
+    let kept = [
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable".to_owned()),
+        (header::ETAG, tag.clone()),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+    ];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str()) {
+        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
+    }
+    let from = headers.get(header::RANGE).and_then(|r| r.to_str().ok());
+    let from = from.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    match from {
+        Some(from) if from < bytes.len() => {
+            let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+            let rest = bytes.get(from..).unwrap_or_default().to_vec();
+            Ok((StatusCode::PARTIAL_CONTENT, kept, [(header::CONTENT_RANGE, range)], rest).into_response())
+        }
+        _ => Ok((kept, bytes).into_response()),
+    }
 }
 
 /// Tells the end of the log after each change, and nothing else: who hears it pulls.

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod activities;
+pub mod backups;
 pub mod datasets;
 pub mod drafts;
 pub mod imports;

@@ -85,6 +85,10 @@ impl Rights {
             .any(|listed| self.verbs.contains(listed))
     }
 
+    pub fn me(&self) -> Id {
+        self.me
+    }
+
     fn may_own(&self, verb: &str) -> bool {
         self.may(verb) || self.verbs.contains(&format!("{verb}.own"))
     }

@@ -202,6 +202,17 @@ impl Store {
     }
 }
 
+/// Writes tables into a store of their own at `path`, durably.
+fn copy(tables: &tables::ReadTables, path: &Path) -> Stored<()> {
+    let copy = Store::open(path)?;
+    let txn = copy.begin(Commit::Safe)?;
+    {
+        let mut to = tables::WriteTables::open(&txn)?;
+        tables.copy_into(&mut to)?;
+    }
+    Ok(txn.commit()?)
+}
+
 /// A store is never empty, but for the moment in which another process makes it.
 fn stays_empty(path: &Path) -> bool {
     for _ in 0..MAKING_LOOKS {

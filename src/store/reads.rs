@@ -63,6 +63,13 @@ pub trait Reads {
     fn done(&self, txn: Id) -> Stored<Option<Vec<u8>>>;
     fn blob(&self, hash: &[u8; 32]) -> Stored<Option<Vec<u8>>>;
     fn staged(&self, batch: Id, from: u32, visit: Visit<u32>) -> Stored<()>;
+    /// Writes all of it to another file, as it is at this moment.
+    ///
+    /// # Errors
+    /// A running transaction cannot be copied: it may still be given up.
+    fn copy_to(&self, _path: &std::path::Path) -> Stored<()> {
+        Err(super::StoreError::Other("a running transaction is not copied".into()))
+    }
     /// Rows of the log, heads, index entries, for checks and `doctor`.
     fn counts(&self) -> Stored<[u64; 5]>;
 
@@ -115,8 +122,10 @@ pub trait Reads {
 }
 
 macro_rules! reads {
-    ($for:ty) => {
+    ($for:ty $(, $more:item)*) => {
         impl Reads for $for {
+            $($more)*
+
             fn meta(&self, name: &str) -> Stored<Option<Vec<u8>>> {
                 if let (super::OWNER, Some(actor)) = (name, self.acts_for) {
                     return Ok(Some(actor.0.to_vec()));
@@ -353,7 +362,12 @@ impl<'t> Batch<'t> {
     }
 }
 
-reads!(View);
+reads!(
+    View,
+    fn copy_to(&self, path: &std::path::Path) -> Stored<()> {
+        super::copy(self.tables(), path)
+    }
+);
 reads!(Batch<'_>);
 
 pub fn latest_key(kind: Kind, number: usize, by: &[Id]) -> Vec<u8> {

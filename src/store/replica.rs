@@ -36,13 +36,30 @@ impl Batch<'_> {
         self.move_cursor(seq)
     }
 
-    /// A head of the base that came without its log.
-    pub fn install(&mut self, kind: Kind, entity: Id, head: &Head) -> Stored<()> {
+    /// A head of the base that came without its log, as stored bytes. The newest of what
+    /// it leaves as last used is written by [`Batch::end_install`].
+    pub fn install(&mut self, kind: Kind, entity: Id, bytes: &[u8]) -> Stored<()> {
         self.dirty = true;
-        self.touch(kind, entity);
-        self.put_base(kind, entity, head)?;
-        self.remember_all(kind, head)?;
-        if self.base_row(kind, entity)?.is_some() { self.look_again(kind, entity) } else { Ok(()) }
+        let head = codec::decode_head(bytes)?;
+        if self.base_row(kind, entity)?.is_some() {
+            self.put_base(kind, entity, &head)?;
+            self.look_again(kind, entity)?;
+        } else {
+            let before = match self.tables.head.insert(&keys::head_key(kind, entity), bytes)? {
+                Some(old) => Some(codec::decode_head(old.value())?),
+                None => None,
+            };
+            self.index(kind, entity, before.as_ref(), Some(&head))?;
+        }
+        self.note_latest(kind, &head);
+        Ok(())
+    }
+
+    pub fn end_install(&mut self) -> Stored<()> {
+        for kind in Kind::ALL {
+            self.touch_kind(*kind);
+        }
+        self.write_latest()
     }
 
     fn move_cursor(&mut self, seq: u64) -> Stored<()> {

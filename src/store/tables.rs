@@ -1,7 +1,7 @@
 //! The tables of a store's file.
 
 use super::{FORMAT, StoreError, Stored};
-use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, WriteTransaction};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 type Bytes = &'static [u8];
 
@@ -19,6 +19,18 @@ macro_rules! tables {
         impl ReadTables {
             pub fn open(txn: &ReadTransaction) -> Stored<ReadTables> {
                 Ok(ReadTables { $($name: txn.open_table(definition::$name)?,)* })
+            }
+        }
+
+        impl ReadTables {
+            /// Writes every row of every table into the same tables of another store, in
+            /// the order of their keys.
+            pub fn copy_into(&self, to: &mut WriteTables) -> Stored<()> {
+                $(for row in self.$name.iter()? {
+                    let (key, value) = row?;
+                    to.$name.insert(key.value(), value.value())?;
+                })*
+                Ok(())
             }
         }
 

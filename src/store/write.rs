@@ -11,6 +11,7 @@ use crate::domain::Id;
 use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
@@ -44,6 +45,8 @@ pub struct Batch<'t> {
     pub(super) dirty: bool,
     jobs: bool,
     touched: BTreeMap<Kind, BTreeSet<Id>>,
+    /// Last used values of heads that are being installed.
+    latest: BTreeMap<Vec<u8>, Value>,
     /// More was touched than is worth naming.
     many: bool,
     /// Index entries to add at the end, in key order, when there are many.
@@ -82,6 +85,7 @@ impl<'t> Batch<'t> {
             jobs: false,
             touched: BTreeMap::new(),
             many: false,
+            latest: BTreeMap::new(),
             deferred: None,
         })
     }
@@ -103,8 +107,17 @@ impl<'t> Batch<'t> {
     }
 
     fn write_deferred(&mut self) -> Stored<()> {
-        let Some(mut entries) = self.deferred.take() else { return Ok(()) };
-        entries.sort_unstable();
+        let Some(entries) = self.deferred.take() else { return Ok(()) };
+        // Most are told apart by their first bytes, which then need not be fetched.
+        let front = |entry: &[u8]| {
+            let mut front = [0; 16];
+            let length = entry.len().min(16);
+            front[..length].copy_from_slice(&entry[..length]);
+            u128::from_be_bytes(front)
+        };
+        let mut keyed: Vec<(u128, Vec<u8>)> = entries.into_iter().map(|e| (front(&e), e)).collect();
+        keyed.sort_unstable();
+        let entries: Vec<Vec<u8>> = keyed.into_iter().map(|(_, e)| e).collect();
         let mut entries = entries.iter().peekable();
         while let Some(first) = entries.next() {
             // One cursor serves a run of neighbours: up to the next entry that is stored.
@@ -236,7 +249,13 @@ impl<'t> Batch<'t> {
     }
 
     /// Changes the index entries of a record from those of one head to those of another.
-    fn index(&mut self, kind: Kind, entity: Id, before: Option<&Head>, after: Option<&Head>) -> Stored<()> {
+    pub(super) fn index(
+        &mut self,
+        kind: Kind,
+        entity: Id,
+        before: Option<&Head>,
+        after: Option<&Head>,
+    ) -> Stored<()> {
         for index in kind.schema().indexes {
             let of = |head: Option<&Head>| match head {
                 Some(head) if !head.deleted => keys::entries(index, &head.fields, entity),
@@ -246,9 +265,9 @@ impl<'t> Batch<'t> {
             for entry in old.iter().filter(|e| !new.contains(e)) {
                 self.tables.idx.remove(entry.as_slice())?;
             }
-            for entry in new.iter().filter(|e| !old.contains(e)) {
+            for entry in new.into_iter().filter(|e| !old.contains(e)) {
                 match &mut self.deferred {
-                    Some(later) => later.push(entry.clone()),
+                    Some(later) => later.push(entry),
                     None => drop(self.tables.idx.insert(entry.as_slice(), ())?),
                 }
             }
@@ -256,15 +275,25 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    /// The same of a head that came without the records that made it: the newest stands.
-    pub(super) fn remember_all(&mut self, kind: Kind, head: &Head) -> Stored<()> {
+    /// The same of a head that came without the records that made it: of many, the newest
+    /// is written at the end.
+    pub(super) fn note_latest(&mut self, kind: Kind, head: &Head) {
         for (number, latest) in kind.schema().latest.iter().enumerate() {
-            let Some(value) = head.fields.get(&latest.of) else { continue };
+            let Some(value) = head.fields.get(&latest.of).filter(|_| !head.deleted) else { continue };
             let Some(owners) = latest_owners(latest, head) else { continue };
-            let key = latest_key(kind, number, &owners);
+            match self.latest.entry(latest_key(kind, number, &owners)) {
+                Entry::Occupied(mut known) if newer(value, known.get()) => drop(known.insert(value.clone())),
+                Entry::Occupied(_) => {}
+                Entry::Vacant(place) => drop(place.insert(value.clone())),
+            }
+        }
+    }
+
+    pub(super) fn write_latest(&mut self) -> Stored<()> {
+        for (key, value) in std::mem::take(&mut self.latest) {
             let stored = self.tables.latest.get(key.as_slice())?.map(|v| codec::decode_value(v.value()));
-            if stored.transpose()?.is_none_or(|stored| newer(value, &stored)) {
-                self.tables.latest.insert(key.as_slice(), codec::encode_value(value).as_slice())?;
+            if stored.transpose()?.is_none_or(|stored| newer(&value, &stored)) {
+                self.tables.latest.insert(key.as_slice(), codec::encode_value(&value).as_slice())?;
             }
         }
         Ok(())

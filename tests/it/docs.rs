@@ -75,10 +75,15 @@ fn every_command_line_in_the_documents_runs() {
     let mut ran = 0;
     for path in documents() {
         for session in sessions(&path) {
-            let pams = Pams::with_names();
+            // A profile with records asks before it signs in.
+            let serves = session.iter().any(|line| line.contains(" serve "));
+            let pams = if serves { Pams::new() } else { Pams::with_names() };
             let sample = std::path::absolute("sample-data").unwrap();
             std::os::unix::fs::symlink(sample, pams.path().join("sample-data")).unwrap();
+            std::fs::write(pams.path().join("secret.txt"), "a sentence of my own\n").unwrap();
+            let mut served = None;
             for line in session {
+                let line = Served::in_place(&served, &pams, &line);
                 let words = words(&line);
                 let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
                 // What needs a terminal, and what measures for minutes, is run elsewhere.
@@ -87,7 +92,15 @@ fn every_command_line_in_the_documents_runs() {
                 if words.is_empty() || words == ["demo"] || is_long {
                     continue;
                 }
-                let mut command = pams.command(&words);
+                if words.contains(&"serve") {
+                    served = Some(Served::start(&pams, &words));
+                    ran += 1;
+                    continue;
+                }
+                let mut command = match words.contains(&"--home") {
+                    true => pams.elsewhere(&words),
+                    false => pams.command(&words),
+                };
                 let output = command.current_dir(pams.path()).output().unwrap();
                 let Ran { code, out, err } = Ran {
                     code: output.status.code().unwrap_or(-1),
@@ -101,6 +114,46 @@ fn every_command_line_in_the_documents_runs() {
         }
     }
     assert!(ran >= 15, "the documents show only {ran} command lines");
+}
+
+/// A server that a document starts, on a port of its own.
+struct Served {
+    child: std::process::Child,
+    url: String,
+    key: String,
+}
+
+impl Served {
+    fn start(pams: &Pams, words: &[&str]) -> Served {
+        use std::io::{BufRead, BufReader};
+        let mut command = pams.elsewhere(words);
+        command.arg("--json").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let text = |name: &str| told[name].as_str().unwrap().to_owned();
+        Served { child, url: text("url"), key: text("fingerprint") }
+    }
+
+    /// A document's line with the addresses and folders of this machine.
+    fn in_place(served: &Option<Served>, pams: &Pams, line: &str) -> String {
+        let home = pams.path().join("srv").display().to_string();
+        let line = line.replace("/srv/pams", &home).replace("0.0.0.0:8443", "127.0.0.1:0");
+        match served {
+            Some(s) => {
+                line.replace("https://pams.example:8443", &s.url).replace("SHA256:FINGERPRINT", &s.key)
+            }
+            None => line,
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// `PAMS_WRITE_DOCS=1 cargo test` writes them anew.

@@ -47,8 +47,15 @@ impl Pams {
     }
 
     pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.elsewhere(words);
+        command.arg("--home").arg(self.home.path());
+        command
+    }
+
+    /// A call that names its home itself.
+    pub fn elsewhere(&self, words: &[&str]) -> Command {
         let mut command = Command::new(EXE);
-        command.arg("--home").arg(self.home.path()).args(words);
+        command.args(words);
         command.env_remove("PAMS_HOME").env("USER", "ana").env("TZ", "UTC").env("LANG", "C.UTF-8");
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::null());

@@ -93,6 +93,12 @@ pub fn dev() -> Command {
                 ),
         )
         .subcommand(
+            Command::new("load")
+                .about("Many sessions at a server of this home: latency of saves, hints and reads")
+                .arg(number("sessions", "100", "Sessions"))
+                .arg(number("seconds", "600", "How long")),
+        )
+        .subcommand(
             Command::new("bench")
                 .about("Measure commits, lists and months of the current store")
                 .arg(number("rounds", "50", "Repeats of each measurement")),

@@ -1,6 +1,6 @@
 //! `pams init`, `serve`, `login` and what goes with a remote instance.
 
-use super::{flag, id, path, text};
+use super::{flag, id, number, path, text};
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::net::SocketAddr;
 
@@ -28,7 +28,22 @@ pub fn commands() -> Vec<Command> {
                 path("cert", "FILE.pem", "Certificate chain; made at the first start where not given")
                     .requires("key"),
             )
-            .arg(path("key", "FILE.pem", "Its private key").requires("cert")),
+            .arg(path("key", "FILE.pem", "Its private key").requires("cert"))
+            .arg(number("backup-hours", "24", "Make a checked backup so often; 0 for never")),
+        Command::new("backup")
+            .about("The store in files of their own, each opened and checked when it is made")
+            .subcommand_required(true)
+            .subcommand(Command::new("now").about("Make one and check it"))
+            .subcommand(Command::new("list").about("List them, the newest first"))
+            .subcommand(Command::new("verify").about("Read all of one again").arg(backup()))
+            .subcommand(
+                Command::new("restore").about("Put one in the store's place, which is kept").arg(backup()),
+            )
+            .subcommand(
+                Command::new("prune")
+                    .about("Keep the last of 7 days, 4 weeks and 12 months")
+                    .arg(flag("dry-run", "Say which would go")),
+            ),
         Command::new("login")
             .about("Sign in to a remote instance and sync with it")
             .arg(Arg::new("url").required(true).value_name("URL"))
@@ -60,6 +75,10 @@ pub fn commands() -> Vec<Command> {
                     .arg(id("The beginning of its id")),
             ),
     ]
+}
+
+fn backup() -> Arg {
+    Arg::new("file").required(true).value_name("FILE").help("A path, or a name of `pams backup list`")
 }
 
 /// What `user add` takes besides the fields.

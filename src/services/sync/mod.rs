@@ -2,6 +2,7 @@
 //! [`crate::changes::protocol`]; here they meet the store and the rights of whoever asks.
 //! The side of a device is [`device`].
 
+pub mod bootstrap;
 pub mod device;
 
 use crate::changes::protocol::{self, Ledger, Push, PushReply};
@@ -45,6 +46,8 @@ pub struct Pushed {
     pub device: Id,
     /// How many of them wait for a person now.
     pub drafted: usize,
+    /// The end of the log with them in it.
+    pub last_seq: u64,
 }
 
 impl Command for PushChanges {
@@ -80,7 +83,8 @@ impl Command for PushChanges {
                 drafted += usize::from(cx.reads().head(Kind::Draft, id)?.is_some());
             }
         }
-        Ok(Pushed { taken, epoch, device: self.device, drafted })
+        let last_seq = Ledger::last_seq(&*cx.batch)?;
+        Ok(Pushed { taken, epoch, device: self.device, drafted, last_seq })
     }
 }
 
