@@ -64,7 +64,7 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let trust = || Verifier::new(Some(key.clone()), None);
     let mut threads = Vec::new();
     for n in 0..sessions {
-        let (user, activity_type) = users[n % users.len()].clone();
+        let (user, activity_type) = users[n % users.len()];
         let client = signed_in(&url, trust()?, &user.to_string())?;
         let listener = if n < LISTENERS { Some(client.another()?) } else { None };
         if let Some(listener) = listener {

@@ -6,6 +6,7 @@ use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::frames::Bytes;
 use crate::remote::Client;
+use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
 use crate::services::sync::bootstrap::{Chunk, InstallChunks, Manifest};
 use crate::services::sync::device::{ApplyPull, AskRecover, NextPull, NextPush, SyncStatus, TakeRecovered};
 use crate::services::sync::{MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken};
@@ -69,11 +70,50 @@ pub fn round(engine: &Engine, client: &Client) -> Outcome<Synced> {
             }
         }
     }
+    if synced.pulled > 0 || before.synced_ms == 0 {
+        fetch_blobs(engine, client)?;
+    }
+    if synced.pushed > 0 {
+        send_blobs(engine, client)?;
+    }
     let after = engine.ask(&SyncStatus {})?;
     synced.drafts = after.drafts;
     synced.new_drafts = after.drafts.saturating_sub(before.drafts);
     synced.seq = after.seq;
     Ok(synced)
+}
+
+/// Fetches the pieces that records here rely on, until none is missing or no more come.
+fn fetch_blobs(engine: &Engine, client: &Client) -> Outcome<()> {
+    loop {
+        let hashes = engine.ask(&MissingBlobs {})?;
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        let blobs: Vec<Bytes> = match client.frame("/api/v1/sync/blobs/get", &GetBlobs { hashes }) {
+            // Whoever may not see outlets goes without them.
+            Err(failure) if failure.candidates.iter().any(|code| code == "denied") => return Ok(()),
+            blobs => blobs?,
+        };
+        if engine.run(&KeepBlobs { blobs })?.reply == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends the pieces that records at the server rely on, as far as they are here.
+fn send_blobs(engine: &Engine, client: &Client) -> Outcome<()> {
+    loop {
+        let hashes: Vec<String> = client.frame("/api/v1/sync/blobs/missing", &MissingBlobs {})?;
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        let blobs = engine.ask(&GetBlobs { hashes })?;
+        if blobs.is_empty() || client.frame::<_, usize>("/api/v1/sync/blobs/keep", &KeepBlobs { blobs })? == 0
+        {
+            return Ok(());
+        }
+    }
 }
 
 /// A device that has nothing yet gets the records as they stand, where they are many.

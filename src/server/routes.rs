@@ -68,6 +68,9 @@ routes! {
     post "/api/v1/sync/batch", Needs::SignedIn, "The same" => sync::push;
     post "/api/v1/sync/pull", Needs::SignedIn, "The log behind a place" => sync::pull;
     post "/api/v1/sync/recover", Needs::SignedIn, "What is here of a device that starts over" => sync::recover;
+    post "/api/v1/sync/blobs/get", Needs::Verb("outlets.read"), "Pieces of datasets by their hashes" => sync::get_blobs;
+    post "/api/v1/sync/blobs/missing", Needs::SignedIn, "Pieces that the server lacks" => sync::missing_blobs;
+    post "/api/v1/sync/blobs/keep", Needs::SignedIn, "Pieces that it lacked" => sync::keep_blobs;
     get "/api/v1/sync/first-copy", Needs::SignedIn, "Chunks of all records, for a new device" => sync::first_copy;
     get "/api/v1/chunks/{hash}", Needs::SignedIn, "One of them; a Range goes on with it" => sync::chunk;
     get "/api/v1/sync/live", Needs::SignedIn, "A hint after each change, as server-sent events" => sync::live;

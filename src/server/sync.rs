@@ -9,6 +9,7 @@ use crate::server::api::cut_off;
 use crate::server::guard::Who;
 use crate::server::state::{App, blocking};
 use crate::services::permissions::ShowRights;
+use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
 use crate::services::sync::{PullChanges, PushChanges, RecoverDevice, Taken};
 use crate::services::{Command, Query};
 use axum::body::Bytes;
@@ -82,6 +83,28 @@ pub async fn pull(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> 
 pub async fn recover(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let recover: RecoverDevice = unfold(&headers, &body.map_err(cut_off)?)?;
     Ok(fold(&command(who.0, recover).await?)?)
+}
+
+pub async fn get_blobs(
+    who: axum::Extension<Who>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let get: GetBlobs = unfold(&headers, &body.map_err(cut_off)?)?;
+    Ok(fold(&query(who.0, get).await?)?)
+}
+
+pub async fn missing_blobs(who: axum::Extension<Who>) -> Result<Response, Problem> {
+    Ok(fold(&query(who.0, MissingBlobs {}).await?)?)
+}
+
+pub async fn keep_blobs(
+    who: axum::Extension<Who>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let keep: KeepBlobs = unfold(&headers, &body.map_err(cut_off)?)?;
+    Ok(fold(&command(who.0, keep).await?)?)
 }
 
 /// The manifest of what somebody may see; 404 for whom the log has to be read.

@@ -28,11 +28,11 @@ pub fn write_verb(kind: Kind) -> Option<&'static str> {
         Kind::Account | Kind::Project | Kind::Industry | Kind::UseCase => "account.write",
         Kind::User | Kind::Team | Kind::Role | Kind::Tenant => "users.write",
         Kind::ActivityType | Kind::Reason => "settings.write",
-        Kind::MonthState | Kind::Batch | Kind::Mapping => "wins.import",
+        Kind::MonthState | Kind::Batch | Kind::Mapping | Kind::Alias => "wins.import",
         Kind::Dataset => "outlets.import",
         Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit => "territory.write",
         Kind::Draft => "drafts.write",
-        Kind::Alias | Kind::Preset | Kind::Notification => return None,
+        Kind::Preset | Kind::Notification => return None,
     })
 }
 

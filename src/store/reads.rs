@@ -62,6 +62,7 @@ pub trait Reads {
     fn device_row(&self, device: Id) -> Stored<Option<(u64, bool)>>;
     fn done(&self, txn: Id) -> Stored<Option<Vec<u8>>>;
     fn blob(&self, hash: &[u8; 32]) -> Stored<Option<Vec<u8>>>;
+    fn has_blob(&self, hash: &[u8; 32]) -> Stored<bool>;
     fn staged(&self, batch: Id, from: u32, visit: Visit<u32>) -> Stored<()>;
     /// Writes all of it to another file, as it is at this moment.
     ///
@@ -314,6 +315,10 @@ macro_rules! reads {
 
             fn done(&self, txn: Id) -> Stored<Option<Vec<u8>>> {
                 Ok(self.tables().done.get(&txn.0)?.map(|v| v.value().to_vec()))
+            }
+
+            fn has_blob(&self, hash: &[u8; 32]) -> Stored<bool> {
+                Ok(self.tables().blob.get(&super::write::blob_key(hash, 0))?.is_some())
             }
 
             fn blob(&self, hash: &[u8; 32]) -> Stored<Option<Vec<u8>>> {

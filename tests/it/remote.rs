@@ -746,3 +746,42 @@ fn a_large_organisation_comes_as_a_copy_and_goes_on_as_a_log() {
     let sound = state_hash(&server.stop());
     assert_eq!((state_hash(&ana), state_hash(&ben)), (sound.clone(), sound));
 }
+
+/// Rows by the million are one change; their pieces follow by their hashes, both ways.
+#[test]
+fn outlets_imported_anywhere_are_everybodys() {
+    let server = Server::new();
+    let root = server.device("Root");
+    let mut csv = String::from("Outlet Code,Outlet Name,City,Latitude,Longitude\n");
+    for n in 0..6_000 {
+        csv += &format!("O{n:05},Shop {n},Lisbon,38.{:04},-9.{:04}\n", 1_000 + n % 8_000, 1_000 + n % 7_000);
+    }
+    std::fs::write(root.path().join("outlets.csv"), csv).unwrap();
+    let file = root.path().join("outlets.csv").display().to_string();
+    root.ok(&["outlets", "import", &file, "--yes"]);
+    root.ok(&["sync"]);
+    let ana = server.device("Ana");
+    let listed = |pams: &Pams| pams.json(&["outlets", "list", "--from", "O05990", "--limit", "20"]);
+    assert_eq!(listed(&server.pams), listed(&root), "the server has the pieces");
+    assert_eq!(listed(&ana), listed(&root), "and another device");
+    assert!(listed(&ana).to_string().contains("Shop 5999"));
+}
+
+#[test]
+fn the_documented_paths_and_codes_are_those_there_are() {
+    let text = std::fs::read_to_string("docs/api.md").unwrap();
+    for route in ROUTES {
+        let needs = match route.needs {
+            Needs::Nobody => "nothing".to_owned(),
+            Needs::SignedIn => "a session".to_owned(),
+            Needs::Verb(verb) => format!("`{verb}`"),
+        };
+        let method = route.method.to_uppercase();
+        let line = format!("| {method} | `{}` | {needs} | {} |", route.path, route.about);
+        assert!(text.contains(&line), "docs/api.md lacks: {line}");
+    }
+    for (code, status, title) in pams::server::CODES {
+        let line = format!("| `{code}` | {status} | {title} |");
+        assert!(text.contains(&line), "docs/api.md lacks: {line}");
+    }
+}

@@ -2,6 +2,7 @@
 //! [`crate::changes::protocol`]; here they meet the store and the rights of whoever asks.
 //! The side of a device is [`device`].
 
+pub mod blobs;
 pub mod bootstrap;
 pub mod device;
 
