@@ -173,6 +173,7 @@ requests! {
         sync::PushChanges: INTERNAL,
         sync::bootstrap::InstallChunks: INTERNAL,
         sync::blobs::KeepBlobs: INTERNAL,
+        sync::device::EndPieces: INTERNAL,
         sync::RecoverDevice: INTERNAL,
         sync::BeginEpoch: INTERNAL,
         sync::CoverBackup: INTERNAL,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// What a body of the sync protocol is called.
 const FRAME: &str = "application/vnd.pams.frame+zstd";
-const MAX_BODY: usize = 16 << 20;
+const MAX_BODY: usize = 64 << 20;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest wait for an answer; a server that stalls is asked again later.
 const ANSWER: Duration = Duration::from_secs(60);

@@ -8,7 +8,9 @@ use crate::frames::Bytes;
 use crate::remote::Client;
 use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
 use crate::services::sync::bootstrap::{Chunk, InstallChunks, Manifest};
-use crate::services::sync::device::{ApplyPull, AskRecover, NextPull, NextPush, SyncStatus, TakeRecovered};
+use crate::services::sync::device::{
+    ApplyPull, AskRecover, EndPieces, NextPull, NextPush, SyncStatus, TakeRecovered,
+};
 use crate::services::sync::{MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken};
 use serde::{Deserialize, Serialize};
 
@@ -70,33 +72,35 @@ pub fn round(engine: &Engine, client: &Client) -> Outcome<Synced> {
             }
         }
     }
-    if synced.pulled > 0 || before.synced_ms == 0 {
-        fetch_blobs(engine, client)?;
-    }
-    if synced.pushed > 0 {
+    let mut after = engine.ask(&SyncStatus {})?;
+    if after.pieces {
         send_blobs(engine, client)?;
+        // Whoever made the change may still be sending them: a hint follows.
+        if fetch_blobs(engine, client)? {
+            engine.run(&EndPieces {})?;
+        }
+        after = engine.ask(&SyncStatus {})?;
     }
-    let after = engine.ask(&SyncStatus {})?;
     synced.drafts = after.drafts;
     synced.new_drafts = after.drafts.saturating_sub(before.drafts);
     synced.seq = after.seq;
     Ok(synced)
 }
 
-/// Fetches the pieces that records here rely on, until none is missing or no more come.
-fn fetch_blobs(engine: &Engine, client: &Client) -> Outcome<()> {
+/// Fetches the pieces that records here rely on; false when the server lacks some still.
+fn fetch_blobs(engine: &Engine, client: &Client) -> Outcome<bool> {
     loop {
         let hashes = engine.ask(&MissingBlobs {})?;
         if hashes.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let blobs: Vec<Bytes> = match client.frame("/api/v1/sync/blobs/get", &GetBlobs { hashes }) {
             // Whoever may not see outlets goes without them.
-            Err(failure) if failure.candidates.iter().any(|code| code == "denied") => return Ok(()),
+            Err(failure) if failure.candidates.iter().any(|code| code == "denied") => return Ok(true),
             blobs => blobs?,
         };
         if engine.run(&KeepBlobs { blobs })?.reply == 0 {
-            return Ok(());
+            return Ok(false);
         }
     }
 }

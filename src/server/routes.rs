@@ -34,7 +34,9 @@ impl Route {
     /// Bytes that a body of it may have.
     pub fn max_body(&self) -> usize {
         let takes_file = self.path.ends_with("import") || self.path.ends_with("upload");
-        if takes_file { MAX_FILE } else { MAX_BODY }
+        // One change may hold what an import read.
+        let takes_changes = self.path.starts_with("/api/v1/sync/");
+        if takes_file || takes_changes { MAX_FILE } else { MAX_BODY }
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::sync::broadcast::error::RecvError;
 /// What both sides call a body of this kind.
 pub const FRAME: &str = "application/vnd.pams.frame+zstd";
 /// Most bytes that a body may unfold to.
-const MAX_BODY: usize = 8 << 20;
+const MAX_BODY: usize = 64 << 20;
 const LEVEL: i32 = 1;
 /// A line that carries nothing for so long is kept open by a comment.
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -420,7 +420,7 @@ fn what_cannot_be_read_is_told_and_harms_nothing() {
     let frame = "application/vnd.pams.frame+zstd";
     assert_eq!(code(raw(frame, b"nothing packed", "/api/v1/sync/push")), is(400, "usage"));
     // A small body that unfolds to a great one.
-    let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
+    let bomb = zstd::bulk::compress(&vec![0; 65 << 20], 3).unwrap();
     assert_eq!(code(raw(frame, &bomb, "/api/v1/sync/push")), is(400, "usage"));
     assert_eq!(code(http.get("/api/v1/nothing")), is(404, "not_found"));
     assert_eq!(code(http.send(|r| r.header("x-pams", "1"), "put", "/api/v1/wins")), is(405, "method"));

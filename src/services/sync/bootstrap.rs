@@ -158,6 +158,7 @@ impl Command for InstallChunks {
             }
         }
         cx.batch.end_install()?;
+        super::device::want_pieces(cx)?;
         if let Some(seq) = self.complete {
             cx.batch.begin_at(seq)?;
         }

@@ -4,6 +4,7 @@
 
 use crate::changes::protocol::{self, PullReply, RecoverReply, Replica};
 use crate::changes::{Change, PROVISIONAL, codec};
+use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::frames::{self, Bytes};
 use crate::services::sync::{MAX_PAGE_BYTES, PullChanges, Pulled, PushChanges, Recovered, ids, malformed};
@@ -14,6 +15,8 @@ use std::ops::ControlFlow;
 
 /// Local state: where and as whom this device is signed in.
 const REMOTE: &str = "remote";
+/// Local state: there while records came whose pieces may not be here or there yet.
+const PIECES: &str = "pieces";
 /// Local state: when the last answer of the server was applied.
 const SYNCED: &str = "synced";
 
@@ -84,6 +87,9 @@ pub struct Standing {
     pub drafts: usize,
     /// When the server answered last; 0 before the first time.
     pub synced_ms: i64,
+    /// Pieces that records rely on may be missing here or there.
+    #[serde(default)]
+    pub pieces: bool,
 }
 
 impl Query for SyncStatus {
@@ -106,6 +112,7 @@ impl Query for SyncStatus {
             queue,
             drafts: drafts::open_count(cx.reads)?,
             synced_ms: synced,
+            pieces: cx.reads.local(PIECES)?.is_some(),
         })
     }
 }
@@ -201,12 +208,37 @@ impl Command for ApplyPull {
             last_seq: page.last_seq,
             verified_backup_seq: page.verified_backup_seq,
         };
+        if reply.records.iter().any(|r| relies_on_pieces(r.change.kind)) {
+            want_pieces(cx)?;
+        }
         let recover = protocol::apply_pull(&mut *cx.batch, &reply)?;
         cx.batch.set_local(SYNCED, Some(&cx.caller.now_ms.to_be_bytes()))?;
         Ok(match applies {
             true => Applied { recover, theirs, mine },
             false => Applied { recover, ..Applied::default() },
         })
+    }
+}
+
+fn relies_on_pieces(kind: Kind) -> bool {
+    matches!(kind, Kind::Dataset | Kind::Unit | Kind::Batch)
+}
+
+/// Remembers, over a broken line too, that pieces have to be fetched or sent.
+pub(super) fn want_pieces(cx: &mut WriteCx) -> Outcome<()> {
+    Ok(cx.batch.set_local(PIECES, Some(&[]))?)
+}
+
+/// Nothing is missing any more, or nothing more can be had.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndPieces {}
+
+impl Command for EndPieces {
+    const NAME: &'static str = "sync.end_pieces";
+    type Reply = ();
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
+        Ok(cx.batch.set_local(PIECES, None)?)
     }
 }
 
