@@ -4,7 +4,7 @@
 
 use crate::crash::{Disk, count, set_up};
 use pams::changes::merge::heads_after;
-use pams::changes::{Head, Op, Ordered, Verdict, Via, codec};
+use pams::changes::{FieldChange, Head, Op, Ordered, Verdict, Via, codec};
 use pams::domain::schema::Kind;
 use pams::domain::value::Value;
 use pams::domain::{Failure, Id};
@@ -533,11 +533,12 @@ impl World {
             }
             if change.op == Op::Set && record.verdict != Verdict::NoOp {
                 let is = heads.get(&key);
-                for f in change.fields.iter().filter(|f| f.old != f.new && !is_set(&f.new)) {
+                let single = |f: &&FieldChange| f.old != f.new && !is_set(&f.old) && !is_set(&f.new);
+                for f in change.fields.iter().filter(single) {
                     let stands = is.and_then(|h| h.fields.get(&f.field)) == f.new.as_ref();
                     let waits = record.conflicts.iter().any(|c| c.field == f.field && c.mine == f.new);
                     if !stands && !waits {
-                        return Err(format!("neither stands nor waits: {}", change.change_id));
+                        return Err(format!("neither stands nor waits: {f:?} of {record:?}"));
                     }
                 }
             }
