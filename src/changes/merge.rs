@@ -37,6 +37,8 @@ pub fn merge(head: Option<&Head>, change: &Change) -> Merge {
     match (change.op, head) {
         (Op::AuditOnly | Op::Purge, _) => Merge::whole(Verdict::Applied),
         (Op::Create, None) => Merge::whole(Verdict::Applied),
+        // Two made it under one id, which says what it is: such as a month.
+        (Op::Create, Some(head)) if !head.deleted => set(change.kind.schema(), head, change),
         (Op::Create, Some(head)) => draft_all(change, Some(head)),
         (Op::Set, Some(head)) if !head.deleted => set(change.kind.schema(), head, change),
         // Edited here, deleted there: "restore with my edit" waits for a person.
@@ -66,6 +68,11 @@ pub fn draft_all(change: &Change, head: Option<&Head>) -> Merge {
         theirs: theirs(f.field),
     });
     Merge { verdict: Verdict::Drafted, effect: Some(vec![]), conflicts: conflicts.collect() }
+}
+
+/// The change waits with the claim that its transaction began with.
+pub fn held() -> Merge {
+    Merge { verdict: Verdict::Held, effect: Some(vec![]), conflicts: vec![] }
 }
 
 fn set(schema: &Schema, head: &Head, change: &Change) -> Merge {
@@ -157,7 +164,7 @@ pub fn heads_after(head: Option<Head>, record: &Ordered) -> Vec<(Kind, Id, Head)
     let applied = match record.verdict {
         Verdict::Applied => !matches!(change.op, Op::AuditOnly | Op::Purge),
         Verdict::Merged | Verdict::Drafted => !effect.is_empty(),
-        Verdict::NoOp | Verdict::Refused => false,
+        Verdict::NoOp | Verdict::Refused | Verdict::Held => false,
     };
     if applied {
         let mut head = head.unwrap_or_default();
@@ -187,6 +194,7 @@ fn draft_head(record: &Ordered) -> Head {
     let refused = record.verdict == Verdict::Refused;
     let message = match (refused, change.op) {
         (true, _) => record.refusal.clone(),
+        (false, _) if change.is_claim() => "imported here, and elsewhere meanwhile".to_owned(),
         (false, Op::Delete) => "deleted here, changed elsewhere meanwhile".to_owned(),
         (false, _) => "changed here, and elsewhere since it was opened".to_owned(),
     };

@@ -58,6 +58,9 @@ impl Ledger for Server {
     fn records(&self, after: u64, most: usize) -> Result<Vec<Ordered>, Infallible> {
         Ok(self.log.iter().skip(after as usize).take(most).cloned().collect())
     }
+    fn holds(&self, txn: Id) -> Result<bool, Infallible> {
+        Ok(self.log.iter().rev().find(|r| r.change.txn_id == txn).is_some_and(Ordered::holds))
+    }
     fn verified_backup_seq(&self) -> Result<u64, Infallible> {
         Ok(self.verified)
     }

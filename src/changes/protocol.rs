@@ -38,6 +38,8 @@ pub trait Ledger {
     fn append(&mut self, record: &Ordered, heads: Vec<(Kind, Id, Head)>) -> Result<(), Self::Error>;
     /// Records from `after` on, at most `most`.
     fn records(&self, after: u64, most: usize) -> Result<Vec<Ordered>, Self::Error>;
+    /// Whether the last change of a transaction so far holds what follows in it.
+    fn holds(&self, txn: Id) -> Result<bool, Self::Error>;
     /// Every record up to this seq is in a backup that was restored and checked.
     fn verified_backup_seq(&self) -> Result<u64, Self::Error>;
 }
@@ -52,6 +54,7 @@ pub fn order<L: Ledger>(
 ) -> Result<Ordered, L::Error> {
     let head = ledger.head(change.kind, change.entity)?;
     let merge = match &refusal {
+        _ if ledger.holds(change.txn_id)? => merge::held(),
         Some(_) => merge::Merge { verdict: Verdict::Refused, ..merge::draft_all(&change, head.as_ref()) },
         None => merge::merge(head.as_ref(), &change),
     };
@@ -61,7 +64,7 @@ pub fn order<L: Ledger>(
         verdict: merge.verdict,
         effect: merge.effect,
         conflicts: merge.conflicts,
-        refusal: refusal.unwrap_or_default(),
+        refusal: refusal.filter(|_| merge.verdict == Verdict::Refused).unwrap_or_default(),
         change,
     };
     let heads = merge::heads_after(head, &record);

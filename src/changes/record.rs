@@ -65,6 +65,9 @@ numbered! {
         NoOp = 4,
         /// A rule refused it; the whole waits as a Draft.
         Refused = 5,
+        /// The claim that its transaction began with was not taken: it waits with that
+        /// claim's Draft, and changed nothing.
+        Held = 6,
     }
 }
 
@@ -136,6 +139,12 @@ pub struct Ordered {
 }
 
 impl Change {
+    /// Whether it claims something for its transaction: what follows in the transaction
+    /// is taken with it or held with it. An import claims the months that it changes.
+    pub fn is_claim(&self) -> bool {
+        self.kind == Kind::MonthState && self.fields.iter().any(|f| f.field == CLAIM)
+    }
+
     /// The fields of a new record as a change's fields.
     pub fn creating(fields: &Fields) -> Vec<FieldChange> {
         fields
@@ -158,7 +167,16 @@ impl Change {
     }
 }
 
+/// The field of a month that says which import it holds.
+const CLAIM: FieldId = 3;
+
 impl Ordered {
+    /// Whether the changes behind it in its transaction wait with it.
+    pub fn holds(&self) -> bool {
+        let refused = matches!(self.verdict, Verdict::Drafted | Verdict::Refused);
+        self.verdict == Verdict::Held || refused && self.change.is_claim()
+    }
+
     /// The values this record gives the entity's fields.
     pub fn effect(&self) -> Vec<(FieldId, Option<Value>)> {
         match (&self.effect, self.verdict) {

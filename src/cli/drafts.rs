@@ -39,6 +39,9 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             }
             output::line(&format!("{}: {}", draft.item.text("reason"), draft.target_name));
             output::line(&draft.item.text("message"));
+            if draft.held > 0 {
+                output::line(&format!("{} of it wait", crate::domain::text::count(draft.held, "change")));
+            }
             for (name, text) in &draft.input {
                 output::line(&format!("{name}: {text}"));
             }

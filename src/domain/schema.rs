@@ -484,6 +484,7 @@ records! {
     19 MonthState "month" "months" {
         1 month: month, required;
         2 closed: flag;
+        3 batch: one(Batch), system;
     }
     index 90 [1];
 

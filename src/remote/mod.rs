@@ -30,6 +30,7 @@ pub struct Client {
     url: String,
     cookie: String,
     trust: Arc<trust::Verifier>,
+    patience: Duration,
 }
 
 impl Client {
@@ -46,7 +47,19 @@ impl Client {
             .map_err(|e| failed(&e))?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(&e))?;
-        Ok(Client { http, runtime, url: normal_url(url)?, cookie: cookie.to_owned(), trust })
+        Ok(Client {
+            http,
+            runtime,
+            url: normal_url(url)?,
+            cookie: cookie.to_owned(),
+            trust,
+            patience: ANSWER,
+        })
+    }
+
+    /// With another longest wait for an answer.
+    pub fn patient(self, patience: Duration) -> Client {
+        Client { patience, ..self }
     }
 
     pub fn url(&self) -> &str {
@@ -65,7 +78,7 @@ impl Client {
         path: &str,
         body: Option<&serde_json::Value>,
     ) -> Outcome<T> {
-        let mut request = self.request(method, path).timeout(ANSWER);
+        let mut request = self.request(method, path).timeout(self.patience);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
@@ -80,7 +93,7 @@ impl Client {
 
     /// Signs in: the answer, and the cookie that came with it.
     pub fn sign_in(&self, body: &serde_json::Value) -> Outcome<(serde_json::Value, String)> {
-        let request = self.request(Method::POST, "/api/v1/session").timeout(ANSWER);
+        let request = self.request(Method::POST, "/api/v1/session").timeout(self.patience);
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         self.runtime.block_on(async {
             let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
@@ -97,7 +110,8 @@ impl Client {
     pub fn frame<Q: Serialize, R: DeserializeOwned>(&self, path: &str, ask: &Q) -> Outcome<R> {
         let body = zstd::bulk::compress(&frames::encode(ask)?, 1)
             .map_err(|e| Failure::internal(format!("The request cannot be packed: {e}")))?;
-        let request = self.request(Method::POST, path).timeout(ANSWER).header(CONTENT_TYPE, FRAME).body(body);
+        let request =
+            self.request(Method::POST, path).timeout(self.patience).header(CONTENT_TYPE, FRAME).body(body);
         self.runtime.block_on(async {
             let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
             let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, &e))?;
@@ -117,7 +131,7 @@ impl Client {
 
     /// The bytes of a path from a place on.
     fn bytes(&self, path: &str, from: usize) -> Outcome<Vec<u8>> {
-        let mut request = self.request(Method::GET, path).timeout(ANSWER);
+        let mut request = self.request(Method::GET, path).timeout(self.patience);
         if from > 0 {
             request = request.header(RANGE, format!("bytes={from}-"));
         }

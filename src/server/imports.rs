@@ -1,8 +1,8 @@
 //! A workbook of wins over HTTP: one request that uploads, reads, checks and commits, or
 //! with `dry_run` says what it would do.
 
-use crate::domain::Failure;
 use crate::domain::when::Month;
+use crate::domain::{Failure, FailureKind};
 use crate::engine::{Door, files};
 use crate::server::Problem;
 use crate::server::guard::Who;
@@ -81,12 +81,14 @@ pub async fn wins(
             if upload.dry_run {
                 return Ok(json!({ "dry_run": true, "report": report }));
             }
-            let committed = engine.run(&CommitReview { review: started.review, agreed: true })?;
+            let committed = engine.run(&CommitReview { review: started.review, agreed: false })?;
             Ok(json!({
                 "dry_run": false, "import": started.review, "report": report, "committed": committed.reply,
             }))
         })();
-        if upload.dry_run || done.is_err() {
+        // What somebody else imported meanwhile is left for a person to look at.
+        let overtaken = matches!(&done, Err(failure) if failure.kind == FailureKind::Conflict);
+        if upload.dry_run || done.is_err() && !overtaken {
             let _ = engine.run(&DropReview { review: started.review });
         }
         done

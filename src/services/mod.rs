@@ -343,5 +343,6 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
         Verdict::Drafted => "conflict kept as a draft",
         Verdict::NoOp => "nothing to change",
         Verdict::Refused => "refused, kept as a draft",
+        Verdict::Held => "held with its import",
     }
 }

@@ -50,7 +50,7 @@ impl Command for Undo {
             None => last(cx.reads(), cx.actor(), false)?
                 .ok_or_else(|| Failure::not_found("There is nothing to undo"))?,
         };
-        compensate(cx, txn, Cause::Undo)
+        compensate(cx, txn, Cause::Undo, None)
     }
 }
 
@@ -61,7 +61,7 @@ impl Command for Redo {
     fn run(&self, cx: &mut WriteCx) -> Outcome<Undone> {
         let txn = last(cx.reads(), cx.actor(), true)?
             .ok_or_else(|| Failure::not_found("There is nothing to redo"))?;
-        compensate(cx, txn, Cause::Redo)
+        compensate(cx, txn, Cause::Redo, None)
     }
 }
 
@@ -160,7 +160,8 @@ fn is_effective(record: &Ordered) -> bool {
         || record.verdict == Verdict::Drafted && !record.effect().is_empty()
 }
 
-fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
+/// Takes back a transaction, but for what it did to records of one kind.
+pub(super) fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause, but: Option<Kind>) -> Outcome<Undone> {
     let rows = cx.reads().txn_rows(txn)?;
     if rows.is_empty() {
         return Err(Failure::not_found("That change is not in this store's history"));
@@ -177,6 +178,9 @@ fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause) -> Outcome<Undone> {
     for row in rows.iter().rev() {
         for seq in (row.first_seq..row.first_seq + row.count).rev() {
             let Some(record) = cx.reads().record(seq)? else { continue };
+            if but == Some(record.change.kind) {
+                continue;
+            }
             let Some(done) = invert(cx, &record)? else { continue };
             records += 1;
             drafted += usize::from(done.verdict == Verdict::Drafted);
@@ -202,12 +206,12 @@ fn invert(cx: &mut WriteCx, record: &Ordered) -> Outcome<Option<Ordered>> {
         return Ok(None);
     }
     Ok(match change.op {
-        Op::Create | Op::Restore => {
+        Op::Create | Op::Restore if record.verdict == Verdict::Applied => {
             let made = records::fields_at(cx.reads(), kind, id, record.seq)?;
             Some(cx.delete(kind, id, &made)?)
         }
         Op::Delete => Some(cx.restore(kind, id)?),
-        Op::Set => {
+        Op::Create | Op::Restore | Op::Set => {
             let before = records::fields_at(cx.reads(), kind, id, record.seq - 1)?;
             let head = crate::changes::Head { rev: record.seq, deleted: false, fields: before.clone() };
             let after = heads_after(Some(head), record);

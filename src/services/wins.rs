@@ -1,7 +1,7 @@
 //! Wins and losses: own entries, months, the callout, the feature of the month, and
 //! the comparison of own entries with imported rows.
 
-use crate::changes::Head;
+use crate::changes::{Head, Ordered};
 use crate::domain::money::Money;
 use crate::domain::schema::{Kind, MonthState, Project, Record, User, Win};
 use crate::domain::value::Value;
@@ -419,6 +419,43 @@ pub fn month_state(reads: &dyn Reads, month: Month) -> Outcome<Option<(Id, Month
     Ok(reads.fields(Kind::MonthState, id)?.map(|f| (id, MonthState::from_fields(&f))))
 }
 
+/// The id under which the state of a month is made, the same on every device.
+fn month_id(month: Month) -> Id {
+    let hash = blake3::hash(format!("month {month}").as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.as_bytes()[..16]);
+    Id(id)
+}
+
+/// Changes the state of a month, which begins with its first change.
+fn set_month(cx: &mut WriteCx, month: Month, edit: impl FnOnce(&mut Fields)) -> Outcome<Ordered> {
+    if let Some((id, _)) = month_state(cx.reads(), month)? {
+        return cx.update(Kind::MonthState, id, edit);
+    }
+    let mut fields = MonthState { month: Some(month.number()), ..MonthState::default() }.to_fields();
+    edit(&mut fields);
+    cx.create_as(Kind::MonthState, month_id(month), &fields)
+}
+
+/// Says which import a month holds. Whoever does so beside somebody else is held whole: a
+/// month comes of one file, not of two halves.
+pub fn claim_month(cx: &mut WriteCx, month: Month, batch: Id) -> Outcome<()> {
+    if month_state(cx.reads(), month)?.is_none_or(|(_, state)| state.batch != Some(batch)) {
+        set_month(cx, month, |fields| drop(fields.insert(3, Value::Id(batch))))?;
+    }
+    Ok(())
+}
+
+/// Which import each month holds.
+pub fn claims(reads: &dyn Reads) -> Outcome<Vec<(Month, Id)>> {
+    let mut all = Vec::new();
+    for id in reads.index_ids(IndexKey::new(BY_MONTH_STATE), usize::MAX)? {
+        let state = MonthState::from_fields(&reads.fields(Kind::MonthState, id)?.unwrap_or_default());
+        all.extend(state.month.and_then(Month::from_number).zip(state.batch));
+    }
+    Ok(all)
+}
+
 pub fn is_closed(reads: &dyn Reads, month: Month) -> Outcome<bool> {
     Ok(month_state(reads, month)?.is_some_and(|(_, s)| s.closed))
 }
@@ -435,15 +472,7 @@ impl Command for CloseMonth {
     type Reply = bool;
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<bool> {
-        match month_state(cx.reads(), self.month)? {
-            Some((id, _)) => {
-                drop(cx.update(Kind::MonthState, id, |fields| set_flag(fields, 2, self.closed))?)
-            }
-            None => {
-                let state = MonthState { month: Some(self.month.number()), closed: self.closed };
-                cx.create(Kind::MonthState, &state.to_fields())?;
-            }
-        }
+        set_month(cx, self.month, |fields| set_flag(fields, 2, self.closed))?;
         Ok(self.closed)
     }
 }

@@ -58,6 +58,8 @@ struct OpenTxn {
     txn: Id,
     first_seq: u64,
     last_seq: u64,
+    /// Its last record holds what follows in it.
+    holds: bool,
     hasher: blake3::Hasher,
 }
 
@@ -476,6 +478,19 @@ impl Ledger for Batch<'_> {
         (after + 1..=self.last_seq).take(most).filter_map(|seq| self.record(seq).transpose()).collect()
     }
 
+    fn holds(&self, txn: Id) -> Stored<bool> {
+        match &self.open {
+            Some(open) if open.txn == txn => return Ok(open.holds),
+            _ => {}
+        }
+        // A transaction of another batch, or one that this store orders provisionally: there
+        // nothing is held.
+        let rows = if self.cursor.is_some() { vec![] } else { self.txn_rows(txn)? };
+        let last = rows.iter().map(|row| row.first_seq + row.count - 1).max();
+        let last = last.map(|seq| self.record(seq)).transpose()?.flatten();
+        Ok(last.is_some_and(|record| record.holds()))
+    }
+
     fn verified_backup_seq(&self) -> Stored<u64> {
         Ok(number(&self.tables, super::VERIFIED)?.unwrap_or(0))
     }
@@ -516,8 +531,15 @@ impl Batch<'_> {
             let open = self.open.get_or_insert_with(|| {
                 let mut hasher = blake3::Hasher::new();
                 hasher.update(&chain);
-                OpenTxn { txn: change.txn_id, first_seq: record.seq, last_seq: record.seq, hasher }
+                OpenTxn {
+                    txn: change.txn_id,
+                    first_seq: record.seq,
+                    last_seq: record.seq,
+                    holds: false,
+                    hasher,
+                }
             });
+            open.holds = record.holds();
             open.last_seq = record.seq;
             // The header names its origin by number; the chain covers what that stands for.
             open.hasher.update(&origin_row(change.device, change.actor, change.via));

@@ -1,6 +1,7 @@
 //! The program in a real pseudo-terminal: how it starts, and every way it ends.
 
 use crate::program::EXE;
+use crate::served::Server;
 use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -130,6 +131,40 @@ impl Terminal {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
+    }
+}
+
+/// P-024 from end to end: an admin's workbook over HTTPS is on the screens of others.
+#[test]
+fn an_uploaded_workbook_is_on_every_screen() {
+    let server = Server::new();
+    let mut screens = Vec::new();
+    for user in ["Ana", "Ben"] {
+        let device = server.device(user);
+        let mut command = CommandBuilder::new(EXE);
+        command.env("PAMS_HOME", device.path());
+        let (terminal, reader) = spawn(30, 100, command, &[]);
+        let terminal = reading(terminal, reader);
+        terminal.wait_for("in sync");
+        screens.push((device, terminal));
+    }
+    let csv = "Account,Opportunity,Stage,Close Date,Amount,Owner\n\
+               Acme,Platform,Closed Won,2026-02-03,1000,Ben\n\
+               Orbit,Renewal,Closed Lost,2026-02-04,500,Ana\n";
+    let root = server.signed_in("Root");
+    let path = "/api/v1/admin/wins-import";
+    let done = root.upload(path, "wins.csv", csv.as_bytes(), &[("month", "2026-02")]);
+    let begun = Instant::now();
+    assert_eq!(done.status, 200, "{}", done.text);
+    for ((_, screen), share) in screens.iter().zip(["yours: 0 won, 1 lost", "yours: 1 won, 0 lost"]) {
+        screen.wait_for("February 2026: 1 win · 1 loss");
+        screen.wait_for(share);
+        screen.wait_for("Your wins & losses");
+    }
+    println!("on both screens {} ms after the answer", begun.elapsed().as_millis());
+    for (_, screen) in &mut screens {
+        screen.press("q");
+        assert!(screen.end().success());
     }
 }
 

@@ -96,7 +96,8 @@ pub fn dev() -> Command {
             Command::new("load")
                 .about("Many sessions at a server of this home: latency of saves, hints and reads")
                 .arg(number("sessions", "100", "Sessions"))
-                .arg(number("seconds", "600", "How long")),
+                .arg(number("seconds", "600", "How long"))
+                .arg(number("kill-every", "0", "Kill the server with -9 every so many seconds")),
         )
         .subcommand(
             Command::new("bench")

@@ -22,10 +22,10 @@ pub(super) fn commit(
     cx: &mut WriteCx,
     settings: &Settings,
     review: &Review,
+    batch: Id,
     report: &mut Report,
     plan: Plan,
 ) -> Outcome<()> {
-    let batch = cx.new_id();
     let hash = hex(&review.hash);
     let (written, (sheet, mapping, source), rejects) = match &plan {
         Plan::Wins(plan) => {
@@ -86,6 +86,14 @@ pub(super) fn imported_before(
     let Some((id, by)) = last else { return Ok(String::new()) };
     let by = by.map(|by| names::name(reads, Kind::User, by)).transpose()?.unwrap_or_default();
     Ok(format!("{} by {by}", settings.zone.stamp(id.unix_ms() as i64)))
+}
+
+/// Who made an import, and when, in words.
+pub(super) fn made(reads: &dyn Reads, settings: &Settings, batch: Id) -> Outcome<(String, String)> {
+    let by = Batch::from_fields(&reads.fields(Kind::Batch, batch)?.unwrap_or_default()).by;
+    let by = by.map(|by| names::name(reads, Kind::User, by)).transpose()?;
+    let at = settings.zone.stamp(batch.unix_ms() as i64);
+    Ok((by.unwrap_or_else(|| "Somebody".into()), at))
 }
 
 /// Imports, newest first; of one month, its versions.

@@ -188,6 +188,9 @@ pub struct Review {
     /// Of rows by the million: where the file lies and what became of it.
     #[serde(default)]
     pub bulk: Option<bulk::Staged>,
+    /// Which import each month held when this one began.
+    #[serde(default)]
+    pub claims: Vec<(Month, Id)>,
 }
 
 impl Review {
@@ -261,6 +264,10 @@ impl Review {
         report.imported = report.rows.saturating_sub(report.rejected + report.skipped + report.merged);
         report.problems = problems(&prepared.plan.counts());
         report.again = batches::imported_before(reads, settings, &self.hash, self.target)?;
+        if self.target == Target::Wins {
+            report.overtaken = wins::overtaken(reads, settings, self, report)?;
+            report.asks.extend(report.overtaken.clone());
+        }
         Ok(prepared)
     }
 }
@@ -371,10 +378,18 @@ pub struct Report {
     pub aside: Vec<Aside>,
     /// Months that would lose many rows, in words.
     pub asks: Vec<String>,
+    /// Those among them that nobody can agree to beforehand: what others imported since.
+    #[serde(default)]
+    pub overtaken: Vec<String>,
 }
 
 impl Report {
     /// Why nothing can be read yet: columns are missing.
+    /// Months that it changes.
+    fn touched(&self) -> impl Iterator<Item = &MonthCounts> {
+        self.months.iter().filter(|m| m.added + m.changed + m.removed > 0)
+    }
+
     pub fn refusal(&self) -> Option<Failure> {
         let missing = self.missing.join(", ");
         let none = self.columns.iter().all(|c| c.field.is_empty());

@@ -11,7 +11,7 @@ use crate::frames::{self, Bytes};
 use crate::intake::bulk::Said;
 use crate::intake::fixes::Place;
 use crate::services::jobs::{self, Job};
-use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
+use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names, wins};
 use crate::store::{IndexKey, Reads};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -71,6 +71,7 @@ impl Command for StartReview {
             outline: None,
             failure: None,
             bulk: None,
+            claims: wins::claims(cx.reads())?,
         };
         review.save(cx)?;
         Ok(Started { review: id, job })
@@ -106,6 +107,7 @@ impl StartReview {
                 header: 0,
                 began: said.clone(),
             }),
+            claims: vec![],
         };
         review.save(cx)?;
         Ok(Started { review: id, job })
@@ -463,6 +465,9 @@ impl Command for CommitReview {
         if let Some(missing) = prepared.report.missing.first() {
             return Err(Failure::invalid(format!("No column is said to be the {missing}")));
         }
+        let batch = cx.new_id();
+        // Before anything else of it: what follows is taken or held with the claim.
+        super::wins::claim(cx, batch, &prepared.report)?;
         let made = if options.stub_accounts { prepared.plan.make_accounts(cx)? } else { 0 };
         if whom::remember(cx, &options)? + made > 0 {
             prepared = review.prepare(cx.reads(), &settings)?;
@@ -471,9 +476,13 @@ impl Command for CommitReview {
             return Err(Failure::new(FailureKind::Conflict, prepared.report.asks.join("; "))
                 .hint("Nothing was changed. If that is right, say so with --yes; --append removes nothing"));
         }
+        if let (Some(overtaken), false) = (prepared.report.overtaken.first(), self.agreed) {
+            return Err(Failure::conflict(overtaken.clone())
+                .hint("Nothing was changed, and the file is kept under review: look at it, then commit it"));
+        }
         let Prepared { mut report, plan } = prepared;
         report.review = None;
-        batches::commit(cx, &settings, &review, &mut report, plan)?;
+        batches::commit(cx, &settings, &review, batch, &mut report, plan)?;
         remembered::remember(cx, &review)?;
         forget(cx, &review, report.batch.is_some())?;
         Ok(report)

@@ -16,7 +16,7 @@ use crate::intake::mapping::{Mapping, Table, WIN_FIELDS, find_tables};
 use crate::intake::open::Opened;
 use crate::intake::wins as intake;
 use crate::intake::wins::{Aside, WinRow, WinsRead};
-use crate::services::imports::batches::{Rejects, mapping_text};
+use crate::services::imports::batches::{self, Rejects, mapping_text};
 use crate::services::imports::whom::Whom;
 use crate::services::imports::{Column, Line, MAX_SHOWN, MonthCounts, Options, Prepared, Report, Review};
 use crate::services::{Settings, WriteCx, names, wins};
@@ -368,9 +368,35 @@ fn told(reads: &dyn Reads, plan: &Plan) -> Outcome<Vec<(Id, String, String)>> {
     Ok(all)
 }
 
+/// Months that somebody else imported since a review began, in words.
+pub(super) fn overtaken(
+    reads: &dyn Reads,
+    settings: &Settings,
+    review: &Review,
+    report: &Report,
+) -> Outcome<Vec<String>> {
+    let mut all = Vec::new();
+    for (month, batch) in wins::claims(reads)? {
+        let name = month.to_string();
+        if review.claims.contains(&(month, batch)) || !report.touched().any(|m| m.month == name) {
+            continue;
+        }
+        let (by, at) = batches::made(reads, settings, batch)?;
+        all.push(format!("{by} imported {} since this review began, {at}", month.long()));
+    }
+    Ok(all)
+}
+
+/// Claims the months that an import changes, before it changes them.
+pub(super) fn claim(cx: &mut WriteCx, batch: Id, report: &Report) -> Outcome<()> {
+    for month in report.touched().filter_map(|m| Month::parse(&m.month).ok()) {
+        wins::claim_month(cx, month, batch)?;
+    }
+    Ok(())
+}
+
 fn refuse_closed(report: &Report) -> Outcome<()> {
-    let touched = |m: &&MonthCounts| m.closed && m.added + m.changed + m.removed > 0;
-    let closed: Vec<&str> = report.months.iter().filter(touched).map(|m| m.month.as_str()).collect();
+    let closed: Vec<&str> = report.touched().filter(|m| m.closed).map(|m| m.month.as_str()).collect();
     match closed.first() {
         None => Ok(()),
         Some(first) => Err(Failure::conflict(format!("{} is closed", closed.join(", "))).hint(format!(
@@ -390,6 +416,7 @@ impl Plan {
         }
         let told = told(cx.reads(), self)?;
         cx.batch.defer_indexes();
+        claim(cx, batch, report)?;
         for (win, effect) in self.pairs() {
             let (Effect::Add(fields) | Effect::Change(fields, ..)) = effect else { continue };
             let mut fields = fields.clone();

@@ -1,19 +1,22 @@
 //! `pams dev load`: many people at one remote instance, on this machine. It starts a server
 //! on the given home, signs sessions in, has each save once a second and read the month,
-//! and ends by itself. Nothing but loopback is reached.
+//! and ends by itself. Nothing but loopback is reached. With `--kill-every` the server is
+//! killed again and again meanwhile ([`kills`]).
+
+mod kills;
 
 use crate::changes::{Cause, Change, Op, Via, codec, hlc};
 use crate::cli::{Context, output};
 use crate::config;
 use crate::domain::schema::{Activity, Kind, Record, SCHEMA_VERSION};
-use crate::domain::{Failure, Id, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::frames::Bytes;
 use crate::remote::Client;
 use crate::remote::trust::Verifier;
 use crate::services::new_id;
 use crate::services::records::{List, Save};
 use crate::services::sessions::{SetPassword, password};
-use crate::services::sync::{PushChanges, Pushed, Taken};
+use crate::services::sync::{PullChanges, PushChanges, Pushed, Taken};
 use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +34,9 @@ const LISTENERS: usize = 10;
 /// A session reads the month once in so many saves.
 const READ_EVERY: usize = 5;
 
+/// Between two tries at a server that was killed.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// What all sessions write into.
 #[derive(Default)]
 struct Measured {
@@ -41,26 +47,55 @@ struct Measured {
     /// When each listener heard of a place.
     heard: Mutex<Vec<(u64, Instant)>>,
     failures: Mutex<Vec<String>>,
+    /// Changes that the server said it has, and calls that a killed server cut off.
+    acknowledged: Mutex<Vec<Id>>,
+    cut_off: AtomicUsize,
+    /// Whether the server is killed meanwhile: a save is then sent until it is answered.
+    killing: bool,
     stop: AtomicBool,
     ready: AtomicUsize,
 }
 
-struct Served(Child);
+impl Measured {
+    /// Sends the same again while the server is away, as a device does.
+    fn until_answered<T>(&self, call: impl Fn() -> Outcome<T>) -> Outcome<T> {
+        loop {
+            match call() {
+                Err(failure) if self.killing && failure.kind == FailureKind::Offline => {
+                    self.cut_off.fetch_add(1, Ordering::AcqRel);
+                    std::thread::sleep(RETRY);
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// A server process of this program; killed when it is dropped.
+struct Served {
+    child: Child,
+    url: String,
+    key: String,
+}
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let number = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or(1).max(1);
     let (sessions, seconds) = (number("sessions") as usize, number("seconds"));
+    let kill_every =
+        matches.get_one::<u64>("kill-every").copied().filter(|s| *s > 0).map(Duration::from_secs);
     let users = prepare(context, sessions.div_ceil(SESSIONS_EACH))?;
-    let (served, url, key) = serve(context)?;
+    let from = context.cli()?.ask(&PullChanges { from: u64::MAX - 1, most: 0 })?.last_seq;
+    let served = Served::start(context, "127.0.0.1:0")?;
+    let (url, key) = (served.url.clone(), served.key.clone());
     let floor_ms = fsync_floor(context)?;
-    let measured = Arc::new(Measured::default());
+    let measured = Arc::new(Measured { killing: kill_every.is_some(), ..Measured::default() });
     let trust = || Verifier::new(Some(key.clone()), None);
     let mut threads = Vec::new();
     for n in 0..sessions {
@@ -75,12 +110,31 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         threads.push(std::thread::spawn(move || work(&client, n, user, activity_type, seconds, &measured)));
     }
     measured.ready.store(1, Ordering::Release);
-    for thread in threads {
-        let _ = thread.join();
-    }
-    measured.stop.store(true, Ordering::Release);
-    drop(served);
-    report(&measured, sessions, seconds, floor_ms)
+    let finish = |threads: Vec<std::thread::JoinHandle<()>>| {
+        for thread in threads {
+            let _ = thread.join();
+        }
+        measured.stop.store(true, Ordering::Release);
+    };
+    let faults = match kill_every {
+        None => {
+            finish(threads);
+            drop(served);
+            Value::Null
+        }
+        Some(every) => std::thread::scope(|scope| {
+            let probe = scope.spawn(|| kills::probe(&url, trust()?, &measured));
+            let supervisor = scope.spawn(|| kills::supervise(context, served, every, &measured));
+            finish(threads);
+            let panicked = |_| Failure::internal("A thread of the measurement failed");
+            let probed = probe.join().map_err(panicked)??;
+            let mut killed = supervisor.join().map_err(panicked)??;
+            Ok::<_, Failure>(kills::report(&mut killed, &probed))
+        })?,
+    };
+    let acknowledged = std::mem::take(&mut *measured.acknowledged.lock().unwrap_or_else(|e| e.into_inner()));
+    let kept = kills::verify(context, from, &acknowledged)?;
+    report(&measured, sessions, seconds, floor_ms, faults, kept)
 }
 
 /// Users who may save and read, with a password; and an activity type to save with.
@@ -110,26 +164,28 @@ fn prepare(context: &Context, count: usize) -> Outcome<Vec<(Id, Id)>> {
     Ok(users)
 }
 
-fn serve(context: &Context) -> Outcome<(Served, String, String)> {
-    let failed = |e: &dyn std::fmt::Display| Failure::internal(format!("The server cannot be started: {e}"));
-    let program = std::env::current_exe().map_err(|e| failed(&e))?;
-    let home = context.folders.data.parent().ok_or_else(|| failed(&"no home"))?;
-    let mut child = std::process::Command::new(program)
-        .arg("--home")
-        .arg(home)
-        .args(["serve", "--listen", "127.0.0.1:0", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| failed(&e))?;
-    let mut line = String::new();
-    if let Some(out) = child.stdout.as_mut() {
-        BufReader::new(out).read_line(&mut line).map_err(|e| failed(&e))?;
+impl Served {
+    fn start(context: &Context, listen: &str) -> Outcome<Served> {
+        let failed =
+            |e: &dyn std::fmt::Display| Failure::internal(format!("The server cannot be started: {e}"));
+        let program = std::env::current_exe().map_err(|e| failed(&e))?;
+        let home = context.folders.data.parent().ok_or_else(|| failed(&"no home"))?;
+        let mut child = std::process::Command::new(program)
+            .arg("--home")
+            .arg(home)
+            .args(["serve", "--listen", listen, "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| failed(&e))?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.as_mut() {
+            BufReader::new(out).read_line(&mut line).map_err(|e| failed(&e))?;
+        }
+        let told: Value = serde_json::from_str(&line).map_err(|e| failed(&e))?;
+        let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+        Ok(Served { child, url: text("url"), key: text("fingerprint") })
     }
-    let served = Served(child);
-    let told: Value = serde_json::from_str(&line).map_err(|e| failed(&e))?;
-    let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
-    Ok((served, text("url"), text("fingerprint")))
 }
 
 /// What a durable write costs here at the least: the median of a hundred.
@@ -156,15 +212,19 @@ fn signed_in(url: &str, trust: Arc<Verifier>, user: &str) -> Outcome<Client> {
 }
 
 fn listen(client: &Client, measured: &Measured) {
-    let heard = client.hear(|seq| {
-        let now = Instant::now();
-        measured.heard.lock().unwrap_or_else(|e| e.into_inner()).push((seq, now));
-        !measured.stop.load(Ordering::Acquire)
-    });
-    if let Err(failure) = heard
-        && !measured.stop.load(Ordering::Acquire)
-    {
-        measured.failures.lock().unwrap_or_else(|e| e.into_inner()).push(failure.message);
+    while !measured.stop.load(Ordering::Acquire) {
+        let heard = client.hear(|seq| {
+            let now = Instant::now();
+            measured.heard.lock().unwrap_or_else(|e| e.into_inner()).push((seq, now));
+            !measured.stop.load(Ordering::Acquire)
+        });
+        match heard {
+            Err(failure) if !measured.killing && !measured.stop.load(Ordering::Acquire) => {
+                measured.failures.lock().unwrap_or_else(|e| e.into_inner()).push(failure.message);
+                return;
+            }
+            _ => std::thread::sleep(RETRY),
+        }
     }
 }
 
@@ -186,9 +246,13 @@ fn work(client: &Client, n: usize, user: Id, activity_type: Id, seconds: u64, me
             device,
             changes: vec![Bytes(save(device, round + 1, user, activity_type))],
         };
+        let change_id =
+            push.changes.first().and_then(|c| codec::decode_change(&c.0).ok()).map(|c| c.change_id);
         let sent = Instant::now();
-        match client.frame::<_, Pushed>("/api/v1/sync/push", &push) {
+        let answer = measured.until_answered(|| client.frame::<_, Pushed>("/api/v1/sync/push", &push));
+        match answer {
             Ok(pushed) if pushed.taken == Taken::Taken && pushed.drafted == 0 => {
+                measured.acknowledged.lock().unwrap_or_else(|e| e.into_inner()).extend(change_id);
                 let took = sent.elapsed().as_secs_f64() * 1e3;
                 measured.saves.lock().unwrap_or_else(|e| e.into_inner()).push(took);
                 measured.sent.lock().unwrap_or_else(|e| e.into_inner()).push((pushed.last_seq, sent));
@@ -199,7 +263,7 @@ fn work(client: &Client, n: usize, user: Id, activity_type: Id, seconds: u64, me
         if (round as usize + n).is_multiple_of(READ_EVERY) {
             let sent = Instant::now();
             let path = "/api/v1/activities?owner=me&limit=200";
-            match client.json::<Value>(reqwest::Method::GET, path, None) {
+            match measured.until_answered(|| client.json::<Value>(reqwest::Method::GET, path, None)) {
                 Ok(_) => {
                     let took = sent.elapsed().as_secs_f64() * 1e3;
                     measured.reads.lock().unwrap_or_else(|e| e.into_inner()).push(took);
@@ -248,7 +312,14 @@ fn percentile(values: &mut [f64], at: f64) -> f64 {
     values.get(place).copied().unwrap_or(0.0)
 }
 
-fn report(measured: &Measured, sessions: usize, seconds: u64, floor_ms: f64) -> Outcome<()> {
+fn report(
+    measured: &Measured,
+    sessions: usize,
+    seconds: u64,
+    floor_ms: f64,
+    faults: Value,
+    kept: Value,
+) -> Outcome<()> {
     let take =
         |values: &Mutex<Vec<f64>>| std::mem::take(&mut *values.lock().unwrap_or_else(|e| e.into_inner()));
     let (mut saves, mut reads) = (take(&measured.saves), take(&measured.reads));
@@ -272,7 +343,11 @@ fn report(measured: &Measured, sessions: usize, seconds: u64, floor_ms: f64) -> 
         "sessions": sessions, "seconds": seconds, "fsync_floor_ms": floor_ms,
         "saves": three(&mut saves), "hints": three(&mut hints), "reads": three(&mut reads),
         "failures": failures.len(), "first_failure": failures.first(),
+        "cut_off": measured.cut_off.load(Ordering::Acquire), "faults": faults, "kept": kept,
     }));
+    if kept["lost"] != 0 || kept["doubled"] != 0 {
+        return Err(Failure::internal("What was acknowledged is not there once"));
+    }
     if failures.is_empty() {
         Ok(())
     } else {

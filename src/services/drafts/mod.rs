@@ -1,6 +1,8 @@
 //! Drafts: changes that wait for a person. Conflicts and refusals come from the log;
 //! an unsaved form is kept when its person leaves it or the line drops.
 
+pub mod held;
+
 use crate::changes::{Cause, Op, Verdict, codec, hlc};
 use crate::domain::schema::{Draft, Kind, Record};
 use crate::domain::value::Value;
@@ -93,6 +95,9 @@ fn title(reads: &dyn Reads, draft: &Draft) -> Outcome<String> {
         return Ok(draft.title.clone());
     }
     Ok(match target(draft) {
+        Some((Kind::MonthState, Some(id))) => {
+            format!("import for {}", names::name(reads, Kind::MonthState, id)?)
+        }
         Some((kind, Some(id))) => format!("{} {}", kind.name(), names::name(reads, kind, id)?),
         Some((kind, None)) => format!("new {}", kind.name()),
         None => String::new(),
@@ -117,6 +122,9 @@ pub struct DraftShown {
     /// Who made the other change, and when.
     pub theirs_by: String,
     pub theirs_at: String,
+    /// Changes that wait with it: it is that of a whole import.
+    #[serde(default)]
+    pub held: usize,
 }
 
 impl Query for ShowDraft {
@@ -144,7 +152,12 @@ impl Query for ShowDraft {
         }
         let (theirs_by, theirs_at) = other_side(cx.reads, &settings, &draft)?;
         let target_name = title(cx.reads, &draft)?;
-        Ok(DraftShown { item, target_name, fields, input, theirs_by, theirs_at })
+        let held = held::changes(cx.reads, draft.change.parse().unwrap_or_default())?;
+        if let Some([_, mine, _]) = fields.get_mut("batch") {
+            *mine = held::file(&held);
+        }
+        let held = held.len();
+        Ok(DraftShown { item, target_name, fields, input, theirs_by, theirs_at, held })
     }
 }
 
@@ -305,7 +318,7 @@ impl ResolveDraft {
             Some(seq) => cx.reads().record(seq)?,
             None => None,
         };
-        if change.is_some_and(|r| r.change.op == Op::Delete) {
+        if change.as_ref().is_some_and(|r| r.change.op == Op::Delete) {
             if self.choose == "mine" && !head.deleted {
                 cx.delete(kind, entity, &head.fields)?;
                 resolved.changed.push("deleted".into());
@@ -337,8 +350,16 @@ impl ResolveDraft {
         if head.deleted {
             cx.restore(kind, entity)?;
         }
+        let claim = change.filter(|record| record.change.is_claim()).and(conflicts.first());
+        let taken = match claim {
+            Some(conflict) => held::taken(cx.reads(), entity, conflict.theirs.as_ref())?,
+            None => None,
+        };
         let record = cx.set(kind, entity, head.rev, &seen, &wanted)?;
         resolved.draft_again = (record.verdict == Verdict::Drafted).then_some(record.change.change_id);
+        if let (Some(conflict), None) = (claim, resolved.draft_again) {
+            held::settle(cx, draft, conflict, taken, wanted.get(&conflict.field) == conflict.mine.as_ref())?;
+        }
         Ok(())
     }
 

@@ -1,0 +1,207 @@
+//! What goes wrong between a device and its remote instance: lines that break, weeks
+//! without one, two who do the same at once.
+
+use crate::program::{Pams, texts};
+use crate::served::{Server, state_hash};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A line between devices and a server that breaks after so many bytes, each time.
+struct Line {
+    url: String,
+    /// Bytes until the next break; 0 for a line that holds.
+    bytes: Arc<AtomicU64>,
+    breaks: Arc<AtomicUsize>,
+}
+
+impl Line {
+    fn to(server: &Server) -> Line {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let to: SocketAddr = server.url.trim_start_matches("https://").parse().unwrap();
+        let (bytes, breaks) = (Arc::<AtomicU64>::default(), Arc::<AtomicUsize>::default());
+        let (left, broken) = (bytes.clone(), breaks.clone());
+        std::thread::spawn(move || {
+            for device in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(to) else { continue };
+                let mut life = left.load(Ordering::Relaxed);
+                life = if life == 0 { u64::MAX } else { life };
+                let budget = Arc::new(AtomicU64::new(life));
+                let ways = [(device.try_clone().unwrap(), server.try_clone().unwrap()), (server, device)];
+                for (from, to) in ways {
+                    let (budget, broken) = (budget.clone(), broken.clone());
+                    std::thread::spawn(move || carry(from, to, &budget, &broken));
+                }
+            }
+        });
+        Line { url, bytes, breaks }
+    }
+
+    /// Breaks each connection from now on after so many bytes.
+    fn break_after(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Carries bytes one way until the line breaks; what is carried before counts for both ways.
+fn carry(mut from: TcpStream, mut to: TcpStream, budget: &AtomicU64, broken: &AtomicUsize) {
+    let mut buffer = [0; 4_096];
+    while let Ok(n) = from.read(&mut buffer) {
+        let left = budget.load(Ordering::Relaxed);
+        let some = left.min(n as u64);
+        if n == 0 || to.write_all(&buffer[..some as usize]).is_err() {
+            break;
+        }
+        if budget.fetch_sub(some, Ordering::Relaxed) <= some {
+            broken.fetch_add(1, Ordering::Relaxed);
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+fn admins() -> (Server, Pams, Pams) {
+    let server = Server::new();
+    let file = server.pams.path().join("password").display().to_string();
+    server.pams.ok(&["user", "add", "Nia", "--role", "admin", "--password-file", &file]);
+    let (root, nia) = (server.device("Root"), server.device("Nia"));
+    (server, root, nia)
+}
+
+const WINS: &str = "Account,Opportunity Id,Opportunity,Stage,Close Date,Amount,Owner\n";
+
+fn workbook(pams: &Pams, name: &str, rows: &str) -> String {
+    let path = pams.path().join(name);
+    std::fs::write(&path, format!("{WINS}{rows}")).unwrap();
+    path.display().to_string()
+}
+
+fn opportunities(pams: &Pams) -> Vec<String> {
+    let mut names = texts(&pams.json(&["wins", "list", "--month", "2026-02"])["items"], "opportunity");
+    names.sort();
+    names
+}
+
+/// One workbook is the month's; the other waits whole, and can be put in its place.
+#[test]
+fn two_admins_at_one_month_make_one_import_and_one_draft() {
+    let (server, root, nia) = admins();
+    let ben = server.device("Ben");
+    let first = workbook(
+        &root,
+        "root.csv",
+        "Acme,o1,Platform,Closed Won,2026-02-03,1000,Ben\nOrbit,o2,Renewal,Closed Lost,2026-02-04,500,Ana\n",
+    );
+    let other = workbook(
+        &nia,
+        "nia.csv",
+        "Acme,o1,Platform,Closed Won,2026-02-03,1200,Ben\nZeta,o3,Pilot,Closed Won,2026-02-05,70,Ana\n",
+    );
+    root.ok(&["wins", "import", &first, "--month", "2026-02", "--yes"]);
+    nia.ok(&["wins", "import", &other, "--month", "2026-02", "--yes"]);
+    assert_eq!(opportunities(&nia), ["Pilot", "Platform"]);
+    root.ok(&["sync"]);
+    let ran = nia.run(&["sync", "--json"]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+    let synced: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(synced["new_drafts"], json!(1), "the whole import is one draft: {synced}");
+    ben.ok(&["sync"]);
+    for one in [&root, &nia, &ben] {
+        one.run(&["sync"]);
+        assert_eq!(opportunities(one), ["Platform", "Renewal"], "one import, not a mixture");
+    }
+    assert_eq!(ben.json(&["notices", "list"])["items"].as_array().unwrap().len(), 1);
+    let draft = nia.json(&["drafts", "show", "last"]);
+    assert_eq!(draft["fields"]["batch"], json!(["-", "nia.csv", "root.csv"]), "{draft}");
+    assert!(draft["held"].as_u64().unwrap() > 3 && draft["theirs_by"] == "Root", "{draft}");
+    // Hers instead: theirs is taken back, hers is made, in one step that undo takes back.
+    nia.ok(&["drafts", "resolve", "last", "--choose", "mine"]);
+    assert_eq!(nia.json(&["sync"])["drafts"], json!(0));
+    root.ok(&["sync"]);
+    for one in [&root, &nia] {
+        assert_eq!(opportunities(one), ["Pilot", "Platform"]);
+    }
+    nia.ok(&["undo"]);
+    nia.ok(&["sync"]);
+    root.ok(&["sync"]);
+    assert_eq!(opportunities(&root), ["Platform", "Renewal"]);
+    ben.ok(&["sync"]);
+    let whole = state_hash(&server.stop());
+    assert_eq!((state_hash(&root), state_hash(&nia)), (whole.clone(), whole.clone()));
+    assert_eq!(state_hash(&ben), whole);
+}
+
+/// Who looked at what an import would do is told when somebody else did it meanwhile.
+#[test]
+fn a_month_imported_meanwhile_is_not_replaced_unseen() {
+    let (server, root, nia) = admins();
+    let first = workbook(&root, "root.csv", "Acme,o1,Platform,Closed Won,2026-02-03,1000,Ben\n");
+    let other = workbook(&nia, "nia.csv", "Zeta,o3,Pilot,Closed Won,2026-02-05,70,Ana\n");
+    // Hers was looked at before theirs was made.
+    nia.ok(&["wins", "import", &other, "--month", "2026-02", "--review"]);
+    root.ok(&["wins", "import", &first, "--month", "2026-02", "--yes"]);
+    root.ok(&["sync"]);
+    nia.ok(&["sync"]);
+    let listed = nia.json(&["import", "list"]);
+    let review = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    let said = nia.fails(5, &["import", "commit", &review]);
+    assert!(said.contains("Root imported February 2026 since this review began"), "{said}");
+    assert_eq!(opportunities(&nia), ["Platform"]);
+    nia.ok(&["import", "commit", &review, "--yes"]);
+    assert_eq!(opportunities(&nia), ["Pilot"]);
+    drop(server);
+}
+
+/// Whatever breaks between two bytes, everything is there once in the end.
+#[test]
+fn a_line_that_breaks_a_hundred_times_loses_and_doubles_nothing() {
+    let server = Server::new();
+    let line = Line::to(&server);
+    let password = server.pams.path().join("password").display().to_string();
+    let sign_in = |user: &str| {
+        let device = Pams::new();
+        let words = ["login", &line.url, "--user", user, "--password-file", &password, "--pin", &server.pin];
+        device.json(&words);
+        device
+    };
+    let (ana, ben) = (sign_in("Ana"), sign_in("Ben"));
+    ana.ok(&["account", "add", "Acme Corp"]);
+    let mut logged = 0;
+    let mut bytes = 900;
+    let mut rounds = 0;
+    while line.breaks.load(Ordering::Relaxed) < 100 {
+        rounds += 1;
+        assert!(rounds < 400, "the line does not break: {}", line.breaks.load(Ordering::Relaxed));
+        for device in [&ana, &ben] {
+            if logged < 40 {
+                device.run(&["log", &format!("demo acme 1h : entry {logged}")]);
+                logged += 1;
+            }
+            // Somewhere else each time: in the handshake, a request, an answer.
+            bytes = 900 + (bytes * 7 + 1_313) % 9_000;
+            line.break_after(bytes);
+            let code = device.run(&["sync"]).code;
+            assert!([0, 5, 7].contains(&code), "{code}");
+        }
+    }
+    line.break_after(0);
+    for device in [&ana, &ben, &ana] {
+        device.ok(&["sync"]);
+    }
+    let mut all = ana.summaries();
+    all.sort();
+    assert_eq!(all, {
+        let mut b = ben.summaries();
+        b.sort();
+        b
+    });
+    let before = all.len();
+    all.dedup();
+    assert_eq!(all.len(), before, "nothing doubled");
+    let whole = state_hash(&server.stop());
+    assert_eq!((state_hash(&ana), state_hash(&ben)), (whole.clone(), whole));
+}
