@@ -2,8 +2,10 @@
 //! MessagePack. Host and guests talk in them, and a host with its workers.
 
 use crate::domain::{Failure, Outcome};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::io::{Read, Write};
 
 /// Longest frame either side takes: a reply of 1 MiB and what stands around it, or a
@@ -45,6 +47,16 @@ pub fn encode<T: Serialize>(value: &T) -> Outcome<Vec<u8>> {
 
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
     rmp_serde::from_slice(bytes).map_err(|e| Failure::internal(format!("A frame cannot be read: {e}")))
+}
+
+impl JsonSchema for Bytes {
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
 }
 
 /// A frame's bytes, length first.

@@ -3,12 +3,13 @@
 use crate::domain::schema::Kind;
 use crate::domain::value::{FieldId, Value};
 use crate::domain::{Fields, Id};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         #[repr(u8)]
         pub enum $name { $($(#[$vdoc])* $variant = $number,)* }
 

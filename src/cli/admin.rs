@@ -48,6 +48,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         ("dev", Some(("score-mapping", matches))) => super::outlets::score_mapping(context, matches),
         ("dev", Some(("journey", matches))) => super::journey::make(context, matches),
         ("dev", Some(("load", matches))) => super::load::run(context, matches),
+        ("dev", Some(("bench-sync", matches))) => super::load::offline::run(context, matches),
         ("dev", Some(("bench", matches))) => super::bench::run(context, matches),
         ("config", Some(("show", matches))) => show_config(context, matches),
         ("keys", _) => show_keys(context),

@@ -6,10 +6,9 @@ use crate::config::{self, Folders};
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
+use crate::remote::sessions;
 use crate::server::{self, Tenant, tls};
-use crate::services::sessions::{
-    EndSession, ListSessions, SetCodes, SetPassword, key_uri, new_codes, password,
-};
+use crate::services::sessions::{SetCodes, SetPassword, key_uri, new_codes, password};
 use crate::services::setup::WhoAmI;
 use clap::ArgMatches;
 use std::io::IsTerminal;
@@ -106,7 +105,8 @@ pub fn serve(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     }
     let names: Vec<String> = tenants.iter().map(|t| t.name.clone()).collect();
     let (json, fingerprint) = (context.json, files.fingerprint()?);
-    server::run(server::Settings { listen, files, tenants }, move |address| {
+    let rate = matches.get_one::<u64>("rate").copied().unwrap_or(50).clamp(1, 100_000) as u32;
+    server::run(server::Settings { listen, files, tenants, rate }, move |address| {
         let url = format!("https://{address}");
         if json {
             output::line(&serde_json::json!({ "url": url, "fingerprint": fingerprint }).to_string());
@@ -148,11 +148,11 @@ pub fn session(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<(
     let engine = context.cli()?;
     if verb == "end" {
         let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
-        let ended = engine.run(&EndSession { which })?.reply;
-        output::line(&format!("ended the session of {} on {}", ended.name, ended.label));
+        sessions::end(&engine, &context.folders, which.clone())?;
+        output::line(&format!("ended the session {which}"));
         return Ok(());
     }
-    let all = engine.ask(&ListSessions {})?;
+    let all = sessions::list(&engine, &context.folders)?;
     if context.json {
         output::json(&all);
         return Ok(());

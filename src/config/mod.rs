@@ -17,6 +17,8 @@ pub struct Folders {
     pub data: PathBuf,
     pub state: PathBuf,
     pub cache: PathBuf,
+    /// Empty for the first.
+    pub profile: String,
 }
 
 /// Longest socket path that every platform takes (sockaddr_un holds 104 bytes on macOS).
@@ -43,6 +45,7 @@ impl Folders {
                     data: under("data"),
                     state: under("state"),
                     cache: under("cache"),
+                    profile: String::new(),
                 }
             }
             None => {
@@ -54,6 +57,7 @@ impl Folders {
                     data: found.data_dir().to_owned(),
                     state: found.state_dir().unwrap_or(found.data_dir()).to_owned(),
                     cache: found.cache_dir().to_owned(),
+                    profile: String::new(),
                 }
             }
         };
@@ -70,6 +74,7 @@ impl Folders {
             data: self.data.join(name),
             state: self.state.join(name),
             cache: self.cache.join(name),
+            profile: name.to_owned(),
         }
     }
 

@@ -18,6 +18,7 @@ pub const KNOWN: &[(&str, &str, &str)] = &[
     ("theme", "terminal", "colours: terminal, dark, light, high-contrast, mono or a file's name"),
     ("mouse", "auto", "auto is off over SSH; on, off"),
     ("scroll", "page", "how lists scroll: page, line"),
+    ("banner", "", "a word that is always seen, such as PRODUCTION; a profile shows its name"),
     ("wins.watch", "", "a folder whose workbooks are imported as they come"),
 ];
 

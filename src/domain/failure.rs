@@ -3,6 +3,7 @@
 //! RFC 9457 problem (server).
 
 use crate::domain::problem::Problem;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -10,7 +11,7 @@ use std::fmt;
 pub type Outcome<T> = Result<T, Failure>;
 
 /// Why a request failed; the exit codes are part of the command line's contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FailureKind {
     /// The words of the call are off.
     Usage,
@@ -29,7 +30,7 @@ pub enum FailureKind {
     Internal,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     pub kind: FailureKind,
     pub message: String,

@@ -4,7 +4,9 @@
 //! sort by creation. People see the last six characters of its Crockford base-32
 //! spelling; any unique suffix is accepted where an id is asked for.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -107,6 +109,19 @@ impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Id, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Id {
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            "description": "A UUIDv7 in 26 characters of Crockford's base 32",
+        })
     }
 }
 

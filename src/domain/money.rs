@@ -1,10 +1,11 @@
 //! Money is whole minor units with an ISO 4217 currency; sums never cross currencies.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Three capital letters of ISO 4217.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
 pub struct Currency(pub [u8; 3]);
 
@@ -22,7 +23,7 @@ impl TryFrom<String> for Currency {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Money {
     /// Cents, pence, yen: see [`Currency::digits`].
     pub minor: i64,
@@ -70,7 +71,7 @@ impl fmt::Debug for Currency {
 }
 
 /// Which character marks the decimals of a column of amounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Decimal {
     Point,
     Comma,

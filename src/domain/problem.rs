@@ -1,8 +1,9 @@
 //! A rule that a value breaks, told at the field it concerns.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Severity {
     /// Not saved while it stands.
     Error,
@@ -10,7 +11,7 @@ pub enum Severity {
     Warning,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// Name of the field in the schema.
     pub field: String,
@@ -19,6 +20,16 @@ pub struct Problem {
     pub severity: Severity,
     pub message: String,
     pub fix: Option<String>,
+    /// Of a conflict: what its author saw, what they want, what is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<Sides>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sides {
+    pub base: String,
+    pub mine: String,
+    pub theirs: String,
 }
 
 impl Problem {
@@ -29,6 +40,7 @@ impl Problem {
             severity: Severity::Error,
             message: message.into(),
             fix: None,
+            sides: None,
         }
     }
 

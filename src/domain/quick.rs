@@ -13,6 +13,7 @@ use crate::domain::schema::Kind;
 use crate::domain::text::fold;
 use crate::domain::when::{Toward, parse_date, show_day, weekday};
 use chrono::{Datelike, Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the parser asks of the store.
@@ -23,7 +24,7 @@ pub trait Lookup {
 }
 
 /// A reference that one word of the line stands for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     pub id: Id,
     pub name: String,
@@ -32,14 +33,14 @@ pub struct Named {
 }
 
 /// A word that fits several records: asked, never guessed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ambiguous {
     pub part: String,
     pub text: String,
     pub candidates: Vec<(Id, String)>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuickLine {
     pub activity_type: Option<Named>,
     pub account: Option<Named>,

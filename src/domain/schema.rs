@@ -8,6 +8,7 @@ use crate::domain::id::Id;
 use crate::domain::money::Money;
 use crate::domain::value::{FieldId, Fields, Member, Value};
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a field holds, and so how it is typed, shown, merged and indexed.
@@ -181,7 +182,7 @@ macro_rules! records {
         $( latest [$($by:literal),*] of $of_field:literal; )*
     )*) => {
         /// The kinds of record; the number is part of every key and change.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[repr(u8)]
         pub enum Kind { $( $kind = $number, )* }
 

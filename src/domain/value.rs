@@ -3,6 +3,7 @@
 use crate::domain::id::Id;
 use crate::domain::money::Money;
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ pub type FieldId = u16;
 /// Fields that are set; an absent field is empty.
 pub type Fields = BTreeMap<FieldId, Value>;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Value {
     Text(String),
     /// Counts, minutes, months as yyyymm, instants as milliseconds since 1970 UTC.

@@ -8,6 +8,7 @@ use crate::frames::{self, Bytes};
 use crate::jobs::{self, Control, Out, Workers};
 use crate::services::jobs::{EndJob, Job, JobState, KeepPiece, ShowJob};
 use crate::services::{Caller, Command, Query, new_id};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -22,7 +23,7 @@ const REPORT: Duration = Duration::from_millis(200);
 const HEAD_START: Duration = Duration::from_millis(150);
 
 /// How far a job is: told while it runs, the latest counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     pub job: Id,
     pub done: u64,

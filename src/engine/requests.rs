@@ -8,6 +8,7 @@ use crate::services::{
     accounts, activities, backups, drafts, imports, jobs, notices, outlets, permissions, records, sample,
     sessions, setup, state, sync, territories, undo, wins,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +26,13 @@ pub struct Row<F> {
     /// The request as JSON into the frame that it is run from, and the answer back.
     pub read_json: fn(&[u8]) -> Outcome<Vec<u8>>,
     pub write_json: fn(&[u8]) -> Outcome<Vec<u8>>,
+    /// JSON Schemas of the request and of the answer.
+    pub asks: fn(&mut SchemaGenerator) -> Schema,
+    pub answers: fn(&mut SchemaGenerator) -> Schema,
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
 }
 
 /// Stands for a verb that nobody has.
@@ -39,8 +47,10 @@ fn command<C: Command>(body: &[u8], cx: &mut WriteCx) -> Outcome<Vec<u8>> {
 }
 
 fn read_json<T: Serialize + DeserializeOwned>(json: &[u8]) -> Outcome<Vec<u8>> {
-    let request: T = serde_json::from_slice(json)
-        .map_err(|e| Failure::invalid(format!("The request cannot be read: {e}")))?;
+    let request: T = serde_json::from_slice(json).map_err(|e| match e.is_data() {
+        true => Failure::invalid(format!("The request cannot be read: {e}")),
+        false => Failure::usage(format!("The request is no JSON: {e}")),
+    })?;
     frames::encode(&request)
 }
 
@@ -57,6 +67,8 @@ macro_rules! requests {
             run: query::<$query>,
             read_json: read_json::<$query>,
             write_json: write_json::<<$query as Query>::Reply>,
+            asks: schema::<$query>,
+            answers: schema::<<$query as Query>::Reply>,
         },)*];
         pub const COMMANDS: &[Row<RunCommand>] = &[$(Row {
             name: <$command as Command>::NAME,
@@ -64,6 +76,8 @@ macro_rules! requests {
             run: command::<$command>,
             read_json: read_json::<$command>,
             write_json: write_json::<Receipt<<$command as Command>::Reply>>,
+            asks: schema::<$command>,
+            answers: schema::<Receipt<<$command as Command>::Reply>>,
         },)*];
     };
 }

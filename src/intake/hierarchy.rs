@@ -8,6 +8,7 @@
 use crate::columns::FastMap;
 use crate::domain::text::fold;
 use crate::random::Random;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Rows looked at, spread over the table.
@@ -113,7 +114,7 @@ fn is_measure(text: &str) -> bool {
 }
 
 /// A level of a chain: the columns that name it, the one people read first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Level {
     pub columns: Vec<String>,
     /// Different paths down to here, in the rows looked at.
@@ -125,7 +126,7 @@ pub struct Level {
 }
 
 /// Levels from the top down.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Chain {
     pub levels: Vec<Level>,
     pub confidence: f64,

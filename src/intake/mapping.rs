@@ -5,11 +5,12 @@ use crate::domain::text::{fold, folded_likeness};
 use crate::domain::{Failure, Outcome};
 use crate::intake::fixes::Fixes;
 use crate::intake::open::{Cell, Opened, Sheet, refused};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A mapping's file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     pub name: String,
@@ -131,7 +132,7 @@ fn score(names: &[String], header: &str) -> f64 {
 }
 
 /// The table inside a file: which sheet, which header row, which columns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Table {
     pub sheet: usize,
     pub sheet_name: String,

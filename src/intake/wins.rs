@@ -12,6 +12,7 @@ use crate::intake::notation::{DateOrder, Misread, decimal_of};
 use crate::intake::open::{Cell, Opened, Sheet, UNREAD_FORMULA};
 use crate::intake::rules;
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -36,7 +37,7 @@ const TOTALS: [&str; 13] = [
 const ENDS: [&str; 6] = ["closed", "won", "lost", "win", "loss", "cancelled"];
 
 /// A row that can be stored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WinRow {
     /// Sheet of the file, from 0, and row, from 1 as the spreadsheet counts.
     pub sheet: usize,
@@ -56,7 +57,7 @@ pub struct WinRow {
 }
 
 /// A row that is not stored, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Aside {
     pub sheet: usize,
     pub row: usize,
@@ -71,7 +72,7 @@ pub struct Aside {
 }
 
 /// rows = wins + losses + rejected + skipped, always.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WinsRead {
     pub rows: usize,
     pub kept: Vec<WinRow>,

@@ -9,6 +9,7 @@
 use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::frames::{self, Bytes};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -25,7 +26,7 @@ const PIECE_BYTES: usize = 512 << 10;
 const NICENESS: i32 = 10;
 
 /// What a job says while it runs.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub enum Out {
     /// A piece of the result, to be kept before the next one is looked at.
     Piece(Bytes),
@@ -49,13 +50,13 @@ pub enum Workers {
     Here,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 enum ToWorker {
     Input(Bytes),
     Start(String),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 enum FromWorker {
     Out(Out),
     Done(Bytes),

@@ -3,6 +3,7 @@
 
 pub mod background;
 pub mod link;
+pub mod sessions;
 pub mod sync;
 pub mod trust;
 
@@ -18,6 +19,8 @@ use std::time::Duration;
 /// What a body of the sync protocol is called.
 const FRAME: &str = "application/vnd.pams.frame+zstd";
 const MAX_BODY: usize = 64 << 20;
+/// A line that rests longer is opened anew: a server ends those that say nothing.
+const IDLE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest wait for an answer; a server that stalls is asked again later.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -40,6 +43,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(trust.config()?)
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("pams/", env!("CARGO_PKG_VERSION")))

@@ -6,15 +6,15 @@ use crate::domain::when::Month;
 use crate::engine::{COMMANDS, Door, INTERNAL, QUERIES, Row};
 use crate::server::Problem;
 use crate::server::guard::Who;
-use crate::server::state::blocking;
+use crate::server::state::{App, blocking};
 use crate::services::permissions::ShowRights;
-use crate::services::records::Counts;
+use crate::services::records::{Counts, Save};
 use crate::services::setup::WhoAmI;
 use crate::services::wins::ShowCallout;
-use crate::services::{Caller, Query, new_id};
+use crate::services::{Caller, Command, Query, new_id};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::extract::{Path, Query as Params};
+use axum::extract::{Path, Query as Params, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -85,6 +85,7 @@ pub async fn query(
 /// `POST /api/v1/do/{request}`. The same Idempotency-Key is the same transaction: what
 /// was done under it is answered again, not done again.
 pub async fn command(
+    State(app): State<App>,
     who: axum::Extension<Who>,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -97,6 +98,7 @@ pub async fn command(
     if kind.trim() != "application/json" {
         return Err(Problem::new("media_type", "The body should be application/json"));
     }
+    let body = with_seen(row.name, &headers, body)?;
     let txn = match headers.get("idempotency-key").map(|k| k.to_str()) {
         None => new_id(who.tenant.engine.now_ms()),
         Some(Ok(key)) if (1..=255).contains(&key.len()) => {
@@ -107,7 +109,35 @@ pub async fn command(
         }
         Some(_) => return Err(Problem::new("usage", "An Idempotency-Key has 1 to 255 plain characters")),
     };
-    Ok(json_bytes(run(who.0, row, body.to_vec(), txn).await?))
+    let begun = app.replays.begin(txn, &body)?;
+    match run(who.0, row, body, txn).await {
+        Ok(answer) if begun.again => {
+            Ok(([("idempotency-replayed", "true")], json_bytes(answer)).into_response())
+        }
+        Ok(answer) => Ok(json_bytes(answer)),
+        Err(problem) => {
+            begun.failed();
+            Err(problem)
+        }
+    }
+}
+
+/// `If-Match` says which rev of a record its author saw (RFC 9110, section 13.1.1): what
+/// somebody changed since is a conflict, not written over.
+fn with_seen(name: &str, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Problem> {
+    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(body.to_vec()) };
+    let bad = |what: &str| Problem::new("usage", what.to_owned());
+    if name != Save::NAME {
+        return Err(bad("If-Match is for record.save"));
+    }
+    let rev = tag.to_str().ok().and_then(|tag| tag.trim().trim_matches('"').parse::<u64>().ok());
+    let rev = rev.ok_or_else(|| bad("If-Match is the rev of a record, such as \"42\""))?;
+    let mut whole: Value = serde_json::from_slice(&body).map_err(|e| bad(&e.to_string()))?;
+    match whole.as_object_mut() {
+        Some(object) => drop(object.insert("seen_rev".into(), json!(rev))),
+        None => return Err(bad("The body should be an object")),
+    }
+    Ok(whole.to_string().into_bytes())
 }
 
 /// A query with a path of its own, its parameters by name.

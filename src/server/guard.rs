@@ -28,6 +28,8 @@ const REQUEST_ID: &str = "x-request-id";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// So much of a body that is too large is read, so that its sender hears that it is.
 const MAX_DRAIN: usize = 64 << 20;
+/// Answers from this size on are packed.
+const MIN_PACKED: usize = 1_024;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Who asks.
@@ -55,10 +57,13 @@ pub async fn guard(
 ) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip().to_string());
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
     let (mut tenant, mut actor) = (String::new(), String::new());
     let (method, headers) = (request.method().clone(), request.headers().clone());
-    let admitted = admit(&app, route, &method, &headers).await;
+    let admitted = match address.map_or(Ok(()), |address| app.limits.address(address)) {
+        Ok(()) => admit(&app, route, &method, &headers).await,
+        Err(problem) => Err(problem),
+    };
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|l| l.to_str().ok()).and_then(|l| l.parse().ok());
     let response = match admitted {
@@ -80,7 +85,7 @@ pub async fn guard(
             }
         }
     };
-    let response = stamped(response, &id).await;
+    let response = packed(stamped(response, &id).await, &headers).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
     let served = Served { route: route.path, method: route.method, status_class: status_class(status) };
@@ -92,7 +97,8 @@ pub async fn guard(
         "request_id": id,
         "tenant": tenant,
         "actor": actor,
-        "address": address,
+        "address": address.map(|a| a.to_string()),
+        "traceparent": headers.get("traceparent").and_then(|t| t.to_str().ok()),
         "method": route.method,
         "route": route.path,
         "status": status,
@@ -100,6 +106,29 @@ pub async fn guard(
     });
     super::log(&line);
     response
+}
+
+/// JSON that is worth it, in zstd for who reads that.
+async fn packed(response: Response, asked: &HeaderMap) -> Response {
+    let takes = asked.get(header::ACCEPT_ENCODING).and_then(|e| e.to_str().ok()).unwrap_or_default();
+    let takes = takes.split(',').any(|e| e.split(';').next().unwrap_or_default().trim() == "zstd");
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
+    if !takes || !is_json {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+        return Problem::new("internal", "The answer was lost").into_response();
+    };
+    head.headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    match zstd::bulk::compress(&bytes, 1) {
+        Ok(small) if bytes.len() >= MIN_PACKED && small.len() < bytes.len() => {
+            head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
+            head.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(head, Body::from(small))
+        }
+        _ => Response::from_parts(head, Body::from(bytes)),
+    }
 }
 
 /// Reads and forgets, within bounds.
@@ -150,8 +179,8 @@ async fn admit(
         Ok(Some(Who { tenant, session: found.session }))
     })
     .await?
-    .map(Some)
-    .ok_or_else(none)
+    .map(|who| app.limits.person(who.user()).map(|()| Some(who)))
+    .ok_or_else(none)?
 }
 
 /// A browser says where a request comes from; our own programs say so with a header that

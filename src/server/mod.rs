@@ -5,9 +5,11 @@ mod api;
 mod guard;
 mod health;
 mod imports;
+mod limits;
 mod metrics;
 pub mod openapi;
 mod problem;
+mod replay;
 pub mod routes;
 pub mod session;
 mod state;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub files: tls::Files,
     pub tenants: Vec<Arc<Tenant>>,
+    /// Requests a second of one person.
+    pub rate: u32,
 }
 
 /// Serves until a signal ends it; `told` hears the address once it is bound.
@@ -62,7 +66,7 @@ pub fn run(settings: Settings, told: impl FnOnce(SocketAddr) -> Outcome<()> + Se
 }
 
 async fn serve(settings: Settings, told: impl FnOnce(SocketAddr) -> Outcome<()>) -> Outcome<()> {
-    let Settings { listen, files, tenants } = settings;
+    let Settings { listen, files, tenants, rate } = settings;
     let tls = files.acceptor()?;
     let (stop, stopping) = watch::channel(false);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -70,6 +74,8 @@ async fn serve(settings: Settings, told: impl FnOnce(SocketAddr) -> Outcome<()>)
         tenants,
         metrics: metrics::Metrics::new(),
         hashing: Semaphore::new(cores),
+        limits: limits::Limits::new(rate),
+        replays: replay::Replays::default(),
         stopping,
         began: Instant::now(),
     });

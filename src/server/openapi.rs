@@ -4,6 +4,8 @@ use crate::engine::{COMMANDS, INTERNAL, QUERIES};
 use crate::server::problem::CODES;
 use crate::server::routes::{Needs, ROUTES, Route};
 use axum::Json;
+use schemars::generate::{Contract, SchemaSettings};
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 pub async fn document() -> Json<Value> {
@@ -22,26 +24,31 @@ pub fn whole() -> Value {
     for route in ROUTES.iter().filter(|r| !r.path.ends_with("{request}")) {
         put(route.path, route.method, operation(route));
     }
+    let (mut asks, mut answers) = (generator(Contract::Deserialize), generator(Contract::Serialize));
     for row in QUERIES.iter().filter(|r| r.verb != INTERNAL) {
+        let schema = (row.asks)(&mut asks);
+        let needed = schema.get("required").is_some_and(|all| all != &json!([]));
         let parameter = json!({
-            "name": "request", "in": "query", "required": false,
+            "name": "request", "in": "query", "required": needed,
             "description": "The fields of the request as a JSON object",
-            "content": { "application/json": { "schema": { "type": "object" } } },
+            "content": { "application/json": { "schema": schema } },
         });
-        let mut op = asked(row.name, row.verb, "Query");
+        let mut op = asked(row.name, row.verb, "Query", (row.answers)(&mut answers));
         op["parameters"] = json!([parameter]);
         put(&format!("/api/v1/query/{}", row.name), "get", op);
     }
     for row in COMMANDS.iter().filter(|r| r.verb != INTERNAL) {
-        let mut op = asked(row.name, row.verb, "Command");
+        let mut op = asked(row.name, row.verb, "Command", (row.answers)(&mut answers));
         op["parameters"] = json!([
             { "$ref": "#/components/parameters/XPams" },
             { "$ref": "#/components/parameters/IdempotencyKey" },
         ]);
         op["requestBody"] = json!({ "required": true,
-            "content": { "application/json": { "schema": { "type": "object" } } } });
+            "content": { "application/json": { "schema": (row.asks)(&mut asks) } } });
         put(&format!("/api/v1/do/{}", row.name), "post", op);
     }
+    let mut schemas = answers.take_definitions(true);
+    schemas.insert("Problem".into(), problem());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -61,9 +68,20 @@ pub fn whole() -> Value {
                     "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" },
                     "description": "What was done under it is answered again, not done again" },
             },
-            "schemas": { "Problem": problem() },
+            "schemas": schemas,
         },
     })
+}
+
+/// Requests stand where they are asked; what answers share is named once.
+fn generator(contract: Contract) -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().with(|s| {
+        s.definitions_path = "/components/schemas".into();
+        s.meta_schema = None;
+        s.inline_subschemas = contract == Contract::Deserialize;
+        s.contract = contract;
+    });
+    settings.into_generator()
 }
 
 fn problem() -> Value {
@@ -212,11 +230,11 @@ fn body(route: &Route) -> Option<Value> {
 }
 
 /// A request of the engine's table.
-fn asked(name: &str, verb: &str, kind: &str) -> Value {
+fn asked(name: &str, verb: &str, kind: &str, answer: Schema) -> Value {
     let mut responses = failures(Needs::SignedIn);
     responses.insert(
         "200".into(),
-        json!({ "description": "Done", "content": { "application/json": { "schema": {} } } }),
+        json!({ "description": "Done", "content": { "application/json": { "schema": answer } } }),
     );
     let mut op = json!({
         "summary": format!("{kind} {name}"),

@@ -78,6 +78,7 @@ pub async fn sign_in(
     headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    app.limits.sign_in(from.ip())?;
     let Json(ask) = body.map_err(super::api::unreadable)?;
     // An unknown organisation is answered like a wrong password, and takes as long.
     let tenant = app.tenant_named(&ask.tenant).cloned();

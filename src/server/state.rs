@@ -3,7 +3,9 @@
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, Event};
+use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
+use crate::server::replay::Replays;
 use crate::services::records::List;
 use crate::services::setup::WhoAmI;
 use crate::services::sync::PullChanges;
@@ -81,6 +83,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// One password hash a core: each takes 64 MiB.
     pub hashing: Semaphore,
+    pub limits: Limits,
+    pub replays: Replays,
     /// Becomes true when the server stops: those who listen go.
     pub stopping: watch::Receiver<bool>,
     pub began: std::time::Instant,

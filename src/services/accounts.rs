@@ -10,6 +10,7 @@ use crate::services::show::{Item, Shower};
 use crate::services::{Query, ReadCx, each_record, names};
 use crate::store::IndexKey;
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -22,12 +23,12 @@ const RECENT: usize = 12;
 const MAX_WINS: usize = 20;
 const MONTHS: i32 = 24;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowAccount {
     pub which: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AccountShown {
     pub item: Item,
     pub projects: Vec<Item>,

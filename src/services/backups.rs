@@ -6,13 +6,14 @@ use crate::domain::{Failure, FailureKind, Outcome};
 use crate::services::{Query, ReadCx};
 use crate::store::{self, Reads, Store};
 use chrono::{Datelike, NaiveDate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Writes the store as it is now to a file that is not there yet. The host does it, while
 /// others go on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WriteBackup {
     pub path: PathBuf,
 }
@@ -39,7 +40,7 @@ impl Query for WriteBackup {
 }
 
 /// What a check of a backup found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     pub seq: u64,
     pub epoch: u64,

@@ -11,6 +11,7 @@ use crate::intake::bulk::{EXTRA, Tally, codes};
 use crate::services::imports::uploads::unhex;
 use crate::store::{IndexKey, Reads};
 use chrono::{Datelike, NaiveDate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use std::ops::{Bound, ControlFlow};
 /// A chunk, or another piece of a dataset, by the hash of its bytes.
 pub type Hash = [u8; 32];
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkRef {
     /// Key of its first row.
     pub first: String,
@@ -28,7 +29,7 @@ pub struct ChunkRef {
 }
 
 /// What a dataset is made of.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     pub rows: u64,
     pub chunks: Vec<ChunkRef>,

@@ -7,6 +7,7 @@ use crate::jobs::Emit;
 use crate::services::imports::{self, bulk, staging};
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Local state: one row a job.
@@ -16,7 +17,7 @@ const MAX_WAITING: usize = 100;
 /// Ended jobs that stay listed.
 const MAX_ENDED: usize = 50;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     Waiting,
@@ -25,7 +26,7 @@ pub enum JobState {
     Cancelled,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Job {
     pub id: Id,
     pub kind: String,
@@ -103,7 +104,7 @@ pub fn drop_of(cx: &mut WriteCx, subject: Id) -> Outcome<()> {
 }
 
 /// Jobs, the oldest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListJobs {}
 
 impl Query for ListJobs {
@@ -115,7 +116,7 @@ impl Query for ListJobs {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowJob {
     pub id: Id,
 }
@@ -130,7 +131,7 @@ impl Query for ShowJob {
 }
 
 /// Stops a job, by its id or the end of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CancelJob {
     pub which: String,
 }
@@ -156,7 +157,7 @@ impl Command for CancelJob {
 }
 
 /// Keeps a piece of a running job's output: the runner's own request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeepPiece {
     pub job: Id,
     pub piece: Bytes,
@@ -177,7 +178,7 @@ impl Command for KeepPiece {
 }
 
 /// Ends a job with its summary or its failure: the runner's own request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EndJob {
     pub job: Id,
     pub result: Result<Bytes, Failure>,

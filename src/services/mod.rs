@@ -28,31 +28,34 @@ pub mod wins;
 use crate::changes::protocol::Ledger;
 use crate::changes::{Cause, Change, FieldChange, Head, Op, Ordered, Verdict, Via, codec, hlc, protocol};
 use crate::domain::money::Currency;
+use crate::domain::problem::{Problem, Sides};
 use crate::domain::schema::{Kind, Record, SCHEMA_VERSION, Tenant, User};
+use crate::domain::value::Value;
 use crate::domain::when::Zone;
 use crate::domain::{Failure, Fields, Id, Outcome};
 use crate::store::{self, Batch, IndexKey, Reads};
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// Something that changes nothing.
-pub trait Query: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Query: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const NAME: &'static str;
-    type Reply: Serialize + DeserializeOwned + Send + 'static;
+    type Reply: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     fn run(&self, cx: &ReadCx) -> Outcome<Self::Reply>;
 }
 
 /// Something that changes the store, whole or not at all.
-pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Command: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const NAME: &'static str;
-    type Reply: Serialize + DeserializeOwned + Send + 'static;
+    type Reply: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     fn run(&self, cx: &mut WriteCx) -> Outcome<Self::Reply>;
 }
 
 /// What a command gives back once it is durable.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt<T> {
     /// The unit of undo.
     pub txn: Id,
@@ -62,7 +65,7 @@ pub struct Receipt<T> {
 }
 
 /// Who asks, through which face, and when.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Caller {
     pub via: Via,
     /// Made by the face, so that a repeat after a lost answer does not double.
@@ -301,7 +304,31 @@ impl<'a, 't> WriteCx<'a, 't> {
         if let Some(refusal) = self.refusal(&change)? {
             return Err(permissions::denied(&refusal));
         }
-        Ok(protocol::order(self.batch, change, self.caller.now_ms, None)?)
+        let record = protocol::order(self.batch, change, self.caller.now_ms, None)?;
+        // Who calls over HTTP is told at once and sends what they want now; a Draft is for
+        // who has gone on meanwhile.
+        if self.caller.via == Via::Api && record.verdict == Verdict::Drafted {
+            return Err(self.conflict(&record)?);
+        }
+        Ok(record)
+    }
+
+    /// A conflict field by field, as an answer.
+    fn conflict(&self, record: &Ordered) -> Outcome<Failure> {
+        let mut shower = show::Shower::new(self.batch);
+        let mut problems = Vec::new();
+        for c in &record.conflicts {
+            let field = record.change.kind.schema().field(c.field);
+            let name = field.map_or_else(|| c.field.to_string(), |f| f.name.to_owned());
+            let mut line = |value: &Option<Value>| shower.line(field, value.as_ref());
+            let (base, mine, theirs) = (line(&c.base)?, line(&c.mine)?, line(&c.theirs)?);
+            let message = format!("{name} is \"{theirs}\" now, not \"{base}\"");
+            let sides = Some(Sides { base, mine, theirs });
+            problems.push(Problem { sides, ..Problem::error(&name, "conflict", message) });
+        }
+        let kind = record.change.kind.name();
+        let failure = Failure::conflict(format!("Somebody changed the {kind} meanwhile; nothing was saved"));
+        Ok(Failure { problems, ..failure }.hint("Look at it again, then send what you want now"))
     }
 
     /// Rights bind whoever signed in: at a server, and on a device of one, where the

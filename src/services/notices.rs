@@ -7,6 +7,7 @@ use crate::services::records::Page;
 use crate::services::show::Shower;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const BY_USER: u8 = 85;
@@ -14,7 +15,7 @@ const BY_USER: u8 = 85;
 const MAX_NOTICES: usize = 5_000;
 
 /// My notices, the newest first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListNotices {
     /// Those that I have read, too.
     pub read: bool,
@@ -56,7 +57,7 @@ fn mine(reads: &dyn Reads, me: Id) -> Outcome<Vec<(Id, Notification)>> {
 }
 
 /// Marks notices as read: those given by the end of their ids, or all of mine.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReadNotices {
     pub which: Vec<String>,
 }

@@ -8,11 +8,12 @@ use crate::domain::value::{FieldId, Value};
 use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::services::{Query, ReadCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What a person may do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rights {
     me: Id,
     name: String,
@@ -147,7 +148,7 @@ impl Rights {
 }
 
 /// What who asks may do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowRights {}
 
 impl Query for ShowRights {

@@ -9,6 +9,7 @@ use crate::random::Random;
 use crate::services::records::Save;
 use crate::services::{Command, WriteCx, drafts, names};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -137,7 +138,7 @@ fn world(cx: &mut WriteCx, me: Id, texts: Texts) -> Outcome<World> {
 }
 
 /// Fills an empty store with the demo's data, relative to today.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FillDemo {
     pub seed: u64,
 }
@@ -331,7 +332,7 @@ fn open_ends(cx: &mut WriteCx, world: &World, today: NaiveDate) -> Outcome<()> {
 
 /// A slice of bulk activities for measurements: numbers `from` to `from + count` of
 /// `total`, spread evenly over the 20 months up to today.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FillActivities {
     pub from: u64,
     pub count: u64,

@@ -5,6 +5,7 @@ use crate::domain::when::Zone;
 use crate::domain::{Failure, Outcome};
 use crate::services::{Caller, Command, Query, ReadCx, Settings, WriteCx, new_id};
 use crate::store::{self, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Meta row: the organisation's record.
@@ -12,7 +13,7 @@ pub const TENANT: &str = "tenant";
 
 /// Makes tenant, user and the supplied types, roles and reasons. Repeating it on a
 /// store that is set up changes nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SetUp {
     /// Taken from the e-mail where it is empty.
     #[serde(default)]
@@ -150,10 +151,10 @@ pub fn is_set_up(reads: &dyn Reads) -> Outcome<bool> {
 }
 
 /// Who and what the store is: for the status line, `doctor`, and the first start.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WhoAmI {}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
     pub set_up: bool,
     pub id: crate::domain::Id,

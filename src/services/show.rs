@@ -9,12 +9,13 @@ use crate::domain::when::Month;
 use crate::domain::{Id, Outcome};
 use crate::services::names;
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 
 /// A record for tables, forms and `--json`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Item {
     pub id: Id,
     pub rev: u64,

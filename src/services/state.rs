@@ -2,10 +2,11 @@
 
 use crate::domain::Outcome;
 use crate::services::{Command, Query, ReadCx, WriteCx};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Sets a named text, or takes it away.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SetState {
     pub name: String,
     pub value: Option<String>,
@@ -21,7 +22,7 @@ impl Command for SetState {
 }
 
 /// All named texts that start with a prefix.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GetState {
     pub prefix: String,
 }

@@ -9,6 +9,7 @@ use crate::services::records::{MAX_LIMIT, Page};
 use crate::services::show::{Item, Shower};
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, records};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -17,16 +18,16 @@ use std::ops::ControlFlow;
 const MAX_BACK: usize = 10_000;
 
 /// Takes back a transaction: the given one, or my last.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Undo {
     pub txn: Option<Id>,
 }
 
 /// Takes back my last undo.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Redo {}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Undone {
     pub txn: Id,
     /// What was taken back, in words.
@@ -243,12 +244,12 @@ fn describe(reads: &dyn Reads, record: &Ordered, inverse: bool) -> Outcome<Strin
 }
 
 /// What was done lately, newest first, each with what undo would take back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Recent {
     pub limit: usize,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RecentRow {
     pub txn: Id,
     pub at: String,
@@ -301,7 +302,7 @@ fn row_at(reads: &dyn Reads, settings: &Settings, seq: u64) -> Outcome<Option<(u
 
 /// What was done, a transaction a row, in the log's order. A row's id is its
 /// transaction.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListChanges {
     /// Only those with these words in what was done or by whom.
     pub text: String,
@@ -353,14 +354,14 @@ impl Query for ListChanges {
 }
 
 /// The changes of one transaction in words, the first of them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowChange {
     pub txn: Id,
     pub limit: usize,
 }
 
 /// A transaction, and what it did, line by line.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeShown {
     pub row: RecentRow,
     pub lines: Vec<String>,

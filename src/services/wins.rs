@@ -11,6 +11,7 @@ use crate::services::records::{self, MAX_LIMIT, Page};
 use crate::services::show::{Item, Shower};
 use crate::services::{Command, Query, ReadCx, WriteCx, names};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -50,7 +51,7 @@ pub fn only_project(reads: &dyn Reads, account: Id) -> Outcome<Option<(Id, &'sta
 }
 
 /// The project a form proposes for an account, with the reason.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ProposeProject {
     pub account: String,
 }
@@ -70,7 +71,7 @@ impl Query for ProposeProject {
 
 /// Which entries count: `own`, `imported`, or both. Where an own entry is linked to or
 /// matches an imported row, both are one win: it is counted once, from the import.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListWins {
     pub month: Option<Month>,
     /// `me`, `all`, or whoever it names.
@@ -186,7 +187,7 @@ fn months(reads: &dyn Reads) -> Outcome<Vec<Month>> {
 }
 
 /// Won and lost of one month, for everyone and for me.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Callout {
     pub month: Option<Month>,
     pub wins: usize,
@@ -208,7 +209,7 @@ pub struct Callout {
 
 /// The callout of a month; without one, the current month if it has any, else the
 /// latest that does (P-024-H).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowCallout {
     pub month: Option<Month>,
 }
@@ -313,12 +314,12 @@ fn matched(rows: &[(Id, Head)]) -> HashMap<Id, Id> {
 }
 
 /// Matched, only own, only imported (P-024-L).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CompareWins {
     pub month: Month,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     pub matched: Vec<(Item, Item)>,
     pub only_own: Vec<Item>,
@@ -354,7 +355,7 @@ impl Query for CompareWins {
 }
 
 /// Makes a win the one of its month, with a short story; at most one is (P-020).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Feature {
     pub which: String,
     pub story: Option<String>,
@@ -400,7 +401,7 @@ fn set_flag(fields: &mut Fields, field: u16, on: bool) {
 }
 
 /// Months with counts, newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListMonths {}
 
 impl Query for ListMonths {
@@ -461,7 +462,7 @@ pub fn is_closed(reads: &dyn Reads, month: Month) -> Outcome<bool> {
 }
 
 /// Closes a month against imports, or opens it again.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CloseMonth {
     pub month: Month,
     pub closed: bool,

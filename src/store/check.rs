@@ -9,12 +9,13 @@ use crate::changes::{Head, Ordered, PROVISIONAL};
 use crate::domain::Id;
 use crate::domain::schema::Kind;
 use redb::ReadableTable;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 /// What a check read and what it found wrong; empty `wrong` is a sound store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     pub changes: u64,
     pub records: u64,

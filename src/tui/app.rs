@@ -79,6 +79,8 @@ pub struct App {
     pub(super) earlier: Vec<String>,
     /// Clicks and the wheel come to us.
     pub mouse: bool,
+    /// The world that this is, where there are several.
+    pub banner: String,
     /// Where the panes stood when that was last kept.
     pub(super) kept: serde_json::Value,
     /// Typed while a form, a review or a picker was being opened.
@@ -163,6 +165,7 @@ impl App {
             fault: false,
             earlier: vec![],
             mouse: false,
+            banner: String::new(),
             kept: serde_json::Value::Null,
             opening: None,
         }

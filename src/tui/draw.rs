@@ -108,6 +108,23 @@ impl App {
         if right > x {
             put(buf, area, right, 0, &name, cx.style("text.muted"));
         }
+        // Which world this is counts for more than what it is called.
+        let banner = format!(" {} ", self.banner);
+        let right = right.saturating_sub(banner.width() as u16 + 1);
+        if !self.banner.is_empty() && right > x {
+            put(buf, area, right, 0, &banner, cx.style(self.banner_style()));
+        }
+    }
+
+    /// Loud where a mistake is one for everybody.
+    fn banner_style(&self) -> &'static str {
+        let name = self.banner.to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        match () {
+            () if says(&["prod", "live"]) => "status.error",
+            () if says(&["stag", "test", "dev"]) => "status.warning",
+            () => "tab.open",
+        }
     }
 
     fn draw_footer(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {

@@ -96,6 +96,11 @@ pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<A
     let remote = std::env::var_os("SSH_CONNECTION").is_some_and(|v| !v.is_empty());
     // Over SSH the terminal's own selection is the only one that reaches the clipboard.
     app.mouse = settings.get("mouse") == "on" || (settings.get("mouse") == "auto" && !remote);
+    app.banner = match settings.get("banner") {
+        "" => folders.profile.clone(),
+        banner => banner.chars().take(20).collect(),
+    };
+    app.panes.admin.folders = Some(folders.clone());
     app.panes.scroll_lines(settings.get("scroll") == "line");
     if let Some(wrong) = wrong {
         app.warn(format!("Taken without your own keys and colours: {}", wrong.message));

@@ -151,6 +151,15 @@ fn a_session_ends_when_it_is_told_to() {
     assert_eq!(out.status, 204);
     let replay = http.get("/api/v1/session");
     assert_eq!((replay.status, &replay.json()["code"]), (401, &json!("session_needed")));
+    // An admin sees all from a device and ends one; others see their own.
+    let (root, ana) = (server.device("Root"), server.device("Ana"));
+    let listed = root.json(&["session", "list"]);
+    let all = listed.as_array().unwrap();
+    assert_eq!(all.len(), 2, "{listed}");
+    assert_eq!(ana.json(&["session", "list"]).as_array().unwrap().len(), 1);
+    let of_ana = all.iter().find(|s| s["name"] == "Ana").unwrap()["id"].as_str().unwrap();
+    root.ok(&["session", "end", of_ana]);
+    assert_eq!(ana.run(&["sync"]).code, 6, "the session has ended");
     // A new password ends all of a person's sessions.
     let http = server.signed_in("Ana");
     let set = json!({ "old": PASSWORD, "new": "another sentence of mine" }).to_string();
@@ -236,7 +245,8 @@ fn what_cannot_be_read_is_told_and_harms_nothing() {
         (answer.status, body["code"].as_str().unwrap().to_owned())
     };
     let is = |status: u16, code: &str| (status, code.to_owned());
-    assert_eq!(code(raw("application/json", b"{", "/api/v1/do/record.save")), is(422, "invalid"));
+    assert_eq!(code(raw("application/json", b"{", "/api/v1/do/record.save")), is(400, "usage"));
+    assert_eq!(code(raw("application/json", b"{}", "/api/v1/do/record.save")), is(422, "invalid"));
     assert_eq!(code(raw("text/plain", b"{}", "/api/v1/do/record.save")), is(415, "media_type"));
     assert_eq!(code(raw("application/json", b"{}", "/api/v1/do/no.such")), is(404, "not_found"));
     assert_eq!(code(raw("application/json", b"{}", "/api/v1/do/setup.run")), is(404, "not_found"));
@@ -256,6 +266,63 @@ fn what_cannot_be_read_is_told_and_harms_nothing() {
     assert_eq!(code(http.get("/api/v1/activities?month=2026-13")), is(400, "usage"));
     assert_eq!(code(http.get("/api/v1/wins?color=red")), is(400, "usage"));
     assert_eq!(http.get("/health/ready").status, 200);
+}
+
+/// A request may be sent again without being done again, and never writes over what its
+/// author did not see.
+#[test]
+fn a_request_sent_again_or_late_harms_nothing() {
+    let server = Server::new();
+    let root = server.signed_in("Root");
+    let post = |key: &str, tag: &str, body: &Value| {
+        let (key, tag, body) = (key.to_owned(), tag.to_owned(), body.to_string());
+        let change = move |r: reqwest::RequestBuilder| {
+            let r = r.header("x-pams", "1").header("content-type", "application/json").body(body);
+            let r = if key.is_empty() { r } else { r.header("idempotency-key", key) };
+            if tag.is_empty() { r } else { r.header("if-match", tag) }
+        };
+        root.send(change, "post", "/api/v1/do/record.save")
+    };
+    let save = |id: Option<&str>, region: &str| {
+        let input = json!({ "name": "Acme", "region": region });
+        json!({ "kind": "Account", "id": id, "input": input, "seen_rev": null, "ack": [] })
+    };
+    let first = post("k1", "", &save(None, "south"));
+    assert_eq!(first.status, 200, "{}", first.text);
+    let again = post("k1", "", &save(None, "south"));
+    assert_eq!((again.status, &again.text), (200, &first.text));
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    let other = post("k1", "", &save(None, "north"));
+    assert_eq!((other.status, &other.json()["code"]), (422, &json!("invalid")));
+    // Two look at the same, and the second is told field by field what the first did.
+    let item = first.json()["reply"]["item"].clone();
+    let (id, rev) = (item["id"].as_str().unwrap(), item["rev"].to_string());
+    assert_eq!(post("", &rev, &save(Some(id), "north")).status, 200);
+    let late = post("", &format!("\"{rev}\""), &save(Some(id), "west"));
+    let problem = late.json();
+    assert_eq!((late.status, &problem["code"]), (409, &json!("conflict")), "{problem}");
+    let sides = &problem["errors"][0]["sides"];
+    assert_eq!(sides, &json!({ "base": "south", "mine": "west", "theirs": "north" }), "{problem}");
+    let drafts = root.get("/api/v1/query/drafts.list").json();
+    assert_eq!(drafts["items"], json!([]), "a request drafts nothing");
+    assert_eq!(post("", "never", &save(Some(id), "west")).status, 400);
+    // Packed for who reads that.
+    let packed = root.send(|r| r.header("accept-encoding", "gzip, zstd"), "get", "/openapi.json");
+    assert_eq!(packed.headers["content-encoding"], "zstd");
+}
+
+#[test]
+fn who_asks_too_much_is_told_to_wait() {
+    let server = Server::with(&["--rate", "5"]);
+    let (ana, ben) = (server.signed_in("Ana"), server.signed_in("Ben"));
+    let flood: Vec<u16> = (0..60).map(|_| ana.get("/api/v1/session").status).collect();
+    assert!(flood.starts_with(&[200; 10]) && flood.contains(&429), "{flood:?}");
+    let told = (0..60).map(|_| ana.get("/api/v1/session")).find(|a| a.status == 429).unwrap();
+    assert_eq!(told.json()["code"], json!("too_many"));
+    assert!(told.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(ben.get("/api/v1/session").status, 200, "nobody pays for somebody else");
+    assert_eq!(ben.get("/health/live").status, 200);
 }
 
 #[test]

@@ -29,8 +29,17 @@ impl Server {
         Server::start(pams, "127.0.0.1:0")
     }
 
+    /// One that is started with more words.
+    pub fn with(words: &[&str]) -> Server {
+        Server::start_with(Server::new().stop(), "127.0.0.1:0", words)
+    }
+
     pub fn start(pams: Pams, listen: &str) -> Server {
-        let mut command = pams.command(&["serve", "--listen", listen, "--json"]);
+        Server::start_with(pams, listen, &[])
+    }
+
+    fn start_with(pams: Pams, listen: &str, words: &[&str]) -> Server {
+        let mut command = pams.command(&[&["serve", "--listen", listen, "--json"], words].concat());
         let log = std::fs::File::create(pams.path().join("serve.log")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();

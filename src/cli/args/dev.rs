@@ -100,6 +100,11 @@ pub fn dev() -> Command {
                 .arg(number("kill-every", "0", "Kill the server with -9 every so many seconds")),
         )
         .subcommand(
+            Command::new("bench-sync").about(
+                "Two devices that were apart for weeks, and a push sent twice, in a folder of its own",
+            ),
+        )
+        .subcommand(
             Command::new("bench")
                 .about("Measure commits, lists and months of the current store")
                 .arg(number("rounds", "50", "Repeats of each measurement")),

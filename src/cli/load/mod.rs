@@ -4,6 +4,7 @@
 //! killed again and again meanwhile ([`kills`]).
 
 mod kills;
+pub mod offline;
 
 use crate::changes::{Cause, Change, Op, Via, codec, hlc};
 use crate::cli::{Context, output};

@@ -7,6 +7,7 @@ use crate::domain::schema::{Field, Kind, Type};
 use crate::domain::text::fold;
 use crate::intake::columns::{self, Guess};
 use crate::intake::notation::{DateOrder, decimal_of};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ const HEADER_ROWS: usize = 30;
 const VALUES: usize = 120;
 
 /// What a person said of a file's columns.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
     /// The header's record, from 0.
     pub header: Option<usize>,

@@ -27,6 +27,7 @@ use crate::intake::open::refused;
 use chrono::NaiveDate;
 use codes::Fault;
 use mend::Mender;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +46,7 @@ pub enum Made {
 }
 
 /// A row that is held back, as it stands in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// Its record in the file, from 0.
     pub record: u32,
@@ -54,7 +55,7 @@ pub struct Held {
 }
 
 /// Where the rows went: records = taken + held + merged + blank + headers + totals.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     pub records: u64,
     pub taken: u64,

@@ -8,13 +8,14 @@ use crate::services::names;
 use crate::services::records::{self, Save};
 use crate::services::{Command, Settings, WriteCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Activities changed in one step: more would hold up everybody else's.
 pub const MAX_AT_ONCE: usize = 100_000;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub enum Which {
     /// Ids or their ends.
     Named(Vec<String>),
@@ -48,7 +49,7 @@ impl Which {
 }
 
 /// Sets fields of many activities in one step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SaveMany {
     pub which: Which,
     pub input: Input,
@@ -77,7 +78,7 @@ impl Command for SaveMany {
 }
 
 /// Deletes activities in one step; undo brings them back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeleteMany {
     pub which: Which,
 }

@@ -9,15 +9,16 @@ use crate::services::names::Names;
 use crate::services::records::{Save, Saved};
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Reads a quick line without saving anything: the echo under it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReadLine {
     pub line: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LineRead {
     pub quick: QuickLine,
     pub echo: Vec<String>,
@@ -40,13 +41,13 @@ impl Query for ReadLine {
 }
 
 /// Logs a quick line; a range logs one activity a day, all or none.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LogLine {
     pub line: String,
     pub ack: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Logged {
     pub saved: Vec<Saved>,
     pub echo: Vec<String>,

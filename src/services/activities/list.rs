@@ -14,6 +14,7 @@ use crate::services::show::Shower;
 use crate::services::{Query, ReadCx, Settings};
 use crate::store::{IndexKey, Reads, StoreError};
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -24,7 +25,7 @@ const FIRST_STRETCH: usize = 256;
 const STRETCH: usize = 16_384;
 
 /// Which activities, in date order: date, then created, then id (P-002).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListActivities {
     pub month: Option<Month>,
     pub from: Option<NaiveDate>,
@@ -327,12 +328,12 @@ fn fitting(
 }
 
 /// How many match, a stretch at a time: `list.cursor` and `list.scan` say which.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CountActivities {
     pub list: ListActivities,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivityCount {
     pub count: u64,
     /// Effort in minutes; of a list without any condition it is not summed.

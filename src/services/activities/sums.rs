@@ -12,6 +12,7 @@ use crate::services::show::Shower;
 use crate::services::{Query, ReadCx};
 use crate::store::{IndexKey, StoreError};
 use chrono::{Datelike, NaiveDate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -22,13 +23,13 @@ const RECENT: usize = 500;
 const MAX_SUMS: usize = 100;
 
 /// A month at a glance: sums by type, days, accounts, and working days without entry.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SumMonth {
     pub month: Month,
     pub owner: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MonthSum {
     pub activities: u64,
     pub minutes: i64,
@@ -110,7 +111,7 @@ fn most(cx: &ReadCx, kind: Kind, sums: HashMap<Option<Id>, (i64, u64)>) -> Outco
 
 /// The next steps that are mine up to a day, oldest first: those of my activities that
 /// I did not give away, and those given to me.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DueSteps {
     pub until: NaiveDate,
     /// Those of lately that nobody dated, too: at the end.
@@ -165,7 +166,7 @@ impl Query for DueSteps {
 }
 
 /// The accounts I touched last, each with its last activity.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LastTouched {
     pub limit: usize,
 }

@@ -12,6 +12,7 @@ use crate::services::records::{self, Page, Save, Saved};
 use crate::services::show::{Item, Shower};
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ const BY_STATE: u8 = 80;
 const MAX_DRAFTS: usize = 2_000;
 
 /// Open drafts, newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListDrafts {}
 
 impl Query for ListDrafts {
@@ -105,12 +106,12 @@ fn title(reads: &dyn Reads, draft: &Draft) -> Outcome<String> {
 }
 
 /// One draft: base, mine and theirs per field, or the text of the form.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowDraft {
     pub which: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DraftShown {
     #[serde(flatten)]
     pub item: Item,
@@ -199,7 +200,7 @@ fn resolve(reads: &dyn Reads, which: &str) -> Outcome<Id> {
 }
 
 /// Keeps the text of a form that was left or refused.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeepForm {
     pub kind: Kind,
     pub target: Option<Id>,
@@ -230,7 +231,7 @@ impl Command for KeepForm {
 
 /// Settles a draft: `mine`, `theirs` or `base` for all its fields, or field by field;
 /// an unsaved form is saved with what `input` changes in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ResolveDraft {
     pub which: String,
     /// For fields that `choices` does not name.
@@ -240,7 +241,7 @@ pub struct ResolveDraft {
     pub ack: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     pub draft: Id,
     pub saved: Option<Saved>,
@@ -276,7 +277,7 @@ impl Command for ResolveDraft {
 }
 
 /// Settles many conflicts alike, in one step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ResolveMany {
     pub which: Vec<String>,
     pub choose: String,
@@ -387,7 +388,7 @@ fn set_state(cx: &mut WriteCx, id: Id, state: &str) -> Outcome<()> {
 }
 
 /// Puts drafts away; undo brings them back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DiscardDrafts {
     pub which: Vec<String>,
 }

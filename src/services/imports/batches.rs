@@ -11,6 +11,7 @@ use crate::services::imports::{Plan, Report, Review, Target, hex, uploads};
 use crate::services::show::{Item, Shower};
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -97,7 +98,7 @@ pub(super) fn made(reads: &dyn Reads, settings: &Settings, batch: Id) -> Outcome
 }
 
 /// Imports, newest first; of one month, its versions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListBatches {
     pub month: Option<Month>,
 }
@@ -141,13 +142,13 @@ impl Query for ListBatches {
 }
 
 /// The rows of an import that were set aside, in the file's own columns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListRejects {
     pub which: String,
     pub from: usize,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Rejects {
     pub header: Vec<String>,
     pub rows: Vec<Aside>,
@@ -189,7 +190,7 @@ pub fn mapping_text(reads: &dyn Reads, name: &str) -> Outcome<(Option<Id>, Strin
         .hint(format!("The shipped one is \"{}\"", shipped.name)))
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowMapping {
     pub name: String,
 }
@@ -204,7 +205,7 @@ impl Query for ShowMapping {
 }
 
 /// Saves a mapping under the name that stands in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SaveMapping {
     pub text: String,
 }

@@ -23,6 +23,7 @@ use crate::services::imports::requests::hex;
 use crate::services::{WriteCx, outlets};
 use crate::store::Reads;
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -38,7 +39,7 @@ const MANY_REMOVED: f64 = 0.2;
 const MAX_LINES: usize = 10_000;
 
 /// What the worker gets.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Input {
     pub path: PathBuf,
     /// Where it may write what it has to write out anew.
@@ -53,7 +54,7 @@ pub struct Input {
 }
 
 /// A part of a dataset on its way to the host.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 enum Part {
     Chunk { first: String, rows: u32, bytes: Bytes },
     Held { rows: u32, bytes: Bytes },
@@ -62,7 +63,7 @@ enum Part {
 }
 
 /// The same, once its bytes are kept under their hash.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 enum Kept {
     Chunk(ChunkRef),
     Held(u32, Hash),
@@ -70,14 +71,14 @@ enum Kept {
     Twins(u32, Hash),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Piece {
     number: u32,
     parts: Vec<Part>,
 }
 
 /// What the worker says at its end.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Summary {
     dialect: String,
     hash: Hash,
@@ -90,7 +91,7 @@ struct Summary {
 }
 
 /// What a review keeps of a file of this kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Staged {
     pub path: PathBuf,
     pub said: Said,

@@ -7,6 +7,7 @@ use crate::intake::bulk::mend::MENDED;
 use crate::intake::fixes::Place;
 use crate::services::imports::{Answer, Report, Target};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ const MAX_NAMES: usize = 50_000;
 /// Nearest names that are offered.
 const NEAREST: usize = 3;
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     pub place: Place,
     pub code: String,
@@ -32,7 +33,7 @@ pub struct Line {
 }
 
 /// An answer that is one key away.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Choice {
     pub label: String,
     pub answer: Answer,

@@ -31,6 +31,7 @@ use crate::intake::rules::{self, Weight};
 use crate::intake::wins::Aside;
 use crate::services::{Settings, WriteCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use staging::Outline;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +45,7 @@ pub const MAX_SHOWN: usize = 100;
 /// Values shown beside a column.
 const SAMPLES: usize = 3;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     #[default]
@@ -91,7 +92,7 @@ impl Target {
 }
 
 /// What is wished of an import, said at its start or during its review.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Options {
     pub month: Option<Month>,
     /// Adds and changes, removes nothing.
@@ -114,7 +115,7 @@ pub struct Options {
 }
 
 /// One thing said during a review; the last one can be taken back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Answer {
     /// Which row of a sheet is the header; none leaves the sheet out.
     Table {
@@ -168,7 +169,7 @@ pub enum Answer {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Review {
     pub id: Id,
     pub target: Target,
@@ -287,7 +288,7 @@ enum Plan {
     None,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MonthCounts {
     pub month: String,
     pub wins: usize,
@@ -304,7 +305,7 @@ pub struct MonthCounts {
 }
 
 /// A column of the table: what stands above it, what it holds, what it is taken for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Column {
     pub sheet: usize,
     pub column: usize,
@@ -315,7 +316,7 @@ pub struct Column {
 }
 
 /// How many rows a rule holds back or points at.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     pub code: String,
     pub label: String,
@@ -326,7 +327,7 @@ pub struct Problem {
 
 /// What an import does or did. rows = added + changed + same + rejected + skipped; of
 /// wins, added + changed + same = wins + losses.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The batch; none for a preview, or when nothing changed.
     pub batch: Option<Id>,

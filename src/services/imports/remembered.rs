@@ -7,12 +7,13 @@ use crate::domain::{Failure, Id, Outcome, text};
 use crate::intake::bulk::Said;
 use crate::services::WriteCx;
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// What a committed import of a file of these columns said of them: said again of the next.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Remembered {
     /// Title of a column → its field, empty for none.
     pub columns: BTreeMap<String, String>,

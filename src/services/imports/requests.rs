@@ -13,6 +13,7 @@ use crate::intake::fixes::Place;
 use crate::services::jobs::{self, Job};
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names, wins};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -22,14 +23,14 @@ const MAX_REVIEWS: usize = 100;
 const MAX_AGE_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Starts an import: the file is kept, and a job stages its cells.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StartReview {
     pub target: Target,
     pub source: Source,
     pub options: Options,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Started {
     pub review: Id,
     pub job: Id,
@@ -167,7 +168,7 @@ pub fn hex(hash: &[u8; 32]) -> String {
 }
 
 /// An open review, as lists show it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Open {
     pub id: Id,
     pub target: Target,
@@ -186,7 +187,7 @@ pub struct Open {
 }
 
 /// The open reviews, the newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListReviews {}
 
 impl Query for ListReviews {
@@ -222,12 +223,12 @@ fn open(reads: &dyn Reads, settings: &Settings, review: &Review, report: Option<
 }
 
 /// A review as it stands: where it is, what a commit would do, what it asks.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowReview {
     pub review: Id,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
     pub open: Open,
     /// None while the file is being read, or when it cannot be.
@@ -275,7 +276,7 @@ fn fields(target: Target) -> Vec<String> {
 }
 
 /// The rows that a rule is about, with what can be said to each.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListLines {
     pub review: Id,
     pub code: String,
@@ -302,7 +303,7 @@ impl Query for ListLines {
 }
 
 /// Says something about a file under review.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AnswerReview {
     pub review: Id,
     pub answers: Vec<Answer>,
@@ -419,7 +420,7 @@ fn refuse_senseless(reads: &dyn Reads, review: &Review, answer: &Answer) -> Outc
 }
 
 /// Takes the last answer back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TakeBack {
     pub review: Id,
 }
@@ -445,7 +446,7 @@ impl Command for TakeBack {
 }
 
 /// Writes what the review stands at, in one change, and ends it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CommitReview {
     pub review: Id,
     /// The person agreed that months lose many rows.
@@ -490,7 +491,7 @@ impl Command for CommitReview {
 }
 
 /// Gives an import up: nothing of it stays.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DropReview {
     pub review: Id,
 }
@@ -506,7 +507,7 @@ impl Command for DropReview {
 }
 
 /// An open review by its id or the end of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FindReview {
     pub which: String,
 }

@@ -9,6 +9,7 @@ use crate::jobs::{self, Control, Emit, Out, Workers};
 use crate::services::WriteCx;
 use crate::store::Reads;
 use chrono::{Datelike, NaiveDate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -18,7 +19,7 @@ pub const KIND: &str = "import";
 const PIECE_BYTES: usize = 512 << 10;
 
 /// What the worker gets.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Input {
     pub name: String,
     pub bytes: Bytes,
@@ -27,13 +28,13 @@ pub struct Input {
 }
 
 /// What is known of a file besides its cells.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outline {
     pub dialect: String,
     pub sheets: Vec<SheetOutline>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SheetOutline {
     pub name: String,
     pub hidden: bool,
@@ -42,7 +43,7 @@ pub struct SheetOutline {
 }
 
 /// Rows of a piece: the number of the first, and each with its sheet and row.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Piece {
     first: u32,
     rows: Vec<Bytes>,

@@ -8,6 +8,7 @@ use crate::domain::value::Value;
 use crate::domain::{Failure, Id, Outcome, text};
 use crate::services::{Command, Query, ReadCx, WriteCx, each_record};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,7 +16,7 @@ use std::ops::ControlFlow;
 const BY_MONTH: u8 = 60;
 
 /// A text of files that stands for nobody and nothing yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Unnamed {
     /// "owner" or "account"
     pub scope: String,
@@ -24,7 +25,7 @@ pub struct Unnamed {
 }
 
 /// Those of all months, the most frequent first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListUnnamed {}
 
 impl Query for ListUnnamed {
@@ -52,7 +53,7 @@ impl Query for ListUnnamed {
 }
 
 /// Says whom a text stands for; `-` is nobody of us.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NameRaw {
     pub scope: String,
     pub raw: String,

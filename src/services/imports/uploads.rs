@@ -8,6 +8,7 @@ use crate::intake::open;
 use crate::services::imports::Answer;
 use crate::services::{Command, WriteCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ pub const PIECE_BYTES: usize = 512 << 10;
 const UPLOAD: &str = "upload/";
 
 /// One piece of a file; the upload's id is the face's.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PutPiece {
     pub upload: Id,
     pub part: u32,
@@ -39,7 +40,7 @@ impl Command for PutPiece {
 }
 
 /// Forgets an upload, and those that were left behind a day ago.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DropPieces {
     pub upload: Id,
 }
@@ -73,7 +74,7 @@ pub fn forget(cx: &mut WriteCx, source: &Source) -> Outcome<()> {
 }
 
 /// Where the bytes are: just uploaded, or kept with an earlier batch.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub enum Source {
     Upload {
         upload: Id,

@@ -7,6 +7,7 @@ use crate::domain::schema::{Alias, Kind, Record, User};
 use crate::domain::{Id, Outcome, text};
 use crate::services::{Query, ReadCx, WriteCx, names};
 use crate::store::{IndexKey, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -187,7 +188,7 @@ pub fn remember(cx: &mut WriteCx, options: &Options) -> Outcome<usize> {
 }
 
 /// What was said of an owner or account in an import, and is remembered for the next.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Remembered {
     pub id: Id,
     /// "owner" or "account"
@@ -197,7 +198,7 @@ pub struct Remembered {
     pub who: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListRemembered {}
 
 impl Query for ListRemembered {

@@ -15,6 +15,7 @@ use crate::services::input::{self, Input};
 use crate::services::records::{Save, Saved, fields_at};
 use crate::services::show::Item;
 use crate::services::{Command, Query, ReadCx, WriteCx, verdict_word};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -28,7 +29,7 @@ pub const MENDABLE: [(&str, &str); 6] = [
     ("TXT-02", "take the letters as they were meant"),
 ];
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub enum WhichOutlets {
     Named(Vec<String>),
     /// All that match, but these.
@@ -40,7 +41,7 @@ pub enum WhichOutlets {
 }
 
 /// Sets fields of outlets, or mends what a rule points at.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EditOutlets {
     pub which: WhichOutlets,
     pub input: Input,
@@ -48,7 +49,7 @@ pub struct EditOutlets {
     pub mend: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EditedOutlets {
     pub changed: usize,
     /// Those that are so already.
@@ -410,7 +411,7 @@ pub fn save(cx: &mut WriteCx, form: &Save) -> Outcome<Saved> {
 }
 
 /// What the form of an outlet starts with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TypedOutlet {
     pub code: String,
 }

@@ -10,6 +10,7 @@ use crate::domain::{Id, Outcome};
 use crate::services::datasets::{self, Rows, Table};
 use crate::services::show::Item;
 use crate::services::{Query, ReadCx};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ const COUNTED: u64 = 400_000;
 const MAX_VALUES: usize = 500;
 
 /// Some of the outlets, in an order, from one of them on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ListOutlets {
     /// The code of the first one wanted; from an end of the list when there is none.
     pub cursor: Option<String>,
@@ -43,7 +44,7 @@ pub struct ListOutlets {
     pub fields: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Outlets {
     pub items: Vec<Item>,
     /// Outlets in all, whatever the filter.
@@ -332,7 +333,7 @@ pub fn matching(table: &Table, filter: &str, rule: &str, except: &BTreeSet<Id>) 
 }
 
 /// How many outlets fit, a stretch at a time.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CountOutlets {
     pub filter: String,
     pub rule: String,
@@ -340,7 +341,7 @@ pub struct CountOutlets {
     pub from: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     pub rows: u64,
     pub next: Option<usize>,
@@ -372,14 +373,14 @@ impl Query for CountOutlets {
 }
 
 /// The values of a field and how many outlets have each, the most frequent first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SumOutlets {
     pub field: String,
     pub filter: String,
     pub rule: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Sums {
     pub values: Vec<(String, u64)>,
     /// Different values in all, and rows that have one.

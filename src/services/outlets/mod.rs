@@ -17,6 +17,7 @@ use crate::intake::rules;
 use crate::services::datasets::{self, Rows, Table};
 use crate::services::show::Item;
 use crate::services::{Query, ReadCx};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -59,13 +60,13 @@ fn item(table: &Table, rows: &Rows, row: usize) -> Item {
 }
 
 /// One outlet by its code.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShowOutlet {
     pub code: String,
 }
 
 /// An outlet with what is known beside it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ShownOutlet {
     #[serde(flatten)]
     pub item: Item,
@@ -123,14 +124,14 @@ impl Query for ShowOutlet {
 }
 
 /// A stretch of all outlets as CSV lines, one chunk at a time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ExportOutlets {
     pub chunk: usize,
     pub filter: String,
     pub rule: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ExportedOutlets {
     /// The header, with the first chunk.
     pub text: String,

@@ -8,14 +8,15 @@ use crate::services::datasets::{Manifest, Table};
 use crate::services::imports::uploads::unhex;
 use crate::services::{Query, ReadCx, datasets};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// How many outlets each rule points at.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Quality {}
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct QualityReport {
     pub outlets: u64,
     /// Rows of the last file that are held back.
@@ -27,7 +28,7 @@ pub struct QualityReport {
     pub filled: Vec<(String, f64)>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RuleCount {
     pub code: String,
     pub label: String,

@@ -9,6 +9,7 @@ use crate::domain::{Failure, Outcome};
 use crate::intake::bulk::km;
 use crate::services::datasets::{self, Table};
 use crate::services::{Query, ReadCx};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ const FAR_KM: f64 = 2.0;
 pub const BY_NEIGHBOURS: [(&str, &str); 2] = [("TER-01", "territory"), ("REF-01", "distributor_code")];
 
 /// What an outlet could be given, and why.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Suggestion {
     pub code: String,
     pub name: String,
@@ -35,14 +36,14 @@ pub struct Suggestion {
 }
 
 /// Suggestions for outlets that a rule points at.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SuggestOutlets {
     pub rule: String,
     pub filter: String,
     pub limit: usize,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Suggested {
     pub items: Vec<Suggestion>,
     /// Outlets that the rule points at, and those with a suggestion.

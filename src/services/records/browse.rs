@@ -7,6 +7,7 @@ use crate::domain::{Failure, Id, Outcome, text};
 use crate::services::show::Shower;
 use crate::services::{Query, ReadCx, names};
 use crate::store::IndexKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -15,7 +16,7 @@ use std::ops::ControlFlow;
 const MAX_FOUND: usize = 400;
 
 /// Records of a kind by name; the kind has an index over its names.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Browse {
     pub kind: Kind,
     /// Only those with this in name or aliases.
@@ -112,13 +113,13 @@ impl Browse {
 }
 
 /// Accounts, projects and people with a text in their names.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Find {
     pub text: String,
     pub limit: usize,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     pub kind: Kind,
     pub id: Id,

@@ -9,6 +9,7 @@ use crate::services::input::Input;
 use crate::services::show::{Item, Shower, typed};
 use crate::services::{Query, ReadCx, names};
 use crate::store::IndexKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -17,13 +18,13 @@ use std::ops::ControlFlow;
 const MAX_HISTORY_TEXT: usize = 400;
 
 /// One record by whatever names it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Show {
     pub kind: Kind,
     pub which: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
     #[serde(flatten)]
     pub item: Item,
@@ -50,7 +51,7 @@ impl Query for Show {
 }
 
 /// A page of things with the key of the next one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Page {
     pub items: Vec<Item>,
     /// Where the next page starts; none at the end.
@@ -58,7 +59,7 @@ pub struct Page {
 }
 
 /// Records of a kind by creation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct List {
     pub kind: Kind,
     /// Only names and aliases with this in them.
@@ -134,14 +135,14 @@ impl Query for List {
 }
 
 /// Who changed what of a record, newest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     pub kind: Kind,
     pub which: String,
     pub limit: usize,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryRow {
     pub seq: u64,
     pub at: String,
@@ -193,7 +194,7 @@ impl Query for History {
 }
 
 /// How many live records of each kind there are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {}
 
 impl Query for Counts {
@@ -216,7 +217,7 @@ impl Query for Counts {
 }
 
 /// Names that begin with or contain a text, for pickers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Suggest {
     pub kind: Kind,
     pub text: String,

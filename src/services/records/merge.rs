@@ -8,6 +8,7 @@ use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::show::{Item, Shower};
 use crate::services::{Command, WriteCx, names};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -52,7 +53,7 @@ pub(super) fn references(reads: &dyn Reads, kind: Kind, targets: &[Id]) -> Outco
 
 /// Merges records of a kind into one: the base keeps its id, takes the name, and the
 /// others' names become its aliases; everything that used them uses it (P-005).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Merge {
     pub kind: Kind,
     pub which: Vec<String>,
@@ -63,7 +64,7 @@ pub struct Merge {
     pub dry_run: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Merged {
     pub item: Item,
     pub merged: usize,

@@ -20,6 +20,7 @@ use crate::services::show::{Item, Shower};
 use crate::services::{Command, Settings, WriteCx, activities, names, outlets, verdict_word, wins};
 use crate::store::Reads;
 use merge::references;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -29,7 +30,7 @@ pub const MAX_PAGE_BYTES: usize = 512 << 10;
 pub const MAX_LIMIT: usize = 1_000;
 
 /// Creates a record, or changes the one with `id`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Save {
     pub kind: Kind,
     pub id: Option<Id>,
@@ -40,7 +41,7 @@ pub struct Save {
     pub ack: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Saved {
     pub item: Item,
     pub verdict: Verdict,
@@ -284,7 +285,7 @@ pub fn fields_at(reads: &dyn Reads, kind: Kind, id: Id, rev: u64) -> Outcome<Fie
 }
 
 /// Hides records from lists and pickers, or brings them back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Archive {
     pub kind: Kind,
     pub which: String,
@@ -338,7 +339,7 @@ fn archived_named(reads: &dyn Reads, kind: Kind, which: &str) -> Outcome<Id> {
 }
 
 /// Deletes one record; undo brings it back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Delete {
     pub kind: Kind,
     pub which: String,

@@ -13,6 +13,7 @@ use crate::frames;
 use crate::services::permissions::Rights;
 use crate::services::{Command, Query, ReadCx, WriteCx, names};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A device's session ends after so long without use, and so long after it began.
@@ -33,7 +34,7 @@ const MAX_SESSIONS: usize = 32;
 const RECOVERY_CODES: usize = 10;
 
 /// What a person signs in with.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 struct Credential {
     /// PHC string of argon2id; empty before a password is set.
     password: String,
@@ -49,7 +50,7 @@ struct Credential {
 }
 
 /// One sign-in that lasts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     pub id: String,
     pub user: Id,
@@ -114,12 +115,12 @@ fn user_named(reads: &dyn Reads, text: &str) -> Outcome<Option<(Id, User)>> {
 }
 
 /// What a server needs to look at a password: its own request, never a peer's.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FindLogin {
     pub user: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
     pub user: Option<Id>,
     /// PHC string; empty when there is no such user or no password yet.
@@ -141,7 +142,7 @@ impl Query for FindLogin {
 }
 
 /// Notes a failed attempt: each further one waits longer, none locks a person out.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteFailure {
     pub user: Id,
 }
@@ -166,7 +167,7 @@ fn fail(row: &mut Credential, now_ms: i64) {
 
 /// Begins a session for somebody whose password was right; asks for the second factor
 /// where there is one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BeginSession {
     pub user: Id,
     /// [`session_id`] of a secret that only the device gets.
@@ -177,7 +178,7 @@ pub struct BeginSession {
     pub address: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Begun {
     Session(Session),
     /// A one-time code is wanted.
@@ -225,6 +226,7 @@ impl Command for BeginSession {
             began_ms: now,
             used_ms: now,
         };
+        cx.batch.touch(Kind::User, self.user);
         cx.batch.set_local(&session_row(&self.id), Some(&frames::encode(&session)?))?;
         Ok(Begun::Session(session))
     }
@@ -260,12 +262,12 @@ fn totp(secret: &str) -> Option<totp_rs::Totp> {
 }
 
 /// The session behind a secret's hash, if it lasts still.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FindSession {
     pub id: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     pub session: Session,
     /// Its use should be noted.
@@ -288,7 +290,7 @@ impl Query for FindSession {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteUse {
     pub id: String,
 }
@@ -309,7 +311,7 @@ impl Command for NoteUse {
 
 /// Sessions that last, the last used first: all of them for who manages users, else the
 /// caller's own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ListSessions {}
 
 impl Query for ListSessions {
@@ -327,7 +329,7 @@ impl Query for ListSessions {
 }
 
 /// Ends a session, by the beginning of its id; the next request of it is refused.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EndSession {
     pub which: String,
 }
@@ -345,6 +347,7 @@ impl Command for EndSession {
         match found.as_slice() {
             [one] => {
                 cx.batch.set_local(&session_row(&one.id), None)?;
+                cx.batch.touch(Kind::User, one.user);
                 Ok(one.clone())
             }
             [] => Err(Failure::not_found(format!("There is no session {}", self.which))
@@ -358,7 +361,7 @@ impl Command for EndSession {
 }
 
 /// Sets a person's password from its hash, and ends their sessions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SetPassword {
     pub user: String,
     /// PHC string, see [`password::hash`].
@@ -399,7 +402,7 @@ fn end_all(cx: &mut WriteCx, user: Id) -> Outcome<()> {
 }
 
 /// Turns one-time codes on for a person, with a new secret and new recovery codes, or off.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SetCodes {
     pub user: String,
     /// Twenty random bytes, base 32; empty turns the codes off.

@@ -11,6 +11,7 @@ use crate::services::imports::uploads::unhex;
 use crate::services::sync::MAX_PAGE_BYTES;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -62,7 +63,7 @@ fn texts(
 }
 
 /// The pieces that are relied on and not here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MissingBlobs {}
 
 impl Query for MissingBlobs {
@@ -86,7 +87,7 @@ impl Query for MissingBlobs {
 
 /// Pieces by their hashes, from the first on as many as a page takes; what no record
 /// relies on is not given.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GetBlobs {
     pub hashes: Vec<String>,
 }
@@ -113,7 +114,7 @@ impl Query for GetBlobs {
 }
 
 /// Keeps pieces that are missing here; others are not taken.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeepBlobs {
     pub blobs: Vec<Bytes>,
 }

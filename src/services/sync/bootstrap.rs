@@ -9,6 +9,7 @@ use crate::frames::Bytes;
 use crate::services::permissions::{Rights, read_verb};
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -20,14 +21,14 @@ const LEVEL: i32 = 1;
 const MAX_CHUNK: usize = 64 << 20;
 
 /// All heads at one place of the log.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     pub epoch: u64,
     pub seq: u64,
     pub chunks: Vec<Chunk>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Chunk {
     pub kind: Kind,
     /// BLAKE3 of its bytes, in hex; it never changes.
@@ -55,7 +56,7 @@ impl Manifest {
 }
 
 /// Writes the chunks of everything as files of a folder; those that are there stay.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MakeBootstrap {
     pub folder: PathBuf,
 }
@@ -128,7 +129,7 @@ impl MakeBootstrap {
 }
 
 /// Installs chunks on a device; with the last ones its log begins.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct InstallChunks {
     /// Kind and bytes, as they came.
     pub chunks: Vec<(Kind, Bytes)>,

@@ -10,6 +10,7 @@ use crate::frames::{self, Bytes};
 use crate::services::sync::{MAX_PAGE_BYTES, PullChanges, Pulled, PushChanges, Recovered, ids, malformed};
 use crate::services::{Command, Query, ReadCx, WriteCx, drafts, new_id, setup};
 use crate::store::{self, Reads};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -21,7 +22,7 @@ const PIECES: &str = "pieces";
 const SYNCED: &str = "synced";
 
 /// The remote instance of a profile.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Remote {
     pub url: String,
     /// The organisation there.
@@ -31,7 +32,7 @@ pub struct Remote {
 }
 
 /// Makes this store a replica of a remote log. What it held is given up.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JoinRemote {
     pub remote: Remote,
     /// The ids of user and organisation there.
@@ -72,10 +73,10 @@ pub fn remote(reads: &dyn Reads) -> Outcome<Option<Remote>> {
 }
 
 /// How this store and its remote instance stand.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SyncStatus {}
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
     pub remote: Option<Remote>,
     pub device: Id,
@@ -118,7 +119,7 @@ impl Query for SyncStatus {
 }
 
 /// What to push next; nothing when the queue is empty.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NextPush {}
 
 impl Query for NextPush {
@@ -156,7 +157,7 @@ fn each_queued(reads: &dyn Reads, visit: &mut dyn FnMut(Change) -> bool) -> Outc
 }
 
 /// What to pull next.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NextPull {}
 
 impl Query for NextPull {
@@ -170,12 +171,12 @@ impl Query for NextPull {
 }
 
 /// Applies a page of the server's log. An answer to an older question changes nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ApplyPull {
     pub page: Pulled,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Applied {
     /// The epoch is another one: recover first.
     pub recover: bool,
@@ -230,7 +231,7 @@ pub(super) fn want_pieces(cx: &mut WriteCx) -> Outcome<()> {
 }
 
 /// Nothing is missing any more, or nothing more can be had.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EndPieces {}
 
 impl Command for EndPieces {
@@ -248,10 +249,10 @@ pub fn not_signed_in() -> Failure {
 }
 
 /// What a device asks when it must recover: all that the server may have lost.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AskRecover {}
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RecoverAsk {
     pub device: Id,
     /// 16 bytes each.
@@ -274,7 +275,7 @@ impl Query for AskRecover {
 }
 
 /// Goes on under a new device id with what the server lacks.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TakeRecovered {
     pub reply: Recovered,
 }

@@ -14,6 +14,7 @@ use crate::frames::Bytes;
 use crate::services::permissions::Rights;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::{self, Reads, StoreError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of records in one push or one page of a pull: what a frame takes, with room.
@@ -22,7 +23,7 @@ pub const MAX_PAGE_BYTES: usize = 640 << 10;
 pub const MAX_RECOVER_IDS: usize = 20_000;
 
 /// Changes of a device, in their author's order.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PushChanges {
     pub epoch: u64,
     pub device: Id,
@@ -30,7 +31,7 @@ pub struct PushChanges {
     pub changes: Vec<Bytes>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Taken {
     Taken,
@@ -40,7 +41,7 @@ pub enum Taken {
     Malformed,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pushed {
     pub taken: Taken,
     pub epoch: u64,
@@ -115,13 +116,13 @@ fn device_of(cx: &mut WriteCx, device: Id, actor: Id) -> Outcome<()> {
 }
 
 /// Records of the log behind a place, as many as fit into a page.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PullChanges {
     pub from: u64,
     pub most: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pulled {
     pub epoch: u64,
     pub from: u64,
@@ -176,14 +177,14 @@ fn rights_of_caller(cx: &ReadCx) -> Outcome<Rights> {
 }
 
 /// Fences a device id and answers which of its changes are here.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RecoverDevice {
     pub device: Id,
     /// 16 bytes each.
     pub change_ids: Bytes,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recovered {
     pub epoch: u64,
     pub device: Id,
@@ -216,7 +217,7 @@ fn ids(packed: &Bytes) -> Outcome<Vec<Id>> {
 
 /// Begins another life of the log, after a backup was restored: devices notice, and send
 /// again what the backup did not have.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BeginEpoch {}
 
 impl Command for BeginEpoch {
@@ -232,7 +233,7 @@ impl Command for BeginEpoch {
 }
 
 /// Says that everything up to a place is in a backup that was restored and checked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CoverBackup {
     pub through: u64,
 }

@@ -5,6 +5,7 @@ use crate::domain::Outcome;
 use crate::domain::schema::{Kind, Type};
 use crate::intake::hierarchy::{self, Chain, Gather};
 use crate::services::{Query, ReadCx};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Fields that are no level whatever they hold: what names one outlet, or reaches it.
@@ -35,10 +36,10 @@ const NEVER: [&str; 20] = [
 const FEW: f64 = 0.1;
 
 /// Chains of levels that the outlets' columns make, the likeliest first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DetectTerritories {}
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Detected {
     pub outlets: u64,
     pub chains: Vec<Chain>,
@@ -77,14 +78,14 @@ impl Query for DetectTerritories {
 }
 
 /// How the units of each level stand to the limits, and which level is recommended.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RecommendTerritories {
     /// Columns of the levels from the top; those of the likeliest chain when empty.
     pub levels: Vec<String>,
     pub limits: Limits,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Recommended {
     pub outlets: u64,
     pub levels: Vec<LevelSum>,
@@ -97,7 +98,7 @@ pub struct Recommended {
     pub limits: Limits,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LevelSum {
     pub column: String,
     pub units: usize,

@@ -16,10 +16,11 @@ use crate::domain::{Failure, Outcome, decimal};
 use crate::services::datasets::{self, Rows, Table};
 use crate::services::outlets::filter;
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a unit may hold, and what an outlet costs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Outlets of a unit at most: what one snapshot holds.
     pub outlets: u64,
@@ -116,7 +117,7 @@ impl Weighed {
 }
 
 /// A unit as it is summed up: one path of values down to a level.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sum {
     pub path: Vec<String>,
     pub outlets: u64,

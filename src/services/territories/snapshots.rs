@@ -11,6 +11,7 @@ use crate::frames;
 use crate::services::datasets::{self, Hash};
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -31,7 +32,7 @@ const CORE: [&str; 10] = [
 ];
 
 /// A snapshot that is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Snapshot {
     /// Its pieces, each of at most [`columns::MAX_ROWS`] outlets.
     pieces: Vec<Hash>,
@@ -64,14 +65,14 @@ fn is_current(snapshot: &Snapshot, unit: &Unit, last_edit: u64) -> bool {
 }
 
 /// Cuts the snapshots that are missing or old, up to so many outlets.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CutSnapshots {
     /// Only this unit.
     pub unit: Option<String>,
     pub outlets: u64,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cut {
     pub cut: usize,
     pub outlets: u64,
@@ -161,10 +162,10 @@ fn encode(reads: &dyn Reads, unit: &Unit) -> Outcome<Vec<Vec<u8>>> {
 }
 
 /// The snapshots that are kept.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListSnapshots {}
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SnapshotShown {
     pub unit: String,
     pub outlets: u64,
@@ -209,12 +210,12 @@ impl Query for ListSnapshots {
 }
 
 /// Opens a unit's snapshot: what planning does first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OpenUnit {
     pub unit: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OpenedUnit {
     pub unit: String,
     pub outlets: u64,

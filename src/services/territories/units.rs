@@ -10,6 +10,7 @@ use crate::services::imports::hex;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::solver::partition::{Point, imbalance, split};
 use crate::store::Reads;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -20,7 +21,7 @@ const MAX_UNITS: usize = 20_000;
 const BALANCED: f64 = 0.05;
 
 /// What is kept together where a unit is cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
     /// Each outlet goes where it lies.
@@ -33,7 +34,7 @@ pub enum Keep {
 }
 
 /// Makes the planning units of a level, and cuts those that are too large.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SplitTerritories {
     /// Columns of the levels from the top; those of the likeliest chain when empty.
     pub levels: Vec<String>,
@@ -43,7 +44,7 @@ pub struct SplitTerritories {
     pub keep: Keep,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Split {
     pub level: String,
     pub units: Vec<UnitSum>,
@@ -57,7 +58,7 @@ pub struct Split {
 }
 
 /// A unit as it is or would be.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitSum {
     pub name: String,
     #[serde(flatten)]
@@ -322,7 +323,7 @@ fn together(cells: &[(u32, Cell)]) -> (Vec<Point>, Vec<u32>) {
 }
 
 /// What a split would make, without making it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewSplit {
     pub split: SplitTerritories,
 }
@@ -425,19 +426,19 @@ pub(super) fn places(table: &Table, unit: &Unit) -> Outcome<Vec<u32>> {
 }
 
 /// Units with what is known of them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListUnits {
     pub limits: Limits,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Units {
     pub items: Vec<UnitShown>,
     /// They were cut from outlets that have changed since.
     pub stale: bool,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UnitShown {
     pub id: Id,
     pub name: String,

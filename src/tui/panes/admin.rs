@@ -1,15 +1,21 @@
 //! Admin: the words the organisation works with, its people, and what was remembered.
 //! One table of kinds on the left, the records of one of them on the right.
 
+use crate::config::Folders;
 use crate::domain::schema::Kind;
+use crate::domain::when::Zone;
+use crate::domain::{Id, text};
 use crate::engine::Engine;
+use crate::remote::sessions;
 use crate::services::records::{Browse, Delete, List, Page};
+use crate::services::sessions::Session;
+use crate::services::setup::Me;
 use crate::services::show::Item;
 use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
-use crate::tui::msg::Slot;
-use crate::tui::panes::{Ask, Pane, act, archive, edit_form, merge, new_record};
+use crate::tui::msg::{Data, Into, Slot};
+use crate::tui::panes::{Ask, Pane, Question, act, archive, edit_form, merge, new_record};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::table::{Rows, Want};
 use crate::tui::widgets::{DrawCx, part, put, rule};
@@ -17,21 +23,31 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+/// What its rows are.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Records(Kind),
+    /// Who is signed in to the organisation.
+    Sessions,
+}
+use Of::{Records, Sessions};
+
 /// What is kept here, what it is called, and which fields its rows show.
-const KINDS: [(Kind, &str, [&str; 3]); 13] = [
-    (Kind::Tenant, "Organisation", ["zone", "currency", "day_minutes_text"]),
-    (Kind::User, "People", ["email", "team", "roles"]),
-    (Kind::Team, "Teams", ["lead", "aliases", ""]),
-    (Kind::Role, "Roles", ["verbs", "", ""]),
-    (Kind::ActivityType, "Activity types", ["effort", "default_effort_text", "aliases"]),
-    (Kind::Reason, "Reasons", ["outcome", "aliases", ""]),
-    (Kind::Industry, "Industries", ["parent", "aliases", ""]),
-    (Kind::UseCase, "Use cases", ["industry", "aliases", ""]),
-    (Kind::Distributor, "Distributors", ["external_id", "city", "country"]),
-    (Kind::Chain, "Chains", ["external_id", "channel", "head_office"]),
-    (Kind::Rep, "Reps", ["external_id", "depot", "work_days"]),
-    (Kind::Alias, "Names in files", ["scope", "target_name", "verdict"]),
-    (Kind::Preset, "Views and templates", ["view", "scope", "owner"]),
+const KINDS: [(Of, &str, [&str; 3]); 14] = [
+    (Records(Kind::Tenant), "Organisation", ["zone", "currency", "day_minutes_text"]),
+    (Records(Kind::User), "People", ["email", "team", "roles"]),
+    (Records(Kind::Team), "Teams", ["lead", "aliases", ""]),
+    (Records(Kind::Role), "Roles", ["verbs", "", ""]),
+    (Records(Kind::ActivityType), "Activity types", ["effort", "default_effort_text", "aliases"]),
+    (Records(Kind::Reason), "Reasons", ["outcome", "aliases", ""]),
+    (Records(Kind::Industry), "Industries", ["parent", "aliases", ""]),
+    (Records(Kind::UseCase), "Use cases", ["industry", "aliases", ""]),
+    (Records(Kind::Distributor), "Distributors", ["external_id", "city", "country"]),
+    (Records(Kind::Chain), "Chains", ["external_id", "channel", "head_office"]),
+    (Records(Kind::Rep), "Reps", ["external_id", "depot", "work_days"]),
+    (Records(Kind::Alias), "Names in files", ["scope", "target_name", "verdict"]),
+    (Records(Kind::Preset), "Views and templates", ["view", "scope", "owner"]),
+    (Sessions, "Sessions", ["label", "address", "used"]),
 ];
 /// Cells of the list of kinds.
 const LEFT: u16 = 22;
@@ -44,6 +60,31 @@ pub struct Admin {
     archived: bool,
     /// The keys go to the records.
     inside: bool,
+    /// Where the way to the server is kept.
+    pub folders: Option<Folders>,
+    /// Why the sessions cannot be told.
+    unknown: String,
+}
+
+/// Sessions as rows; their ids are longer than those of records.
+fn session_rows(all: Vec<Session>, filter: &str, zone: Zone) -> Page {
+    let row = |session: Session| {
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(session.id.as_bytes()).as_bytes()[..16]);
+        let kind = if session.device { "device" } else { "browser" };
+        let values = [
+            ("name", session.name),
+            ("label", format!("{kind}: {}", session.label)),
+            ("address", session.address),
+            ("used", zone.stamp(session.used_ms)),
+            ("session", session.id),
+        ];
+        let values = values.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        Item { id: Id(id), rev: 0, values }
+    };
+    let filter = text::fold(filter);
+    let fits = |s: &Session| text::fold(&format!("{} {} {}", s.name, s.label, s.address)).contains(&filter);
+    Page { items: all.into_iter().filter(fits).map(row).collect(), next: None }
 }
 
 impl Admin {
@@ -51,12 +92,27 @@ impl Admin {
         &mut self.rows.list
     }
 
-    fn kind(&self) -> (Kind, &'static str, [&'static str; 3]) {
+    fn kind(&self) -> (Of, &'static str, [&'static str; 3]) {
         KINDS[self.kinds.cursor.min(KINDS.len() - 1)]
     }
 
     fn fetch(&self, want: Want, cx: &mut Cx) {
-        let (kind, text, archived) = (self.kind().0, self.filter.trim().to_owned(), self.archived);
+        let (text, archived) = (self.filter.trim().to_owned(), self.archived);
+        let kind = match (self.kind().0, self.folders.clone()) {
+            (Records(kind), _) => kind,
+            (Sessions, Some(folders)) => {
+                let zone = Zone::parse(&cx.me.zone).unwrap_or(Zone::UTC);
+                let question = move |engine: &Engine| {
+                    // A server that is away is told in the pane, not complained of.
+                    Ok(sessions::list(engine, &folders).map(|all| session_rows(all, &text, zone)))
+                };
+                return cx.ask(Slot::Admin, question, move |panes, page, _| {
+                    panes.admin.unknown = page.as_ref().err().map(|f| f.message.clone()).unwrap_or_default();
+                    panes.admin.rows.take(&want, page.unwrap_or_default());
+                });
+            }
+            (Sessions, None) => return,
+        };
         let (backwards, limit, cursor) = (!want.is_forward(), want.limit(), want.cursor());
         let question = move |engine: &Engine| {
             if kind.schema().indexes.iter().any(|i| i.fields == [1]) {
@@ -77,6 +133,30 @@ impl Admin {
     fn start(&mut self, cx: &mut Cx) {
         let want = self.rows.start();
         self.fetch(want, cx);
+    }
+
+    /// Asks first: undo does not bring a session back.
+    fn end_session(&self, me: &Me) -> Ask {
+        let (Some(row), Some(folders)) = (self.rows.current(), self.folders.clone()) else {
+            return Ask::Nothing;
+        };
+        let (which, zone) = (row.text("session"), Zone::parse(&me.zone).unwrap_or(Zone::UTC));
+        let question = format!(
+            "End the session of {} on {}? It is signed out at once",
+            Admin::name(row),
+            row.text("label")
+        );
+        let filter = self.filter.clone();
+        let end = move |engine: &Engine| {
+            let left = sessions::end(engine, &folders, which).and_then(|()| sessions::list(engine, &folders));
+            Data::Panes(left.map(|all| -> Into {
+                Box::new(move |panes, _| {
+                    let want = panes.admin.rows.again();
+                    panes.admin.rows.take(&want, session_rows(all, &filter, zone));
+                })
+            }))
+        };
+        Ask::Confirm(Question::Act(Box::new(end)), question)
     }
 
     fn name(item: &Item) -> String {
@@ -123,13 +203,26 @@ impl Pane for Admin {
     }
 
     fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
-        if kinds.contains(&self.kind().0) {
+        let shown = match self.kind().0 {
+            Records(kind) => kind,
+            Sessions => Kind::User,
+        };
+        if kinds.contains(&shown) {
             self.load(cx);
         }
     }
 
     fn refuses(&self, id: &str) -> Refused {
-        let (kind, ..) = self.kind();
+        let Records(kind) = self.kind().0 else {
+            return match id {
+                "record.open" if !self.inside => None,
+                "record.delete" if self.rows.current().is_none() => Some(command::NO_ROW),
+                "record.open" | "record.edit" => Some("A session is ended (d d), not edited"),
+                "record.add" => Some("Who signs in begins one: `pams login`"),
+                "record.archive" | "record.merge" => Some("A session is ended (d d)"),
+                _ => None,
+            };
+        };
         let field = |name| kind.schema().field_named(name).is_some();
         let of_row = matches!(id, "record.edit" | "record.archive" | "record.merge" | "record.delete");
         match id {
@@ -172,30 +265,35 @@ impl Pane for Admin {
             }
             return Ask::Nothing;
         }
-        let (kind, ..) = self.kind();
+        let of = self.kind().0;
         let row =
             self.rows.current().map(|item| (item.id.to_string(), Admin::name(item), item.flag("archived")));
-        match (id, row) {
-            ("record.open", _) if !self.inside => self.inside = true,
-            ("list.inside", _) => self.inside = !self.inside,
-            ("record.add", _) => return new_record(kind, Default::default()),
-            ("record.open" | "record.edit", Some((which, ..))) => return edit_form(kind, which),
-            ("record.archive", Some((which, name, away))) => return archive(kind, which, name, !away),
-            ("record.merge", Some((_, name, _))) => {
+        match (id, row, of) {
+            ("record.open", ..) if !self.inside => self.inside = true,
+            ("list.inside", ..) => self.inside = !self.inside,
+            ("record.add", _, Records(kind)) => return new_record(kind, Default::default()),
+            ("record.open" | "record.edit", Some((which, ..)), Records(kind)) => {
+                return edit_form(kind, which);
+            }
+            ("record.archive", Some((which, name, away)), Records(kind)) => {
+                return archive(kind, which, name, !away);
+            }
+            ("record.merge", Some((_, name, _)), _) => {
                 let label = format!("merge {name} into");
                 return Ask::Prompt(Prompt::new(&label, "", Wanted::Pane("merge".into())));
             }
-            ("record.delete", Some((which, name, _))) => {
+            ("record.delete", Some((which, name, _)), Records(kind)) => {
                 return Ask::Act(act(move |engine| {
                     let done = engine.run(&Delete { kind, which })?;
                     Ok((format!("Deleted: {name}"), Some(done.txn)))
                 }));
             }
-            ("list.archived", _) => {
+            ("record.delete", Some(_), Sessions) => return self.end_session(cx.me),
+            ("list.archived", ..) => {
                 self.archived = !self.archived;
                 self.start(cx);
             }
-            ("list.filter", _) => {
+            ("list.filter", ..) => {
                 self.inside = true;
                 return Ask::Prompt(Prompt::new("filter", &self.filter, Wanted::Filter));
             }
@@ -205,8 +303,8 @@ impl Pane for Admin {
     }
 
     fn prompted(&mut self, what: &str, typed: &str, _cx: &mut Cx) -> Ask {
-        match (what, self.rows.current()) {
-            ("merge", Some(item)) => merge(self.kind().0, item.id.to_string(), typed.to_owned()),
+        match (what, self.rows.current(), self.kind().0) {
+            ("merge", Some(item), Records(kind)) => merge(kind, item.id.to_string(), typed.to_owned()),
             _ => Ask::Nothing,
         }
     }
@@ -233,19 +331,27 @@ impl Pane for Admin {
             let text = cx.fit(&format!("{sign} {}", KINDS[place].1), usize::from(LEFT) - 1);
             put(buf, left, 0, 1 + y as u16, &text, cx.style(style));
         }
-        let (kind, _, shown) = self.kind();
+        let (of, _, shown) = self.kind();
         let right = part(area, LEFT, 0, area.width.saturating_sub(LEFT), area.height);
         let wide = usize::from(right.width);
         let filter = if self.filter.is_empty() { "none" } else { &self.filter };
         let away = if self.archived { "shown" } else { "hidden" };
-        let line = format!("filter: {filter} (/)   archived: {away} (z)");
+        let line = match of {
+            Records(_) => format!("filter: {filter} (/)   archived: {away} (z)"),
+            Sessions => format!("filter: {filter} (/)   d d ends one"),
+        };
         put(buf, right, 1, 1, &cx.cut(&line, wide.saturating_sub(2)), cx.style("text.muted"));
         if self.rows.is_empty() {
-            let plural = kind.schema().plural;
+            let plural = match of {
+                Records(kind) => kind.schema().plural,
+                Sessions => "sessions",
+            };
             let text = match (self.rows.loading, self.filter.is_empty()) {
                 (true, _) => "looking".to_owned(),
                 (_, false) => "Nothing is called that. Esc clears the filter.".to_owned(),
-                _ if kind == Kind::Alias => {
+                _ if of == Sessions && !self.unknown.is_empty() => self.unknown.clone(),
+                _ if of == Sessions => "Nobody is signed in to this organisation.".to_owned(),
+                _ if of == Records(Kind::Alias) => {
                     "Nothing was said of owners and accounts in files yet.".to_owned()
                 }
                 _ => format!("No {plural} yet: a adds the first."),
