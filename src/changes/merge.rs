@@ -18,6 +18,17 @@ pub struct Head {
     pub fields: Fields,
 }
 
+impl Head {
+    /// Erased for good: all that is left says so.
+    pub fn purged(rev: u64) -> Head {
+        Head { rev, deleted: true, fields: Fields::new() }
+    }
+
+    pub fn is_purged(&self) -> bool {
+        self.deleted && self.fields.is_empty()
+    }
+}
+
 /// What ordering a change does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merge {
@@ -36,6 +47,8 @@ impl Merge {
 pub fn merge(head: Option<&Head>, change: &Change) -> Merge {
     match (change.op, head) {
         (Op::AuditOnly | Op::Purge, _) => Merge::whole(Verdict::Applied),
+        // Whoever did not know yet that it was erased brings nothing back.
+        (_, Some(head)) if head.is_purged() => Merge { verdict: Verdict::NoOp, ..held() },
         (Op::Create, None) => Merge::whole(Verdict::Applied),
         // Two made it under one id, which says what it is: such as a month.
         (Op::Create, Some(head)) if !head.deleted => set(change.kind.schema(), head, change),
@@ -162,7 +175,7 @@ pub fn heads_after(head: Option<Head>, record: &Ordered) -> Vec<(Kind, Id, Head)
     let mut after = Vec::new();
     let effect = record.effect();
     let applied = match record.verdict {
-        Verdict::Applied => !matches!(change.op, Op::AuditOnly | Op::Purge),
+        Verdict::Applied => change.op != Op::AuditOnly,
         Verdict::Merged | Verdict::Drafted => !effect.is_empty(),
         Verdict::NoOp | Verdict::Refused | Verdict::Held => false,
     };
@@ -171,6 +184,7 @@ pub fn heads_after(head: Option<Head>, record: &Ordered) -> Vec<(Kind, Id, Head)
         head.rev = record.seq;
         match change.op {
             Op::Delete => head.deleted = true,
+            Op::Purge => head = Head::purged(record.seq),
             Op::Restore => head.deleted = false,
             _ => {
                 for (field, value) in effect {
@@ -183,7 +197,7 @@ pub fn heads_after(head: Option<Head>, record: &Ordered) -> Vec<(Kind, Id, Head)
         }
         after.push((change.kind, change.entity, head));
     }
-    if matches!(record.verdict, Verdict::Drafted | Verdict::Refused) {
+    if record.has_draft() {
         after.push((Kind::Draft, change.change_id, draft_head(record)));
     }
     after

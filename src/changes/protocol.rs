@@ -48,13 +48,21 @@ pub trait Ledger {
 /// is a business rule's answer; a refused change waits as a Draft.
 pub fn order<L: Ledger>(
     ledger: &mut L,
-    change: Change,
+    mut change: Change,
     received_ms: i64,
     refusal: Option<String>,
 ) -> Result<Ordered, L::Error> {
     let head = ledger.head(change.kind, change.entity)?;
+    let held = ledger.holds(change.txn_id)?;
+    let erased = head.as_ref().is_some_and(Head::is_purged);
+    if erased {
+        // What comes too late is not kept in the log either.
+        change.fields.clear();
+        change.why.clear();
+    }
+    let refusal = refusal.filter(|_| !held && !erased);
     let merge = match &refusal {
-        _ if ledger.holds(change.txn_id)? => merge::held(),
+        _ if held => merge::held(),
         Some(_) => merge::Merge { verdict: Verdict::Refused, ..merge::draft_all(&change, head.as_ref()) },
         None => merge::merge(head.as_ref(), &change),
     };
@@ -64,7 +72,7 @@ pub fn order<L: Ledger>(
         verdict: merge.verdict,
         effect: merge.effect,
         conflicts: merge.conflicts,
-        refusal: refusal.filter(|_| merge.verdict == Verdict::Refused).unwrap_or_default(),
+        refusal: refusal.unwrap_or_default(),
         change,
     };
     let heads = merge::heads_after(head, &record);

@@ -172,10 +172,14 @@ impl Change {
 const CLAIM: FieldId = 3;
 
 impl Ordered {
+    /// Whether some of it waits for a person, in a Draft under the change's id.
+    pub fn has_draft(&self) -> bool {
+        matches!(self.verdict, Verdict::Drafted | Verdict::Refused)
+    }
+
     /// Whether the changes behind it in its transaction wait with it.
     pub fn holds(&self) -> bool {
-        let refused = matches!(self.verdict, Verdict::Drafted | Verdict::Refused);
-        self.verdict == Verdict::Held || refused && self.change.is_claim()
+        self.verdict == Verdict::Held || self.has_draft() && self.change.is_claim()
     }
 
     /// The values this record gives the entity's fields.

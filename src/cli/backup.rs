@@ -6,6 +6,7 @@ use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
 use crate::services::backups::{self, Checked, Retention, WriteBackup};
+use crate::services::records::purge::{ListPurged, PurgeAgain};
 use crate::services::sync::{BeginEpoch, CoverBackup};
 use chrono::{NaiveDate, NaiveDateTime};
 use clap::ArgMatches;
@@ -122,6 +123,8 @@ fn restore(context: &Context, path: &Path) -> Outcome<()> {
     if !engine.is_host() {
         return Err(Failure::conflict("Another PAMS has the store open").hint("Stop it, then restore"));
     }
+    // What was erased stays erased, whatever the backup holds.
+    let erased = engine.ask(&ListPurged {})?;
     engine.leave();
     let aside = store
         .with_file_name(chrono::Utc::now().format("pams-before-restore-%Y%m%d-%H%M%S%3f.redb").to_string());
@@ -140,6 +143,7 @@ fn restore(context: &Context, path: &Path) -> Outcome<()> {
     swapped.map_err(failed)?;
     let epoch = engine.run(&BeginEpoch {})?.reply;
     engine.run(&CoverBackup { through: checked.seq })?;
+    engine.run(&PurgeAgain { erased })?;
     if context.json {
         output::json(
             &serde_json::json!({ "restored": path, "seq": checked.seq, "epoch": epoch, "kept": aside }),

@@ -2,11 +2,13 @@
 //! nouns, since the schema tells them apart.
 
 use crate::changes::Verdict;
-use crate::cli::{Context, output, serve};
+use crate::cli::{Context, confirm, output, serve};
 use crate::domain::schema::{Kind, Type};
+use crate::domain::text::count;
 use crate::domain::{Failure, Outcome};
 use crate::services::imports::Target;
 use crate::services::input::Input;
+use crate::services::records::purge::Purge;
 use crate::services::records::{Archive, Delete, List, Merge, Save, Saved, Show};
 use crate::services::sessions::SetPassword;
 use clap::ArgMatches;
@@ -77,6 +79,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
             return super::imports::import_file(context, target, matches);
         }
         "merge" => merge(context, kind, matches, &engine)?,
+        "purge" => purge(context, kind, which(), matches, &engine)?,
         other => return Err(Failure::usage(format!("There is no \"{other}\""))),
     }
     Ok(())
@@ -101,6 +104,29 @@ fn merge(context: &Context, kind: Kind, matches: &ArgMatches, engine: &crate::en
     let (verb, tense) = if merged.dry_run { ("would merge", "would move") } else { ("merged", "moved") };
     let into = if merge.into.is_empty() { merged.item.text("name") } else { merge.into };
     output::line(&format!("{verb} {} into {into}; {moved} {tense}", merged.merged));
+    Ok(())
+}
+
+fn purge(
+    context: &Context,
+    kind: Kind,
+    which: String,
+    matches: &ArgMatches,
+    engine: &crate::engine::Engine,
+) -> Outcome<()> {
+    let why = matches.get_one::<String>("why").cloned().unwrap_or_default();
+    confirm(
+        context,
+        &format!("Erase the {} \"{which}\" for good? Undo does not bring it back.", kind.name()),
+    )?;
+    let purged = engine.run(&Purge { kind, which, why })?.reply;
+    if context.json {
+        output::json(&purged);
+        return Ok(());
+    }
+    let (changes, drafts) = (count(purged.changes, "change"), count(purged.drafts, "draft"));
+    output::line(&format!("erased {}: {changes} and {drafts} are empty now", purged.id.short()));
+    output::note("note:  backups made before hold it until they are pruned");
     Ok(())
 }
 

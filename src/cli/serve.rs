@@ -6,9 +6,11 @@ use crate::config::{self, Folders};
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
-use crate::remote::sessions;
+use crate::remote::online;
 use crate::server::{self, Tenant, tls};
-use crate::services::sessions::{SetCodes, SetPassword, key_uri, new_codes, password};
+use crate::services::sessions::{
+    EndSession, ListSessions, SetCodes, SetPassword, key_uri, new_codes, password,
+};
 use crate::services::setup::WhoAmI;
 use clap::ArgMatches;
 use std::io::IsTerminal;
@@ -105,7 +107,7 @@ pub fn serve(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     }
     let names: Vec<String> = tenants.iter().map(|t| t.name.clone()).collect();
     let (json, fingerprint) = (context.json, files.fingerprint()?);
-    let rate = matches.get_one::<u64>("rate").copied().unwrap_or(50).clamp(1, 100_000) as u32;
+    let rate = matches.get_one::<u64>("rate").copied().unwrap_or(200).clamp(1, 100_000) as u32;
     server::run(server::Settings { listen, files, tenants, rate }, move |address| {
         let url = format!("https://{address}");
         if json {
@@ -148,11 +150,11 @@ pub fn session(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<(
     let engine = context.cli()?;
     if verb == "end" {
         let which = matches.get_one::<String>("id").cloned().unwrap_or_default();
-        sessions::end(&engine, &context.folders, which.clone())?;
+        online::run(&engine, &context.folders, &EndSession { which: which.clone() })?;
         output::line(&format!("ended the session {which}"));
         return Ok(());
     }
-    let all = sessions::list(&engine, &context.folders)?;
+    let all = online::ask(&engine, &context.folders, &ListSessions {})?;
     if context.json {
         output::json(&all);
         return Ok(());

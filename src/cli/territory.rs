@@ -6,6 +6,8 @@ use crate::domain::{Outcome, text};
 use crate::engine::Engine;
 use crate::intake::bulk::{self, Said};
 use crate::intake::hierarchy::{self, Chain, Gather};
+use crate::remote::online;
+use crate::services::territories::locks::{ListLocks, LockUnit, Locked, UnlockUnit};
 use crate::services::territories::{
     CutSnapshots, DetectTerritories, Keep, Limits, ListSnapshots, ListUnits, OpenUnit, PreviewSplit,
     RecommendTerritories, Split, SplitTerritories,
@@ -22,6 +24,7 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
         "detect" => detect(context, matches),
         "recommend" => recommend(context, matches),
         "split" => split(context, matches),
+        "lock" | "unlock" | "locks" => lock(context, verb, matches),
         _ => list(context, matches),
     }
 }
@@ -299,6 +302,43 @@ fn shown(context: &Context, split: &Split, snapshots: Option<(usize, u64, u64)>)
             text::count(count, "snapshot"),
             bytes as f64 / outlets.max(1) as f64
         )),
+    }
+    Ok(())
+}
+
+fn lock(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
+    let engine = context.cli()?;
+    let folders = &context.folders;
+    let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned().unwrap_or_default();
+    match verb {
+        "lock" => {
+            let locked = online::run(&engine, folders, &LockUnit { unit: text("unit"), note: text("note") })?;
+            match context.json {
+                true => output::json(&locked),
+                false => {
+                    output::line(&format!("{} is yours; `pams territory unlock` gives it back", locked.name))
+                }
+            }
+        }
+        "unlock" => {
+            let unit = online::run(&engine, folders, &UnlockUnit { unit: text("unit"), why: text("why") })?;
+            match context.json {
+                true => output::json(&json!({ "unit": unit })),
+                false => output::line("given back"),
+            }
+        }
+        _ => {
+            let all = engine.ask(&ListLocks {})?;
+            if context.json {
+                output::json(&json!({ "items": all }));
+            } else if all.is_empty() {
+                output::note("nobody holds a unit; `pams territory lock UNIT` takes one");
+            } else {
+                let row =
+                    |l: &Locked| vec![l.name.clone(), l.holder.clone(), l.since.clone(), l.note.clone()];
+                output::table(&["unit", "holder", "since", "note"], &all.iter().map(row).collect::<Vec<_>>());
+            }
+        }
     }
     Ok(())
 }

@@ -574,6 +574,14 @@ records! {
     index 138 [2];
     index 139 [3];
 
+    /// A planning unit that somebody has taken; its id is the unit's.
+    25 Lock "lock" "locks" {
+        1 unit: one(Unit), required;
+        2 holder: one(User);
+        3 note: text;
+    }
+    index 140 [2];
+
     /// A place that sells: a row of the dataset of outlets. What people change of one is
     /// a record laid over its row.
     101 Outlet "outlet" "outlets" {

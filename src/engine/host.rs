@@ -359,6 +359,9 @@ fn run(batch: &mut Batch, waiting: &Waiting) -> Outcome<Vec<u8>> {
     if let Some(done) = batch.done(txn)? {
         return Ok(done);
     }
+    if !batch.txn_rows(txn)?.is_empty() {
+        return Err(Failure::conflict("That was done before; its answer is not kept any more"));
+    }
     let run = requests::find_command(&waiting.name).ok_or_else(|| requests::unknown(&waiting.name))?;
     let mut cx = WriteCx::new(batch, &waiting.caller)?;
     let reply = run(&waiting.body, &mut cx)?;

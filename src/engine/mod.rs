@@ -91,11 +91,12 @@ impl Door for Engine {
 pub struct OnBehalf<'e> {
     pub engine: &'e Engine,
     pub actor: Id,
+    pub via: Via,
 }
 
 impl OnBehalf<'_> {
     fn caller(&self) -> Caller {
-        Caller { via: Via::Api, actor: Some(self.actor), ..self.engine.caller() }
+        Caller { via: self.via, actor: Some(self.actor), ..self.engine.caller() }
     }
 }
 

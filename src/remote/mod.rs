@@ -3,7 +3,7 @@
 
 pub mod background;
 pub mod link;
-pub mod sessions;
+pub mod online;
 pub mod sync;
 pub mod trust;
 

@@ -7,8 +7,10 @@ use crate::engine::{COMMANDS, Door, INTERNAL, QUERIES, Row};
 use crate::server::Problem;
 use crate::server::guard::Who;
 use crate::server::state::{App, blocking};
+use crate::services::outlets::ExportOutlets;
 use crate::services::permissions::ShowRights;
-use crate::services::records::{Counts, Save};
+use crate::services::records::purge::Purge;
+use crate::services::records::{Archive, Counts, Delete, Merge, Save};
 use crate::services::setup::WhoAmI;
 use crate::services::wins::ShowCallout;
 use crate::services::{Caller, Command, Query, new_id};
@@ -52,6 +54,19 @@ fn absent(name: &str) -> Problem {
     Problem::new("not_found", format!("There is no request \"{name}\""))
 }
 
+/// What wants that its person proved lately who they are: erasing, taking much away,
+/// saying who may what.
+fn is_sensitive(name: &str, body: &[u8]) -> bool {
+    if [Purge::NAME, ExportOutlets::NAME].contains(&name) {
+        return true;
+    }
+    let kind = || {
+        serde_json::from_slice::<Value>(body).ok()?.get("kind").and_then(|k| k.as_str()).map(str::to_owned)
+    };
+    [Save::NAME, Archive::NAME, Delete::NAME, Merge::NAME].contains(&name)
+        && kind().is_some_and(|kind| kind == "User" || kind == "Role")
+}
+
 /// A request of the table on behalf of who asks, its verb checked.
 async fn run<F: Sync + 'static>(
     who: Who,
@@ -59,6 +74,11 @@ async fn run<F: Sync + 'static>(
     body: Vec<u8>,
     txn: Id,
 ) -> Result<Vec<u8>, Problem> {
+    if is_sensitive(row.name, &body) && !who.session.is_fresh(who.tenant.engine.now_ms()) {
+        let mut problem = Problem::new("step_up_needed", "Prove again who you are for this");
+        problem.hint = Some("POST /api/v1/session/step-up with password and code, then send it again".into());
+        return Err(problem);
+    }
     blocking(move || {
         let user = who.session.user;
         who.engine().ask(&ShowRights {})?.require(row.verb)?;
@@ -101,13 +121,15 @@ pub async fn command(
     let body = with_seen(row.name, &headers, body)?;
     let txn = match headers.get("idempotency-key").map(|k| k.to_str()) {
         None => new_id(who.tenant.engine.now_ms()),
-        Some(Ok(key)) if (1..=255).contains(&key.len()) => {
+        Some(Ok(key)) if is_key(key) => {
             let whole = format!("{}\n{name}\n{key}", who.session.user);
             let mut id = [0; 16];
             id.copy_from_slice(&blake3::hash(whole.as_bytes()).as_bytes()[..16]);
             Id(id)
         }
-        Some(_) => return Err(Problem::new("usage", "An Idempotency-Key has 1 to 255 plain characters")),
+        Some(_) => {
+            return Err(Problem::new("usage", "An Idempotency-Key has 1 to 64 letters, digits, - or _"));
+        }
     };
     let begun = app.replays.begin(txn, &body)?;
     match run(who.0, row, body, txn).await {
@@ -120,6 +142,11 @@ pub async fn command(
             Err(problem)
         }
     }
+}
+
+fn is_key(key: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&key.len()) && key.bytes().all(plain)
 }
 
 /// `If-Match` says which rev of a record its author saw (RFC 9110, section 13.1.1): what

@@ -1,6 +1,7 @@
 //! What stands before every route: who asks, whether they may, and the line in the log.
 //! A route declares what it needs; nothing is open by silence.
 
+use crate::changes::Via;
 use crate::domain::Id;
 use crate::engine::{Door, OnBehalf};
 use crate::server::Problem;
@@ -46,7 +47,7 @@ impl Who {
 
     /// The organisation's engine, on behalf of who asks.
     pub fn engine(&self) -> OnBehalf<'_> {
-        OnBehalf { engine: &self.tenant.engine, actor: self.session.user }
+        OnBehalf { engine: &self.tenant.engine, actor: self.session.user, via: Via::Api }
     }
 }
 
@@ -172,7 +173,7 @@ async fn admit(
         }
         if !verb.is_empty() {
             // Looked up with each request: a right that is taken away is gone at once.
-            OnBehalf { engine: &tenant.engine, actor: found.session.user }
+            OnBehalf { engine: &tenant.engine, actor: found.session.user, via: Via::Api }
                 .ask(&ShowRights {})?
                 .require(verb)?;
         }

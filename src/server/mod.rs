@@ -15,6 +15,7 @@ pub mod session;
 mod state;
 mod sync;
 pub mod tls;
+mod uploads;
 
 pub use problem::{CODES, Problem};
 pub use state::Tenant;

@@ -1,10 +1,13 @@
 //! The OpenAPI document, made from the table of routes and the table of requests.
 
+use crate::domain::when::Month;
 use crate::engine::{COMMANDS, INTERNAL, QUERIES};
 use crate::server::problem::CODES;
 use crate::server::routes::{Needs, ROUTES, Route};
+use crate::services::imports::{Options, Target};
 use axum::Json;
 use schemars::generate::{Contract, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -21,10 +24,10 @@ pub fn whole() -> Value {
             methods.insert(method.to_owned(), operation);
         }
     };
-    for route in ROUTES.iter().filter(|r| !r.path.ends_with("{request}")) {
-        put(route.path, route.method, operation(route));
-    }
     let (mut asks, mut answers) = (generator(Contract::Deserialize), generator(Contract::Serialize));
+    for route in ROUTES.iter().filter(|r| !r.path.ends_with("{request}")) {
+        put(route.path, route.method, operation(route, &mut asks));
+    }
     for row in QUERIES.iter().filter(|r| r.verb != INTERNAL) {
         let schema = (row.asks)(&mut asks);
         let needed = schema.get("required").is_some_and(|all| all != &json!([]));
@@ -39,10 +42,7 @@ pub fn whole() -> Value {
     }
     for row in COMMANDS.iter().filter(|r| r.verb != INTERNAL) {
         let mut op = asked(row.name, row.verb, "Command", (row.answers)(&mut answers));
-        op["parameters"] = json!([
-            { "$ref": "#/components/parameters/XPams" },
-            { "$ref": "#/components/parameters/IdempotencyKey" },
-        ]);
+        op["parameters"] = json!([{ "$ref": "#/components/parameters/XPams" }]);
         op["requestBody"] = json!({ "required": true,
             "content": { "application/json": { "schema": (row.asks)(&mut asks) } } });
         put(&format!("/api/v1/do/{}", row.name), "post", op);
@@ -54,7 +54,7 @@ pub fn whole() -> Value {
         "info": {
             "title": "PAMS",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The remote instance of PAMS. Paths under /api/v1 only ever gain; what goes is announced by the headers Deprecation and Sunset.",
+            "description": "The remote instance of PAMS. Paths under /api/v1 only ever gain; what goes is announced by the headers Deprecation and Sunset. A command may carry an Idempotency-Key: what was done under it is answered again, not done again; If-Match says which rev of a record its author saw.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
@@ -64,9 +64,6 @@ pub fn whole() -> Value {
             "parameters": {
                 "XPams": { "name": "X-PAMS", "in": "header", "required": true, "schema": { "type": "string", "const": "1" },
                     "description": "Says that no page of another site sent this" },
-                "IdempotencyKey": { "name": "Idempotency-Key", "in": "header", "required": false,
-                    "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" },
-                    "description": "What was done under it is answered again, not done again" },
             },
             "schemas": schemas,
         },
@@ -80,8 +77,34 @@ fn generator(contract: Contract) -> SchemaGenerator {
         s.meta_schema = None;
         s.inline_subschemas = contract == Contract::Deserialize;
         s.contract = contract;
+        s.transforms.push(Box::new(RecursiveTransform(bounded)));
     });
     settings.into_generator()
+}
+
+/// Says of a number what its width says, which `format` says to nobody; and of a tuple
+/// what every reader of OpenAPI understands.
+fn bounded(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+    let (least, most): (Option<i64>, Option<u64>) = match format {
+        "uint8" => (None, Some(u8::MAX.into())),
+        "uint16" => (None, Some(u16::MAX.into())),
+        "uint32" => (None, Some(u32::MAX.into())),
+        // As far as JSON's numbers are whole in every language.
+        "uint" | "uint64" => (None, Some(1 << 53)),
+        "int32" => (Some(i32::MIN.into()), Some(i32::MAX as u64)),
+        "int" | "int64" => (Some(-(1 << 53)), Some(1 << 53)),
+        _ => (None, None),
+    };
+    if let Some(least) = least {
+        schema.insert("minimum".into(), json!(least));
+    }
+    if let Some(most) = most {
+        schema.insert("maximum".into(), json!(most));
+    }
+    if let Some(items) = schema.remove("prefixItems") {
+        schema.insert("items".into(), json!({ "anyOf": items }));
+    }
 }
 
 fn problem() -> Value {
@@ -111,7 +134,7 @@ fn failures(needs: Needs) -> Map<String, Value> {
     all
 }
 
-fn operation(route: &Route) -> Value {
+fn operation(route: &Route, asks: &mut SchemaGenerator) -> Value {
     let mut responses = failures(if route.path == "/api/v1/session" { Needs::SignedIn } else { route.needs });
     let (status, success) = success(route);
     responses.insert(status.to_owned(), success);
@@ -135,7 +158,7 @@ fn operation(route: &Route) -> Value {
     if !parameters.is_empty() {
         op["parameters"] = json!(parameters);
     }
-    if let Some(body) = body(route) {
+    if let Some(body) = body(route, asks) {
         op["requestBody"] = body;
     }
     op
@@ -145,12 +168,17 @@ fn success(route: &Route) -> (&'static str, Value) {
     let of = |kind: &str, schema: Value| json!({ "description": "Done", "content": { kind: { "schema": schema } } });
     let binary = || json!({ "type": "string", "format": "binary" });
     match (route.method, route.path) {
-        ("delete", _) | ("put", _) => ("204", json!({ "description": "Done" })),
-        ("post", "/api/v1/session") => ("201", of("application/json", json!({ "type": "object" }))),
+        ("delete", _) | ("put", _) | (_, "/api/v1/session/step-up") => {
+            ("204", json!({ "description": "Done" }))
+        }
+        ("post", "/api/v1/session" | "/api/v1/imports") => {
+            ("201", of("application/json", json!({ "type": "object" })))
+        }
         (_, path) if path.ends_with("metrics") => {
             ("200", of("application/openmetrics-text", json!({ "type": "string" })))
         }
-        (_, path) if path.ends_with("live") && path.contains("sync") => {
+        (_, path) if path.ends_with("/start") => ("202", of("application/json", json!({ "type": "object" }))),
+        (_, path) if path.ends_with("/sync/live") || path.ends_with("/events") => {
             ("200", of("text/event-stream", json!({ "type": "string" })))
         }
         ("post", path) if path.contains("/sync/") => ("200", of(super::sync::FRAME, binary())),
@@ -189,14 +217,19 @@ fn parameters(path: &str) -> Vec<Value> {
         "/api/v1/chunks/{hash}" => {
             vec![json!({ "name": "hash", "in": "path", "required": true, "schema": { "type": "string" } })]
         }
-        "/api/v1/sessions/{id}" => {
+        "/api/v1/imports/{id}/parts/{number}" => vec![
+            json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }),
+            json!({ "name": "number", "in": "path", "required": true, "schema": { "type": "integer", "minimum": 0 } }),
+            query("hash", json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })),
+        ],
+        path if path.contains("{id}") => {
             vec![json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } })]
         }
         _ => vec![],
     }
 }
 
-fn body(route: &Route) -> Option<Value> {
+fn body(route: &Route, asks: &mut SchemaGenerator) -> Option<Value> {
     let of = |kind: &str, schema: Value| {
         Some(json!({ "required": true, "content": { kind: { "schema": schema } } }))
     };
@@ -210,6 +243,31 @@ fn body(route: &Route) -> Option<Value> {
                     "device": { "type": "boolean" }, "label": text() },
             }),
         ),
+        ("post", "/api/v1/session/step-up") => of(
+            "application/json",
+            json!({ "type": "object", "required": ["password"], "properties": { "password": text(), "code": text() } }),
+        ),
+        ("put", path) if path.contains("/parts/") => {
+            of("application/octet-stream", json!({ "type": "string", "format": "binary" }))
+        }
+        ("post", "/api/v1/imports") => of(
+            "application/json",
+            json!({
+                "type": "object", "required": ["target", "name", "bytes"],
+                "properties": {
+                    "target": asks.subschema_for::<Target>(), "name": text(),
+                    "bytes": { "type": "integer", "minimum": 1 },
+                    "hash": { "type": "string", "pattern": "^([0-9a-f]{64})?$" },
+                },
+            }),
+        ),
+        ("post", path) if path.ends_with("/start") => {
+            of("application/json", json!(asks.subschema_for::<Options>()))
+        }
+        ("post", path) if path.ends_with("/commit") => of(
+            "application/json",
+            json!({ "type": "object", "properties": { "agreed": { "type": "boolean" } } }),
+        ),
         ("put", _) => of(
             "application/json",
             json!({ "type": "object", "required": ["old", "new"], "properties": { "old": text(), "new": text() } }),
@@ -221,7 +279,8 @@ fn body(route: &Route) -> Option<Value> {
             "multipart/form-data",
             json!({
                 "type": "object", "required": ["file"],
-                "properties": { "file": { "type": "string", "format": "binary" }, "month": text(),
+                "properties": { "file": { "type": "string", "format": "binary" },
+                    "month": asks.subschema_for::<Month>(),
                     "dry_run": { "type": "boolean" }, "append": { "type": "boolean" } },
             }),
         ),

@@ -25,6 +25,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("session_needed", 401, "Sign in first"),
     ("login_wrong", 401, "User, password or code is wrong"),
     ("code_wanted", 401, "A one-time code is wanted"),
+    ("step_up_needed", 401, "Prove again who you are"),
     ("denied", 403, "The permission is missing"),
     ("cross_site", 403, "The request came from another site"),
     ("not_found", 404, "There is no such thing, or it is not yours"),

@@ -3,7 +3,7 @@
 
 use crate::server::guard::{guard, stamped};
 use crate::server::state::App;
-use crate::server::{Problem, api, health, imports, openapi, session, sync};
+use crate::server::{Problem, api, health, imports, openapi, session, sync, uploads};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -36,7 +36,11 @@ impl Route {
         let takes_file = self.path.ends_with("import") || self.path.ends_with("upload");
         // One change may hold what an import read.
         let takes_changes = self.path.starts_with("/api/v1/sync/");
-        if takes_file || takes_changes { MAX_FILE } else { MAX_BODY }
+        match () {
+            () if self.path.ends_with("/parts/{number}") => uploads::PART_BYTES,
+            () if takes_file || takes_changes => MAX_FILE,
+            () => MAX_BODY,
+        }
     }
 }
 
@@ -62,6 +66,7 @@ routes! {
     post "/api/v1/session", Needs::Nobody, "Sign in" => session::sign_in;
     get "/api/v1/session", Needs::SignedIn, "Who is signed in" => session::show;
     delete "/api/v1/session", Needs::SignedIn, "Sign out" => session::sign_out;
+    post "/api/v1/session/step-up", Needs::SignedIn, "Prove again who one is" => session::step_up;
     get "/api/v1/sessions", Needs::SignedIn, "Sessions that last" => session::list;
     delete "/api/v1/sessions/{id}", Needs::SignedIn, "End one" => session::end;
     get "/api/v1/rights", Needs::SignedIn, "Roles and verbs of who asks" => session::rights;
@@ -82,6 +87,13 @@ routes! {
     post "/api/v1/admin/wins-import", Needs::Verb("wins.import"), "Import a workbook of wins" => imports::wins;
     post "/api/admin/wins-import", Needs::Verb("wins.import"), "The same" => imports::wins;
     post "/api/wins/upload", Needs::Verb("wins.import"), "The same" => imports::wins;
+    post "/api/v1/imports", Needs::SignedIn, "Announce a file, to be sent in parts" => uploads::announce;
+    put "/api/v1/imports/{id}/parts/{number}", Needs::SignedIn, "One part of it" => uploads::part;
+    post "/api/v1/imports/{id}/start", Needs::SignedIn, "Read it, now that it is complete" => uploads::start;
+    get "/api/v1/imports/{id}", Needs::SignedIn, "How it stands: missing parts, or what it would do" => uploads::status;
+    get "/api/v1/imports/{id}/events", Needs::SignedIn, "How far reading is, as server-sent events" => uploads::events;
+    post "/api/v1/imports/{id}/commit", Needs::SignedIn, "Write what it would do" => uploads::commit;
+    delete "/api/v1/imports/{id}", Needs::SignedIn, "Give it up" => uploads::give_up;
     get "/api/v1/query/{request}", Needs::SignedIn, "Ask any query of the table" => api::query;
     post "/api/v1/do/{request}", Needs::SignedIn, "Run any command of the table" => api::command;
 }

@@ -7,8 +7,8 @@ use crate::server::guard::{Who, clear_cookie, cookie, set_cookie};
 use crate::server::state::{App, blocking};
 use crate::services::permissions::ShowRights;
 use crate::services::sessions::{
-    BeginSession, Begun, EndSession, FindLogin, ListSessions, NoteFailure, SetPassword, password, random,
-    session_id,
+    BeginSession, Begun, EndSession, FindLogin, ListSessions, NoteFailure, ProveAgain, SetPassword, password,
+    random, session_id,
 };
 use crate::services::sync::PullChanges;
 use axum::Json;
@@ -169,6 +169,48 @@ pub async fn end(who: axum::Extension<Who>, Path(which): Path<String>) -> Result
     let who = who.0;
     blocking(move || who.engine().run(&EndSession { which })).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[derive(Deserialize)]
+pub struct Proof {
+    password: String,
+    #[serde(default)]
+    code: String,
+}
+
+/// Asks for password and code again, as signing in does, within the session that there is.
+pub async fn step_up(
+    State(app): State<App>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    who: axum::Extension<Who>,
+    body: Result<Json<Proof>, JsonRejection>,
+) -> Result<Response, Problem> {
+    app.limits.sign_in(from.ip())?;
+    let Json(ask) = body.map_err(super::api::unreadable)?;
+    let who = who.0;
+    let user = who.user();
+    let tenant = who.tenant.clone();
+    let login = blocking(move || tenant.engine.ask(&FindLogin { user: user.to_string() })).await?;
+    if login.wait_ms > 0 {
+        return Err(Problem::new("too_many", "Too many attempts; wait a moment").after(login.wait_ms));
+    }
+    let fits = {
+        let _one_a_core = app.hashing.acquire().await;
+        let (given, kept) = (ask.password, login.password);
+        blocking(move || Ok(login.user == Some(user) && password::fits(&given, &kept))).await?
+    };
+    let engine = who.tenant.clone();
+    if !fits {
+        app.metrics.login_failures.inc();
+        blocking(move || engine.engine.run(&NoteFailure { user }).map(drop)).await?;
+        return Err(wrong());
+    }
+    let prove = ProveAgain { id: who.session.id.clone(), code: ask.code };
+    match blocking(move || Ok(engine.engine.run(&prove)?.reply)).await? {
+        Begun::Session(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Begun::CodeWanted => Err(Problem::new("code_wanted", "A one-time code is wanted")),
+        Begun::CodeWrong => Err(wrong()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -32,6 +32,8 @@ pub struct Tenant {
     /// Chunks for first copies, and what was made last; one is made at a time.
     pub chunks: PathBuf,
     pub first_copy: Mutex<Option<Manifest>>,
+    /// Files on their way in.
+    pub uploads: PathBuf,
 }
 
 impl Tenant {
@@ -59,7 +61,8 @@ impl Tenant {
             }
         });
         let (chunks, first_copy) = (cache.join("first-copy"), Mutex::default());
-        Ok(Tenant { profile, id, name: me.organisation, engine, hints, chunks, first_copy })
+        let uploads = cache.join("uploads");
+        Ok(Tenant { profile, id, name: me.organisation, engine, hints, chunks, first_copy, uploads })
     }
 
     /// The manifest for a first copy: the one made last while it is not far behind.

@@ -64,6 +64,8 @@ impl Files {
             .map_err(|e| Failure::internal(format!("TLS cannot be set up: {e}")))?;
         let mut config =
             config.with_no_client_auth().with_single_cert(chain, key).map_err(|e| bad(&self.cert, &e))?;
+        // The server's order of ciphers counts, not the client's.
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

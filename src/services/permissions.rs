@@ -6,7 +6,8 @@ use crate::changes::{Change, Op};
 use crate::domain::schema::{Kind, Record, Role, User};
 use crate::domain::value::{FieldId, Value};
 use crate::domain::{Failure, FailureKind, Id, Outcome};
-use crate::services::{Query, ReadCx};
+use crate::services::territories::locks;
+use crate::services::{Query, ReadCx, names};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,9 @@ pub fn write_verb(kind: Kind) -> Option<&'static str> {
         Kind::ActivityType | Kind::Reason => "settings.write",
         Kind::MonthState | Kind::Batch | Kind::Mapping | Kind::Alias => "wins.import",
         Kind::Dataset => "outlets.import",
-        Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit => "territory.write",
+        Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit | Kind::Lock => {
+            "territory.write"
+        }
         Kind::Draft => "drafts.write",
         Kind::Preset | Kind::Notification => return None,
     })
@@ -127,6 +130,12 @@ impl Rights {
 
     /// Why a change is refused; nothing when it may be made.
     pub fn refusal(&self, reads: &dyn Reads, change: &Change) -> Outcome<Option<String>> {
+        if change.op == Op::Purge && !self.may("records.purge") {
+            return Ok(Some(self.missing("records.purge")));
+        }
+        if let Some(held) = self.held(reads, change)? {
+            return Ok(Some(held));
+        }
         let Some(verb) = write_verb(change.kind) else { return Ok(None) };
         if self.may(verb) {
             return Ok(None);
@@ -144,6 +153,26 @@ impl Rights {
             return Ok((!mine).then(|| self.missing(&format!("{verb}.all"))));
         }
         Ok(Some(self.missing(verb)))
+    }
+}
+
+impl Rights {
+    /// Why somebody else's lock keeps a change out.
+    fn held(&self, reads: &dyn Reads, change: &Change) -> Outcome<Option<String>> {
+        if !matches!(change.kind, Kind::Unit | Kind::Lock)
+            || change.op == Op::Create && change.kind == Kind::Unit
+        {
+            return Ok(None);
+        }
+        let Some((holder, _)) = locks::holder(reads, change.entity)? else { return Ok(None) };
+        let frees =
+            change.kind == Kind::Lock && change.fields.iter().all(|f| f.field != 2 || f.new.is_none());
+        let breaks = frees && self.may(locks::BREAK);
+        if holder == self.me || breaks {
+            return Ok(None);
+        }
+        let name = names::name(reads, Kind::User, holder)?;
+        Ok(Some(format!("{name} holds that planning unit")))
     }
 }
 

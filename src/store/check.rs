@@ -5,7 +5,7 @@ use super::write::{latest_rows, origin_row};
 use super::{Stored, View, keys};
 use crate::changes::codec;
 use crate::changes::merge::{self, heads_after};
-use crate::changes::{Head, Ordered, PROVISIONAL};
+use crate::changes::{Head, Op, Ordered, PROVISIONAL};
 use crate::domain::Id;
 use crate::domain::schema::Kind;
 use redb::ReadableTable;
@@ -130,6 +130,14 @@ fn replay(view: &View, replica: Option<u64>, heads: &mut Heads, report: &mut Rep
     let mut latest: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let mut ends: HashMap<u64, [u8; 32]> = HashMap::new();
     let mut seen_txns: HashSet<Id> = HashSet::new();
+    let mut erased: HashMap<(Kind, Id), u64> = HashMap::new();
+    let mut drafts: HashMap<(Kind, Id), Vec<Id>> = HashMap::new();
+    for (seq, header) in &headers {
+        let (record, ..) = codec::decode_header(*seq, header)?;
+        if record.change.op == Op::Purge {
+            erased.insert((record.change.kind, record.change.entity), *seq);
+        }
+    }
     for (place, (seq, header)) in headers.iter().enumerate() {
         report.changes += 1;
         if replica.is_none() && *seq != place as u64 + 1 {
@@ -146,6 +154,7 @@ fn replay(view: &View, replica: Option<u64>, heads: &mut Heads, report: &mut Rep
                 }
                 codec::decode_payload(&payload, &mut record)?;
             }
+            None if erased.get(&(record.change.kind, record.change.entity)).is_some_and(|at| at > seq) => {}
             None => report.wrong.push(format!("change {seq} has no payload")),
         }
         if view.seq_of(record.change.change_id)? != Some(*seq) {
@@ -174,14 +183,15 @@ fn replay(view: &View, replica: Option<u64>, heads: &mut Heads, report: &mut Rep
             hasher.update(expected);
             last_link = (*seq, *expected);
         }
-        apply(&record, heads, &mut latest);
+        apply(&record, heads, &mut latest, &mut drafts);
     }
     let last = headers.last().map_or(0, |(seq, _)| *seq);
     if last_link.0 != last {
         report.wrong.push(format!("the log ends at {last}, its hash chain at {}", last_link.0));
     }
-    if replica.is_some() {
-        // Which value was used last depends on the order in which both sides were heard.
+    if replica.is_some() || !erased.is_empty() {
+        // Which value was used last depends on the order in which both sides were heard,
+        // and on what was erased since.
         latest.clear();
     }
     if report.changes > 0 && view.meta("chain")?.as_deref() != Some(last_link.1.as_slice()) {
@@ -201,8 +211,20 @@ fn replay(view: &View, replica: Option<u64>, heads: &mut Heads, report: &mut Rep
     Ok(())
 }
 
-fn apply(record: &Ordered, heads: &mut Heads, latest: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+fn apply(
+    record: &Ordered,
+    heads: &mut Heads,
+    latest: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+    drafts: &mut HashMap<(Kind, Id), Vec<Id>>,
+) {
     let key = (record.change.kind, record.change.entity);
+    if record.has_draft() {
+        drafts.entry(key).or_default().push(record.change.change_id);
+    }
+    if record.change.op == Op::Purge {
+        let gone = drafts.get(&key).into_iter().flatten();
+        heads.extend(gone.map(|id| ((Kind::Draft, *id), Head::purged(record.seq))));
+    }
     for (kind, id, head) in heads_after(heads.get(&key).cloned(), record) {
         if (kind, id) == key {
             for (number, rule) in kind.schema().latest.iter().enumerate() {

@@ -233,12 +233,16 @@ impl Replica for Batch<'_> {
                 None => None,
             },
         };
-        if let Some(mine) = mine {
-            self.keep_own(record.seq, &mine)?;
+        let erased = self.base_head(change.kind, change.entity)?.is_some_and(|head| head.is_purged());
+        match mine {
+            Some(_) if erased => drop(self.tables.own.remove(&change.change_id.0)?),
+            Some(mine) => self.keep_own(record.seq, &mine)?,
+            None => {}
         }
         self.write_record(record)?;
         let mut moved = vec![(change.kind, change.entity), (Kind::Draft, change.change_id)];
-        for (kind, entity, head) in heads {
+        let drafts = self.erase(record)?;
+        for (kind, entity, head) in heads.into_iter().chain(drafts) {
             self.touch(kind, entity);
             if (kind, entity) == moved[0] {
                 self.remember(record, &head)?;

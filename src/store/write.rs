@@ -222,7 +222,9 @@ impl<'t> Batch<'t> {
             Some(old) if !is_new => Some(codec::decode_head(old.value())?),
             _ => None,
         };
-        if let Some(before) = &before {
+        if let Some(before) = &before
+            && !head.is_purged()
+        {
             self.keep_former(kind, entity, before)?;
         }
         self.index(kind, entity, before.as_ref(), Some(head))
@@ -460,7 +462,8 @@ impl Ledger for Batch<'_> {
         self.write_record(record)?;
         self.last_seq = record.seq;
         let is_new = change.op == Op::Create && record.verdict == Verdict::Applied;
-        for (kind, entity, head) in heads {
+        let drafts = self.erase(record)?;
+        for (kind, entity, head) in heads.into_iter().chain(drafts) {
             self.touch(kind, entity);
             if record.seq >= PROVISIONAL {
                 self.keep_base(kind, entity)?;
@@ -550,5 +553,33 @@ impl Batch<'_> {
         self.tables.log_e.insert(&keys::entity_key(change.kind, change.entity, record.seq), ())?;
         self.tables.cid.insert(&change.change_id.0, record.seq)?;
         Ok(())
+    }
+
+    /// Erases what the log tells of a record that an ordered change purged. The headers stay:
+    /// what they commit to is salted, and its salt goes too. Returns what is left of the
+    /// drafts that its conflicts made. A purge that waits to be ordered may be refused yet.
+    pub(super) fn erase(&mut self, purge: &Ordered) -> Stored<Vec<(Kind, Id, Head)>> {
+        let (kind, entity) = (purge.change.kind, purge.change.entity);
+        let mut drafts = Vec::new();
+        if purge.change.op != Op::Purge || purge.verdict != Verdict::Applied || purge.seq >= PROVISIONAL {
+            return Ok(drafts);
+        }
+        for seq in self.history(kind, entity)?.into_iter().filter(|seq| *seq < purge.seq) {
+            if let Some(record) = self.record(seq)? {
+                let id = record.change.change_id;
+                self.tables.own.remove(&id.0)?;
+                if record.has_draft() {
+                    drafts.push((Kind::Draft, id, Head::purged(purge.seq)));
+                }
+            }
+            self.tables.log_p.remove(seq)?;
+        }
+        self.tables.start.remove(&keys::head_key(kind, entity))?;
+        self.tables.former.retain(|key, _| key[8..] != keys::head_key(kind, entity)[..])?;
+        // Answers that are kept for repeats may hold it. A repeat is still known by its
+        // transaction.
+        self.tables.done.retain(|_, _| false)?;
+        self.tables.done_q.retain(|_, _| false)?;
+        Ok(drafts)
     }
 }

@@ -108,12 +108,6 @@ impl App {
         if right > x {
             put(buf, area, right, 0, &name, cx.style("text.muted"));
         }
-        // Which world this is counts for more than what it is called.
-        let banner = format!(" {} ", self.banner);
-        let right = right.saturating_sub(banner.width() as u16 + 1);
-        if !self.banner.is_empty() && right > x {
-            put(buf, area, right, 0, &banner, cx.style(self.banner_style()));
-        }
     }
 
     /// Loud where a mistake is one for everybody.
@@ -181,8 +175,14 @@ impl App {
             1 => "1 draft".into(),
             n => format!("{n} drafts"),
         });
-        let line = words.join("   ");
-        put(buf, area, 1, 2, &cx.cut(&line, usize::from(area.width) - 2), cx.style("text.muted"));
+        let mut left = 1;
+        if !self.banner.is_empty() {
+            let banner = format!(" {} ", self.banner);
+            put(buf, area, left, 2, &banner, cx.style(self.banner_style()));
+            left += banner.width() as u16 + 2;
+        }
+        let room = usize::from(area.width.saturating_sub(left + 1));
+        put(buf, area, left, 2, &cx.cut(&words.join("   "), room), cx.style("text.muted"));
     }
 
     /// Where the data are: here alone, or at a remote instance too, and how that stands.

@@ -205,3 +205,93 @@ fn a_line_that_breaks_a_hundred_times_loses_and_doubles_nothing() {
     let whole = state_hash(&server.stop());
     assert_eq!((state_hash(&ana), state_hash(&ben)), (whole.clone(), whole));
 }
+
+/// What is erased is erased everywhere, and nobody who did not know brings it back.
+#[test]
+fn what_is_purged_is_nowhere_any_more() {
+    let (server, root, _) = admins();
+    let ben = server.device("Ben");
+    let secret = "Leonora Quist";
+    root.ok(&["account", "add", secret, "--region", "south"]);
+    root.ok(&["sync"]);
+    ben.ok(&["sync"]);
+    // A conflict, so that a draft holds values of it too; and an edit on the way.
+    ben.ok(&["account", "edit", secret, "--region", "Quist north"]);
+    root.ok(&["account", "edit", secret, "--region", "Quist west"]);
+    root.ok(&["sync"]);
+    assert_eq!(ben.run(&["sync"]).code, 5);
+    let backup = server.pams.json(&["backup", "now"])["path"].as_str().unwrap().to_owned();
+    ben.ok(&["account", "edit", secret, "--website", "quist.example"]);
+    ben.fails(6, &["account", "purge", secret, "--why", "her request", "--yes"]);
+    assert_eq!(root.run(&["account", "purge", secret, "--why", "her request"]).code, 2, "it asks");
+    root.ok(&["account", "purge", secret, "--why", "her request", "--yes"]);
+    root.ok(&["sync"]);
+    assert_eq!(ben.run(&["sync"]).code, 0, "an edit of what is gone is no conflict");
+    root.ok(&["sync"]);
+    // A store that is written anew holds none of it; the file's free pages may, until then.
+    let nowhere = |pams: &Pams| {
+        let whole = pams.json(&["backup", "now"])["path"].as_str().unwrap().to_owned();
+        let bytes = std::fs::read(whole).unwrap();
+        let found = |word: &str| bytes.windows(word.len()).any(|w| w == word.as_bytes());
+        assert!(!found("Leonora") && !found("Quist") && !found("quist.example"));
+    };
+    for one in [&server.pams, &root, &ben] {
+        assert!(!one.ok(&["account", "list", "--archived"]).contains("Leonora"));
+        nowhere(one);
+    }
+    assert_eq!(ben.json(&["drafts", "list"])["items"], json!([]));
+    root.fails(4, &["account", "purge", secret, "--why", "again", "--yes"]);
+    let server = server.stop();
+    let whole = state_hash(&server);
+    assert_eq!((state_hash(&root), state_hash(&ben)), (whole.clone(), whole));
+    // A backup from before does not bring it back either.
+    server.ok(&["backup", "restore", &backup, "--yes"]);
+    assert!(!server.ok(&["account", "list", "--archived"]).contains("Leonora"));
+    nowhere(&server);
+    state_hash(&server);
+}
+
+/// Who took a unit is the one who changes it, also against who did not know of it yet.
+#[test]
+fn a_unit_that_somebody_took_waits_for_nobody_else() {
+    let (server, root, nia) = admins();
+    let mut csv = String::from("Outlet Code,Outlet Name,Region,Territory,City,Latitude,Longitude\n");
+    for n in 0..400 {
+        let (region, territory) = (n % 2, n % 4);
+        csv += &format!(
+            "O{n:04},Shop {n},0{region},T{territory},Town,5{region}.{:04},9.{:04}\n",
+            1_000 + n,
+            2_000 + n
+        );
+    }
+    std::fs::write(root.path().join("outlets.csv"), csv).unwrap();
+    root.ok(&["outlets", "import", &root.path().join("outlets.csv").display().to_string(), "--yes"]);
+    let split = |pams: &Pams, most: &str| {
+        pams.run(&["territory", "split", "--level", "region", "--max-outlets", most, "--yes"])
+    };
+    assert_eq!(split(&root, "300").code, 0);
+    root.ok(&["sync"]);
+    nia.ok(&["sync"]);
+    let unit = root.json(&["territory", "list"])["items"][0]["name"].as_str().unwrap().to_owned();
+    let locked = root.json(&["territory", "lock", &unit, "--note", "planning March"]);
+    assert_eq!((&locked["holder"], &locked["name"]), (&json!("Root"), &json!(unit)));
+    assert!(nia.fails(5, &["territory", "lock", &unit]).contains("Root holds that unit"));
+    // She has not heard of it: what she does waits at the server.
+    assert_eq!(split(&nia, "120").code, 0);
+    let ran = nia.run(&["sync", "--json"]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+    let draft = nia.json(&["drafts", "list"])["items"].to_string();
+    assert!(draft.contains("Root holds that planning unit"), "{draft}");
+    // Now she has, and is told at once.
+    assert_eq!(nia.json(&["territory", "locks"])["items"][0]["holder"], json!("Root"));
+    assert_eq!(split(&nia, "100").code, 6);
+    nia.fails(3, &["territory", "unlock", &unit]);
+    nia.ok(&["territory", "unlock", &unit, "--why", "Root is on leave"]);
+    let mine = nia.json(&["territory", "lock", &unit]);
+    assert!(mine["token"].as_u64() > locked["token"].as_u64(), "{mine}");
+    root.ok(&["sync"]);
+    assert_eq!(split(&root, "100").code, 6);
+    // Without the line no unit is taken.
+    drop(server);
+    assert_eq!(root.run(&["territory", "lock", &unit]).code, 7);
+}

@@ -268,6 +268,63 @@ fn what_cannot_be_read_is_told_and_harms_nothing() {
     assert_eq!(http.get("/health/ready").status, 200);
 }
 
+/// A file of any size comes in parts, over as many lines and lives of the server as it takes.
+#[test]
+fn a_large_file_comes_in_parts_and_goes_on_after_a_kill() {
+    let mut server = Server::new();
+    let mut csv = String::from("Outlet Code,Outlet Name,City,Latitude,Longitude\n");
+    for n in 0..150_000 {
+        csv += &format!(
+            "O{n:06},Shop number {n} of the long street,Lisbon,38.{:05},-9.{:05}\n",
+            n % 90_000,
+            n % 80_000
+        );
+    }
+    assert!(csv.len() > 9 << 20);
+    let mut root = server.signed_in("Root");
+    let file = json!({ "target": "outlets", "name": "outlets.csv", "bytes": csv.len(), "hash": blake3::hash(csv.as_bytes()).to_hex().as_str() });
+    assert_eq!(server.signed_in("Ana").post("/api/v1/imports", &file).status, 403);
+    let begun = root.post("/api/v1/imports", &file);
+    assert_eq!(begun.status, 201, "{}", begun.text);
+    let id = begun.json()["id"].as_str().unwrap().to_owned();
+    let size = begun.json()["part_bytes"].as_u64().unwrap() as usize;
+    let parts: Vec<&[u8]> = csv.as_bytes().chunks(size).collect();
+    assert_eq!((begun.json()["parts"].as_u64().unwrap(), parts.len()), (2, 2));
+    let path = format!("/api/v1/imports/{id}");
+    let put = |http: &Http, n: usize, bytes: &[u8], hash: &str| {
+        let (bytes, path) = (bytes.to_vec(), format!("{path}/parts/{n}?hash={hash}"));
+        http.send(|r| r.header("x-pams", "1").body(bytes), "put", &path)
+    };
+    let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    assert_eq!(put(&root, 1, parts[1], &hash(parts[0])).status, 422, "it is not what its hash says");
+    assert_eq!(put(&root, 0, &parts[0][1..], "").status, 422, "nor as long as it should be");
+    assert_eq!(put(&root, 7, parts[1], "").status, 422);
+    assert_eq!(put(&root, 1, parts[1], &hash(parts[1])).status, 204);
+    assert_eq!(root.post(&format!("{path}/start"), &json!({})).status, 409, "a part is missing");
+    server = server.kill_and_start();
+    root = Http { cookie: root.cookie, ..server.http() };
+    assert_eq!(root.get(&path).json()["missing"], json!([0]), "what came is still there");
+    assert_eq!(server.signed_in("Ben").get(&path).status, 404, "what is somebody else's is not there");
+    assert_eq!(put(&root, 0, parts[0], &hash(parts[0])).status, 204);
+    let started = root.post(&format!("{path}/start"), &json!({}));
+    assert_eq!(started.status, 202, "{}", started.text);
+    // The events end when it has been read.
+    let events = root.get(&format!("{path}/events"));
+    assert!(events.text.contains("data:"), "{}", events.text);
+    let read = root.get(&path).json();
+    assert_eq!(read["report"]["rows"], json!(150_000), "{read}");
+    let done = root.post(&format!("{path}/commit"), &json!({ "agreed": true }));
+    assert_eq!(done.status, 200, "{}", done.text);
+    let last = server.pams.ok(&["outlets", "list", "--from", "O149999", "--limit", "5"]);
+    assert!(last.contains("Shop number 149999"), "{last}");
+    assert_eq!(root.get(&path).status, 404, "it is done");
+    // Nobody has files of the server's machine read.
+    let source = json!({ "Path": { "path": "/etc/hostname", "said": { "header": null, "columns": {}, "dates": "", "cells": {}, "values": {}, "aside_rows": [], "aside": [], "prefer": [], "mend": [] } } });
+    let ask = json!({ "target": "outlets", "source": source, "options": {} });
+    let refused = root.post("/api/v1/do/imports.start", &ask);
+    assert_eq!(refused.status, 403, "{}", refused.text);
+}
+
 /// A request may be sent again without being done again, and never writes over what its
 /// author did not see.
 #[test]
@@ -310,6 +367,32 @@ fn a_request_sent_again_or_late_harms_nothing() {
     // Packed for who reads that.
     let packed = root.send(|r| r.header("accept-encoding", "gzip, zstd"), "get", "/openapi.json");
     assert_eq!(packed.headers["content-encoding"], "zstd");
+}
+
+/// Signed in long ago is not enough for what cannot be taken back.
+#[test]
+fn what_is_sensitive_wants_proof_of_who_asks() {
+    let server = Server::new();
+    let mut root = server.signed_in("Root");
+    let add = |http: &Http, name: &str| {
+        let input = json!({ "name": name, "roles": "viewer" });
+        let body = json!({ "kind": "User", "id": null, "input": input, "seen_rev": null, "ack": [] });
+        http.post("/api/v1/do/record.save", &body)
+    };
+    assert_eq!(add(&root, "Early").status, 200, "who has just signed in has proved it");
+    let mut home = server.stop();
+    home.env = vec![("PAMS_NOW".into(), format!("{NOW}T10:50:00Z"))];
+    let server = Server::start(home, "127.0.0.1:0");
+    root = Http { cookie: root.cookie, ..server.http() };
+    let late = add(&root, "Late");
+    assert_eq!((late.status, &late.json()["code"]), (401, &json!("step_up_needed")), "{}", late.text);
+    let account = json!({ "name": "Acme" });
+    let save = json!({ "kind": "Account", "id": null, "input": account, "seen_rev": null, "ack": [] });
+    assert_eq!(root.post("/api/v1/do/record.save", &save).status, 200, "daily work goes on");
+    let proof = |password: &str| root.post("/api/v1/session/step-up", &json!({ "password": password }));
+    assert_eq!(proof("a guess").json()["code"], json!("login_wrong"));
+    assert_eq!(proof(PASSWORD).status, 204);
+    assert_eq!(add(&root, "Late").status, 200);
 }
 
 #[test]

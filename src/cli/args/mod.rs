@@ -288,6 +288,14 @@ fn noun(kind: Kind) -> Command {
                 .about("Delete one that nothing uses")
                 .arg(id("Name, alias, id or its end")),
         );
+    if !matches!(kind, Kind::Tenant | Kind::Outlet) {
+        command = command.subcommand(
+            Command::new("purge")
+                .about("Erase one for good, from history and from every device; nothing brings it back")
+                .arg(id("Name, alias, or the id of what is deleted"))
+                .arg(text("why", "TEXT", "Who asked for it; this stays").required(true)),
+        );
+    }
     if kind == Kind::User {
         command = command
             .mut_subcommand("add", |add| add.args(remote::credential_options()))

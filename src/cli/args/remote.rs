@@ -29,7 +29,7 @@ pub fn commands() -> Vec<Command> {
                     .requires("key"),
             )
             .arg(path("key", "FILE.pem", "Its private key").requires("cert"))
-            .arg(number("rate", "50", "Requests a second that one person may send"))
+            .arg(number("rate", "200", "Requests a second that one person may send"))
             .arg(number("backup-hours", "24", "Make a checked backup so often; 0 for never")),
         Command::new("backup")
             .about("The store in files of their own, each opened and checked when it is made")

@@ -57,6 +57,23 @@ pub fn territory() -> Command {
                 .arg(flag("dry-run", "Show what it would do, change nothing")),
         )
         .subcommand(sizes(Command::new("list").about("The planning units")))
+        .subcommand(
+            Command::new("lock")
+                .about("Take a planning unit: what others change of it waits")
+                .arg(unit())
+                .arg(text("note", "TEXT", "What it is taken for")),
+        )
+        .subcommand(
+            Command::new("unlock")
+                .about("Give it back; an admin breaks the lock of somebody else")
+                .arg(unit())
+                .arg(text("why", "TEXT", "Why it is broken; kept in history")),
+        )
+        .subcommand(Command::new("locks").about("Who holds which units, since when"))
+}
+
+fn unit() -> Arg {
+    Arg::new("unit").value_name("UNIT").required(true).help("Its name or the end of its id")
 }
 
 pub fn snapshot() -> Command {

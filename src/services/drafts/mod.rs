@@ -194,7 +194,7 @@ fn resolve(reads: &dyn Reads, which: &str) -> Outcome<Id> {
         [id] => Ok(*id),
         [] => Err(Failure::not_found(format!("There is no open draft \"{which}\""))
             .hint("`pams drafts list` shows them")),
-        _ => Err(Failure::invalid(format!("{} drafts end with \"{which}\"", fits.len()))
+        _ => Err(Failure::conflict(format!("{} drafts end with \"{which}\"", fits.len()))
             .hint("Give more characters")),
     }
 }

@@ -93,6 +93,7 @@ impl Target {
 
 /// What is wished of an import, said at its start or during its review.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Options {
     pub month: Option<Month>,
     /// Adds and changes, removes nothing.

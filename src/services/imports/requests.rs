@@ -5,12 +5,14 @@ use super::staging::{self, SheetOutline};
 use super::uploads::{self, Source};
 use super::{Answer, Line, MAX_ANSWERS, Options, Prepared, REVIEW, Report, Review, Target};
 use super::{batches, bulk, lines, records, remembered, whom};
+use crate::changes::Via;
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::frames::{self, Bytes};
 use crate::intake::bulk::Said;
 use crate::intake::fixes::Place;
 use crate::services::jobs::{self, Job};
+use crate::services::permissions::denied;
 use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names, wins};
 use crate::store::{IndexKey, Reads};
 use schemars::JsonSchema;
@@ -52,6 +54,10 @@ impl Command for StartReview {
         }
         let id = cx.new_id();
         if let Source::Path { path, said } = &self.source {
+            if cx.caller.via == Via::Api {
+                return Err(denied("Files of the server's own machine are not read for others")
+                    .hint("Send the file: POST /api/v1/imports"));
+            }
             return self.start_bulk(cx, id, path, said);
         }
         let loaded = uploads::load(cx.reads(), &self.source)?;

@@ -4,6 +4,7 @@
 mod browse;
 mod look;
 mod merge;
+pub mod purge;
 
 pub use browse::*;
 pub use look::*;
@@ -84,8 +85,7 @@ impl Command for Save {
             notes.extend(activities::long_day(cx.reads(), &settings, &head.fields)?);
         }
         let item = Shower::new(cx.reads()).item(self.kind, id, &head)?;
-        let draft =
-            matches!(record.verdict, Verdict::Drafted | Verdict::Refused).then_some(record.change.change_id);
+        let draft = record.has_draft().then_some(record.change.change_id);
         Ok(Saved {
             item,
             verdict: record.verdict,

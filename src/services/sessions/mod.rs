@@ -29,7 +29,7 @@ const NOTE_USE_MS: i64 = 60_000;
 const FREE_FAILURES: u32 = 3;
 const MAX_WAIT_MS: i64 = 15 * 60_000;
 /// Sessions that one person may have open; the oldest go first.
-const MAX_SESSIONS: usize = 32;
+const MAX_SESSIONS: usize = 256;
 /// Recovery codes made at a time.
 const RECOVERY_CODES: usize = 10;
 
@@ -62,9 +62,19 @@ pub struct Session {
     pub address: String,
     pub began_ms: i64,
     pub used_ms: i64,
+    /// When the person last proved who they are.
+    #[serde(default)]
+    pub proved_ms: i64,
 }
 
+/// So long after somebody proved who they are, what is sensitive is done without asking.
+const FRESH_MS: i64 = 15 * 60_000;
+
 impl Session {
+    pub fn is_fresh(&self, now_ms: i64) -> bool {
+        now_ms - self.proved_ms < FRESH_MS
+    }
+
     fn ends_ms(&self) -> i64 {
         let (idle, life) = match self.device {
             true => (DEVICE_IDLE_MS, DEVICE_LIFE_MS),
@@ -192,19 +202,9 @@ impl Command for BeginSession {
     type Reply = Begun;
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Begun> {
-        let mut row = credential(cx.reads(), self.user)?;
-        if !row.totp.is_empty() {
-            if self.code.trim().is_empty() {
-                return Ok(Begun::CodeWanted);
-            }
-            if !take_code(&mut row, &self.code, cx.caller.now_ms) {
-                fail(&mut row, cx.caller.now_ms);
-                put_credential(cx, self.user, &row)?;
-                return Ok(Begun::CodeWrong);
-            }
+        if let Some(lacks) = lacks_code(cx, self.user, &self.code)? {
+            return Ok(lacks);
         }
-        (row.failures, row.wait_until_ms) = (0, 0);
-        put_credential(cx, self.user, &row)?;
         let mut own = sessions(cx.reads())?;
         own.retain(|s| s.user == self.user);
         own.sort_by_key(|s| s.used_ms);
@@ -225,11 +225,56 @@ impl Command for BeginSession {
             address: self.address.clone(),
             began_ms: now,
             used_ms: now,
+            proved_ms: now,
         };
         cx.batch.touch(Kind::User, self.user);
         cx.batch.set_local(&session_row(&self.id), Some(&frames::encode(&session)?))?;
         Ok(Begun::Session(session))
     }
+}
+
+/// Notes that the person of a session, whose password was right, is who they say.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ProveAgain {
+    /// [`session_id`] of the session's secret.
+    pub id: String,
+    pub code: String,
+}
+
+impl Command for ProveAgain {
+    const NAME: &'static str = "session.prove";
+    type Reply = Begun;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Begun> {
+        let none = || Failure::not_found("The session has ended");
+        let bytes = cx.reads().local(&session_row(&self.id))?.ok_or_else(none)?;
+        let mut session: Session = frames::decode(&bytes)?;
+        if let Some(lacks) = lacks_code(cx, session.user, &self.code)? {
+            return Ok(lacks);
+        }
+        session.proved_ms = cx.caller.now_ms;
+        cx.batch.set_local(&session_row(&self.id), Some(&frames::encode(&session)?))?;
+        Ok(Begun::Session(session))
+    }
+}
+
+/// What the second factor of somebody lacks still, where there is one; nothing lacking
+/// forgets the attempts that failed.
+fn lacks_code(cx: &mut WriteCx, user: Id, code: &str) -> Outcome<Option<Begun>> {
+    let mut row = credential(cx.reads(), user)?;
+    if !row.totp.is_empty() {
+        if code.trim().is_empty() {
+            return Ok(Some(Begun::CodeWanted));
+        }
+        if !take_code(&mut row, code, cx.caller.now_ms) {
+            fail(&mut row, cx.caller.now_ms);
+            put_credential(cx, user, &row)?;
+            return Ok(Some(Begun::CodeWrong));
+        }
+    }
+    (row.failures, row.wait_until_ms) = (0, 0);
+    put_credential(cx, user, &row)?;
+    Ok(None)
 }
 
 /// Whether a one-time or a recovery code is right; it is used up by that.

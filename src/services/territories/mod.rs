@@ -3,6 +3,7 @@
 //! opens at once.
 
 mod detect;
+pub mod locks;
 mod snapshots;
 mod units;
 

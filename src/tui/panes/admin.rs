@@ -6,9 +6,9 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Zone;
 use crate::domain::{Id, text};
 use crate::engine::Engine;
-use crate::remote::sessions;
+use crate::remote::online;
 use crate::services::records::{Browse, Delete, List, Page};
-use crate::services::sessions::Session;
+use crate::services::sessions::{EndSession, ListSessions, Session};
 use crate::services::setup::Me;
 use crate::services::show::Item;
 use crate::tui::app::Cx;
@@ -104,7 +104,8 @@ impl Admin {
                 let zone = Zone::parse(&cx.me.zone).unwrap_or(Zone::UTC);
                 let question = move |engine: &Engine| {
                     // A server that is away is told in the pane, not complained of.
-                    Ok(sessions::list(engine, &folders).map(|all| session_rows(all, &text, zone)))
+                    Ok(online::ask(engine, &folders, &ListSessions {})
+                        .map(|all| session_rows(all, &text, zone)))
                 };
                 return cx.ask(Slot::Admin, question, move |panes, page, _| {
                     panes.admin.unknown = page.as_ref().err().map(|f| f.message.clone()).unwrap_or_default();
@@ -148,7 +149,8 @@ impl Admin {
         );
         let filter = self.filter.clone();
         let end = move |engine: &Engine| {
-            let left = sessions::end(engine, &folders, which).and_then(|()| sessions::list(engine, &folders));
+            let left = online::run(engine, &folders, &EndSession { which })
+                .and_then(|_| online::ask(engine, &folders, &ListSessions {}));
             Data::Panes(left.map(|all| -> Into {
                 Box::new(move |panes, _| {
                     let want = panes.admin.rows.again();
@@ -180,6 +182,9 @@ impl Pane for Admin {
                 ("app.settings", "settings"),
                 ("app.undo", "undo"),
             ];
+        }
+        if self.kind().0 == Sessions {
+            return vec![("record.delete", "end it"), ("list.filter", "filter"), ("list.inside", "kinds")];
         }
         vec![
             ("record.open", "edit"),
@@ -364,7 +369,18 @@ impl Pane for Admin {
             Admin::name(item).width() + if item.flag("archived") { " (archived)".len() } else { 0 }
         });
         let name = longest.max().unwrap_or(0).clamp(12, (wide / 2).max(12));
-        let rest = wide.saturating_sub(name + 4) / shown.iter().filter(|n| !n.is_empty()).count().max(1);
+        // Each field takes what it needs while there is room; the longest give way first.
+        let fields: Vec<&str> = shown.iter().filter(|n| !n.is_empty()).copied().collect();
+        let longest = |field: &&str| {
+            let seen = self.rows.list.visible().filter_map(|place| self.rows.get(place));
+            seen.map(|item| item.text(field).width()).max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = fields.iter().map(longest).collect();
+        while widths.iter().map(|w| w + 2).sum::<usize>() > wide.saturating_sub(name + 3)
+            && let Some(most) = widths.iter_mut().max().filter(|w| **w > 4)
+        {
+            *most -= 1;
+        }
         for (y, place) in self.rows.list.visible().enumerate() {
             let Some(item) = self.rows.get(place) else { continue };
             let cursor = place == self.rows.list.cursor && self.inside;
@@ -374,9 +390,9 @@ impl Pane for Admin {
                 if cursor { ">" } else { " " },
                 cx.fit(&format!("{}{away}", Admin::name(item)), name)
             );
-            for field in shown.iter().filter(|n| !n.is_empty()) {
-                row.push(' ');
-                row.push_str(&cx.fit(&item.text(field), rest.saturating_sub(1)));
+            for (field, width) in fields.iter().zip(&widths) {
+                row.push_str("  ");
+                row.push_str(&cx.fit(&item.text(field), *width));
             }
             let style = if cursor { "selection" } else { "text" };
             put(buf, right, 0, 2 + y as u16, &cx.fit(&row, wide), cx.style(style));
