@@ -6,7 +6,7 @@ use crate::domain::Id;
 use crate::engine::{Door, OnBehalf};
 use crate::server::Problem;
 use crate::server::metrics::{Served, status_class};
-use crate::server::problem::CONTENT_TYPE;
+use crate::server::problem::{CODES, CONTENT_TYPE};
 use crate::server::routes::{Needs, Route};
 use crate::server::state::{App, Tenant, blocking};
 use crate::services::permissions::ShowRights;
@@ -86,7 +86,7 @@ pub async fn guard(
             }
         }
     };
-    let response = packed(stamped(response, &id).await, &headers).await;
+    let response = packed(stamped(told(response).await, &id).await, &headers).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
     let served = Served { route: route.path, method: route.method, status_class: status_class(status) };
@@ -107,6 +107,19 @@ pub async fn guard(
     });
     super::log(&line);
     response
+}
+
+/// A refusal of the router's own, such as of a parameter that is no number, as a problem
+/// like every other.
+async fn told(response: Response) -> Response {
+    let status = response.status();
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == CONTENT_TYPE);
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let bytes = axum::body::to_bytes(response.into_body(), 4 << 10).await.unwrap_or_default();
+    let code = CODES.iter().find(|(_, of, _)| *of == status.as_u16()).map_or("usage", |(code, ..)| *code);
+    Problem::new(code, String::from_utf8_lossy(&bytes).into_owned()).into_response()
 }
 
 /// JSON that is worth it, in zstd for who reads that.

@@ -117,6 +117,7 @@ fn two_admins_at_one_month_make_one_import_and_one_draft() {
     assert_eq!(ben.json(&["notices", "list"])["items"].as_array().unwrap().len(), 1);
     let draft = nia.json(&["drafts", "show", "last"]);
     assert_eq!(draft["fields"]["batch"], json!(["-", "nia.csv", "root.csv"]), "{draft}");
+    assert_eq!(draft["target_name"], json!("import of wins for February 2026"));
     assert!(draft["held"].as_u64().unwrap() > 3 && draft["theirs_by"] == "Root", "{draft}");
     // Hers instead: theirs is taken back, hers is made, in one step that undo takes back.
     nia.ok(&["drafts", "resolve", "last", "--choose", "mine"]);

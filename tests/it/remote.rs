@@ -299,6 +299,8 @@ fn a_large_file_comes_in_parts_and_goes_on_after_a_kill() {
     assert_eq!(put(&root, 1, parts[1], &hash(parts[0])).status, 422, "it is not what its hash says");
     assert_eq!(put(&root, 0, &parts[0][1..], "").status, 422, "nor as long as it should be");
     assert_eq!(put(&root, 7, parts[1], "").status, 422);
+    let twice = put(&root, 1, b"x", "0&hash=0");
+    assert_eq!((twice.status, &twice.json()["code"]), (400, &json!("usage")));
     assert_eq!(put(&root, 1, parts[1], &hash(parts[1])).status, 204);
     assert_eq!(root.post(&format!("{path}/start"), &json!({})).status, 409, "a part is missing");
     server = server.kill_and_start();

@@ -4,8 +4,9 @@
 pub mod held;
 
 use crate::changes::{Cause, Op, Verdict, codec, hlc};
-use crate::domain::schema::{Draft, Kind, Record};
+use crate::domain::schema::{Draft, Kind, MonthState, Record};
 use crate::domain::value::Value;
+use crate::domain::when::Month;
 use crate::domain::{Failure, Fields, Id, Outcome};
 use crate::services::input::Input;
 use crate::services::records::{self, Page, Save, Saved};
@@ -97,7 +98,9 @@ fn title(reads: &dyn Reads, draft: &Draft) -> Outcome<String> {
     }
     Ok(match target(draft) {
         Some((Kind::MonthState, Some(id))) => {
-            format!("import for {}", names::name(reads, Kind::MonthState, id)?)
+            let state = MonthState::from_fields(&reads.fields(Kind::MonthState, id)?.unwrap_or_default());
+            let month = state.month.and_then(Month::from_number).map(|month| month.long());
+            format!("import of wins for {}", month.unwrap_or_else(|| id.short()))
         }
         Some((kind, Some(id))) => format!("{} {}", kind.name(), names::name(reads, kind, id)?),
         Some((kind, None)) => format!("new {}", kind.name()),

@@ -71,10 +71,10 @@ fn session_rows(all: Vec<Session>, filter: &str, zone: Zone) -> Page {
     let row = |session: Session| {
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(session.id.as_bytes()).as_bytes()[..16]);
-        let kind = if session.device { "device" } else { "browser" };
+        let kind = if session.device { "" } else { "browser: " };
         let values = [
             ("name", session.name),
-            ("label", format!("{kind}: {}", session.label)),
+            ("label", format!("{kind}{}", session.label)),
             ("address", session.address),
             ("used", zone.stamp(session.used_ms)),
             ("session", session.id),
