@@ -15,6 +15,7 @@ mod imports;
 mod jobs;
 mod journey;
 mod load;
+mod migration;
 mod notices;
 mod outlets;
 mod output;
@@ -167,6 +168,10 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         "territory" | "snapshot" => match matches.subcommand() {
             Some((verb, matches)) if noun == "territory" => territory::run(&context, verb, matches),
             Some((verb, matches)) => territory::snapshot(&context, verb, matches),
+            None => Ok(()),
+        },
+        "migration" => match matches.subcommand() {
+            Some((verb, matches)) => migration::run(&context, verb, matches),
             None => Ok(()),
         },
         "backup" => match matches.subcommand() {

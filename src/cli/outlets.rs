@@ -37,7 +37,7 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
 }
 
 /// What was said of the columns: FIELD=HEADER, checked against the file itself.
-fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Said> {
+pub(super) fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Said> {
     let mut said = Said {
         dates: matches.get_one::<String>("dates").cloned().unwrap_or_default(),
         header: matches.get_one::<u64>("header-row").map(|row| row.saturating_sub(1) as usize),

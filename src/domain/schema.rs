@@ -414,11 +414,11 @@ records! {
 
     /// One file on its way in: opened, mapped, reviewed, committed.
     13 Batch "batch" "batches" {
-        1 target: choice("wins" "accounts" "projects" "outlets" "distributors" "chains" "reps"), required;
+        1 target: choice("wins" "accounts" "projects" "outlets" "distributors" "chains" "reps" "activities"), required;
         2 file: text, required;
         3 hash: text;
         4 mapping: text;
-        5 state: choice("review" "committed" "undone" "discarded"), group(1);
+        5 state: choice("review" "committed" "undone" "discarded" "draft" "finished"), group(1);
         6 counts: data, system;
         7 months: words, system;
         8 plan: data, system;
@@ -431,7 +431,7 @@ records! {
 
     /// An answer remembered: what a raw text of a file means here.
     14 Alias "alias" "aliases" {
-        1 scope: choice("owner" "account" "project"), required;
+        1 scope: choice("owner" "account" "project" "type" "usecase"), required;
         2 text: text, required;
         3 target: text;
         4 verdict: choice("link" "not ours" "leave raw");
@@ -582,6 +582,18 @@ records! {
     }
     index 140 [2];
 
+    /// A month of a batch of legacy activities: how far it is, what became of its rows,
+    /// and what people chose for some of them. Its id says of which batch and month.
+    26 MigrationMonth "migration" "migrations" {
+        1 batch: one(Batch), required;
+        2 month: month, required;
+        3 state: choice("draft" "confirmed" "promoted" "rolled back"), group(1);
+        4 outcomes: data, system, group(1);
+        5 txns: words, system, group(1);
+        6 choices: data, system;
+    }
+    index 150 [1];
+
     /// A place that sells: a row of the dataset of outlets. What people change of one is
     /// a record laid over its row.
     101 Outlet "outlet" "outlets" {
@@ -640,7 +652,7 @@ records! {
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 impl Kind {
     /// The kind that a person names: `account`, `accounts`, `usecase`.

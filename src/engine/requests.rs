@@ -5,8 +5,8 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, Receipt, WriteCx};
 use crate::services::{
-    accounts, activities, backups, drafts, imports, jobs, notices, outlets, permissions, records, sample,
-    sessions, setup, state, sync, territories, undo, wins,
+    accounts, activities, backups, drafts, imports, jobs, migration, notices, outlets, permissions, records,
+    sample, sessions, setup, state, sync, territories, undo, wins,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -134,6 +134,12 @@ requests! {
         outlets::ShowOutlet: "outlets.read",
         outlets::ExportOutlets: "outlets.read",
         outlets::Quality: "outlets.read",
+        migration::ListMigrations: "migration.read",
+        migration::CountMigration: "migration.read",
+        migration::ShowMonth: "migration.read",
+        migration::ListLegacyNames: "migration.read",
+        migration::ListStubs: "migration.read",
+        migration::HashLive: INTERNAL,
         undo::Recent: "audit.read",
         undo::ListChanges: "audit.read",
         undo::ShowChange: "audit.read",
@@ -182,6 +188,16 @@ requests! {
         jobs::KeepPiece: INTERNAL,
         jobs::EndJob: INTERNAL,
         jobs::CancelJob: "wins.import",
+        migration::NameLegacy: "migration.write",
+        migration::MakeStubs: "migration.write",
+        migration::DropStubs: "migration.write",
+        migration::SetRules: "migration.write",
+        migration::ChooseRows: "migration.write",
+        migration::ConfirmMonths: "migration.write",
+        migration::ReopenMonths: "migration.write",
+        migration::PromoteMonth: "migration.write",
+        migration::RollBackMonth: "migration.write",
+        migration::FinishMigration: "migration.write",
         drafts::KeepForm: "",
         drafts::ResolveDraft: "",
         drafts::ResolveMany: "",

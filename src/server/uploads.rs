@@ -113,6 +113,7 @@ fn verb(target: Target) -> &'static str {
     match target {
         Target::Wins => "wins.import",
         Target::Outlets => "outlets.import",
+        Target::Activities => "migration.write",
         Target::Accounts | Target::Projects => "account.write",
         Target::Distributors | Target::Chains | Target::Reps => "territory.write",
     }
@@ -127,7 +128,7 @@ pub async fn announce(
     let who = who.0;
     let kept = blocking(move || {
         who.engine().ask(&ShowRights {})?.require(verb(file.target))?;
-        let most = if file.target == Target::Outlets { MAX_ROWS_FILE } else { MAX_BYTES as u64 };
+        let most = if file.target.is_bulk() { MAX_ROWS_FILE } else { MAX_BYTES as u64 };
         let name = file.name.trim();
         if name.is_empty() || name.len() > 200 || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
             return Err(Failure::invalid("The name should be that of a file, without folders"));
@@ -211,7 +212,7 @@ pub async fn start(
             let engine = OnBehalf { via: Via::Import, ..who.engine() };
             engine.ask(&ShowRights {})?.require(verb(kept.file.target))?;
             let path = whole(&who.tenant, &kept)?;
-            let started = if kept.file.target == Target::Outlets {
+            let started = if kept.file.target.is_bulk() {
                 let source = Source::Path { path, said: Default::default() };
                 engine.run(&StartReview { target: kept.file.target, source, options })?.reply
             } else {

@@ -44,6 +44,18 @@ pub struct Manifest {
     /// Pieces with rows that are held back.
     pub held: Vec<(u32, Hash)>,
     pub tally: Tally,
+    /// Pieces of another meaning, by its name.
+    #[serde(default)]
+    pub pieces: BTreeMap<String, Vec<(u32, Hash)>>,
+}
+
+impl Manifest {
+    /// Every piece that it names.
+    pub fn hashes(&self) -> impl Iterator<Item = Hash> {
+        let lists = self.marks.values().chain(self.pieces.values()).flatten();
+        let lists = lists.chain(&self.twins).chain(&self.held).map(|(_, hash)| *hash);
+        self.chunks.iter().map(|chunk| chunk.hash).chain(lists)
+    }
 }
 
 /// A manifest and where to read what it names.
@@ -112,7 +124,7 @@ pub fn piece(reads: &dyn Reads, hash: &Hash) -> Outcome<Vec<u8>> {
     reads.blob(hash)?.ok_or_else(lost)
 }
 
-fn damaged(what: impl std::fmt::Display) -> Failure {
+pub fn damaged(what: impl std::fmt::Display) -> Failure {
     Failure::internal(format!("A part of a dataset is damaged: {what}")).hint("`pams db check` says more")
 }
 

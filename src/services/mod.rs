@@ -9,6 +9,7 @@ pub mod drafts;
 pub mod imports;
 pub mod input;
 pub mod jobs;
+pub mod migration;
 pub mod names;
 pub mod notices;
 pub mod outlets;

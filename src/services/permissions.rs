@@ -35,6 +35,7 @@ pub fn write_verb(kind: Kind) -> Option<&'static str> {
         Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit | Kind::Lock => {
             "territory.write"
         }
+        Kind::MigrationMonth => "migration.write",
         Kind::Draft => "drafts.write",
         Kind::Preset | Kind::Notification => return None,
     })

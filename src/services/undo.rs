@@ -162,7 +162,7 @@ fn is_effective(record: &Ordered) -> bool {
 }
 
 /// Takes back a transaction, but for what it did to records of one kind.
-pub(super) fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause, but: Option<Kind>) -> Outcome<Undone> {
+pub fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause, but: Option<Kind>) -> Outcome<Undone> {
     let rows = cx.reads().txn_rows(txn)?;
     if rows.is_empty() {
         return Err(Failure::not_found("That change is not in this store's history"));

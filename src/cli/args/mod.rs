@@ -1,6 +1,7 @@
 //! The shape of the command line; completions and man pages are made from it too.
 
 mod dev;
+mod migration;
 mod outlets;
 mod remote;
 mod solve;
@@ -74,6 +75,7 @@ pub fn command() -> Command {
         .subcommand(territory::territory())
         .subcommand(territory::snapshot())
         .subcommand(import())
+        .subcommand(migration::migration())
         .subcommand(jobs())
         .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
         .subcommands(remote::commands())

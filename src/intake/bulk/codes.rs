@@ -1,5 +1,5 @@
-//! What can be wrong with a row of outlets, as bits: a row has several faults and there are
-//! millions of rows. The rule behind each bit says what it does to the row.
+//! What can be wrong with a row of outlets or of legacy activities, as bits: a row has
+//! several faults and there are millions of rows. The rule behind each bit says what it does to the row.
 
 use crate::intake::rules::{self, Weight};
 
@@ -62,6 +62,10 @@ faults! {
     Aside "REV-01";
     Merged "REV-02";
     Status "ENU-01";
+    NoDay "ACT-06";
+    TwoDays "ACT-07";
+    BadEffort "ACT-08";
+    Repeats "ACT-09";
 }
 
 impl Faults {
@@ -113,12 +117,17 @@ const HELD: u64 = 1 << Fault::NoCode as u8
     | 1 << Fault::CodeTooLong as u8
     | 1 << Fault::NoName as u8
     | 1 << Fault::RowTooLong as u8
-    | 1 << Fault::Aside as u8;
+    | 1 << Fault::Aside as u8
+    | 1 << Fault::NoDay as u8
+    | 1 << Fault::TwoDays as u8;
 
 /// The fields that a rule is about, the one that people look at first.
 pub fn fields_of(code: &str) -> &'static [&'static str] {
     match code {
         "OUT-05" | "OUT-06" | "OUT-07" => &["name"],
+        "ACT-06" | "ACT-07" => &["date"],
+        "ACT-08" => &["effort"],
+        "ACT-09" => &["summary"],
         code if code.starts_with("OUT") => &["code"],
         code if code.starts_with("COORD") => &["latitude", "longitude"],
         "NUM-01" | "NUM-02" => &["avg_sales", "volume", "visit_frequency", "credit_limit"],

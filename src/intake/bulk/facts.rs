@@ -280,7 +280,7 @@ impl Facts {
 }
 
 /// Cells beyond the header's that hold something, or fewer than half of it.
-fn ragged(cells: &Cells, width: usize) -> bool {
+pub(super) fn ragged(cells: &Cells, width: usize) -> bool {
     match cells.len() > width {
         true => (width..cells.len()).any(|c| !cells.get(c).trim_ascii().is_empty()),
         false => true,
@@ -288,7 +288,7 @@ fn ragged(cells: &Cells, width: usize) -> bool {
 }
 
 /// "Total" where the key stands, or in the first cell, and little else.
-fn is_total(cells: &Cells, code: Option<usize>) -> bool {
+pub(super) fn is_total(cells: &Cells, code: Option<usize>) -> bool {
     let word = |cell: &[u8]| {
         let cell = cell.trim_ascii();
         (3..=14).contains(&cell.len())

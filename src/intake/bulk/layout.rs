@@ -97,7 +97,9 @@ impl Layout {
 
     /// Required fields without a column.
     pub fn missing(&self) -> Vec<&'static str> {
-        let required = self.kind.schema().fields.iter().filter(|f| f.required);
+        // Of an activity the rest is said of texts that are empty, too.
+        let needed = |name: &str| self.kind != Kind::Activity || name == "date";
+        let required = self.kind.schema().fields.iter().filter(|f| f.required && needed(f.name));
         required.map(|f| f.name).filter(|n| self.column(n).is_none()).collect()
     }
 

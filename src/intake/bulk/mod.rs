@@ -3,10 +3,11 @@
 //! the same answers give the same chunks, so work that was cut off is done again and what
 //! came out before is known by its number.
 
-mod cells;
+pub(super) mod cells;
 pub mod codes;
 mod facts;
 pub mod layout;
+pub mod legacy;
 pub mod mend;
 mod near;
 mod places;
@@ -43,6 +44,8 @@ pub enum Made {
     Marks { code: String, rows: Vec<(u32, u32)> },
     /// Places of rows that double another's, and of that other.
     Twins(Vec<(u32, u32)>),
+    /// Anything else, as columns under a name.
+    Piece { name: &'static str, rows: u32, bytes: Vec<u8> },
 }
 
 /// A row that is held back, as it stands in the file.
@@ -52,6 +55,26 @@ pub struct Held {
     pub record: u32,
     pub faults: u64,
     pub cells: Vec<String>,
+}
+
+/// Bytes of a row held back that are kept: beyond that the file itself has to be looked at.
+const MAX_HELD: usize = 64 << 10;
+
+impl Held {
+    fn of(record: u32, faults: codes::Faults, from: &source::Cells) -> Held {
+        let mut left = MAX_HELD;
+        let mut cells: Vec<String> = Vec::with_capacity(from.len());
+        for cell in from.iter() {
+            let kept = &cell[..cell.len().min(left)];
+            left -= kept.len();
+            cells.push(String::from_utf8_lossy(kept).into_owned());
+        }
+        Held { record, faults: faults.0, cells }
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.iter().map(|c| c.len() + 16).sum()
+    }
 }
 
 /// Where the rows went: records = taken + held + merged + blank + headers + totals.
@@ -78,7 +101,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> Outcome<()>;
 pub struct Opened {
     pub source: source::Source,
     pub layout: Layout,
-    mender: Mender,
+    pub(super) mender: Mender,
 }
 
 pub fn open(path: &Path, spool: &Path, kind: Kind, said: &Said) -> Outcome<Opened> {
@@ -119,11 +142,14 @@ impl Opened {
     /// Reads every row and sends out what it makes of them.
     pub fn run(
         &self,
-        today: NaiveDate,
+        (today, day_minutes): (NaiveDate, i64),
         emit: &mut dyn FnMut(Made) -> Outcome<()>,
         progress: Progress,
     ) -> Outcome<Tally> {
         self.complete()?;
+        if self.layout.kind == Kind::Activity {
+            return legacy::run(self, today, day_minutes, emit, progress);
+        }
         let bytes = self.source.bytes;
         let mut facts = facts::gather(&self.source, &self.layout, &self.mender, &mut |read| {
             progress(read.min(bytes), 2 * bytes)

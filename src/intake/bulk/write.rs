@@ -22,8 +22,6 @@ const MOST: usize = 8_192;
 const CUT: u64 = 0x7ff;
 /// Bytes of rows held back that go out together.
 const HELD: usize = 256 << 10;
-/// Bytes of a row held back that are kept: beyond that the file itself has to be looked at.
-const MAX_HELD: usize = 64 << 10;
 /// Bytes of text that make one chunk: it goes between processes in one frame.
 const MAX_TEXT: usize = 640 << 10;
 /// Columns that are no field: their number is this and the file's column.
@@ -277,15 +275,9 @@ impl<'a> Writer<'a> {
     }
 
     fn hold(&mut self, record: &Cells, fact: &Fact, faults: Faults) {
-        let mut left = MAX_HELD;
-        let mut cells: Vec<String> = Vec::with_capacity(record.len());
-        for cell in record.iter() {
-            let kept = &cell[..cell.len().min(left)];
-            left -= kept.len();
-            cells.push(String::from_utf8_lossy(kept).into_owned());
-        }
-        self.waits += MAX_HELD - left + 16 * cells.len();
-        self.held.push(Held { record: fact.record, faults: faults.0, cells });
+        let held = Held::of(fact.record, faults, record);
+        self.waits += held.bytes();
+        self.held.push(held);
     }
 
     fn take_held(&mut self) -> Vec<Held> {

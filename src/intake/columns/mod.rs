@@ -36,6 +36,9 @@ pub struct Guess {
 /// Guesses for the columns of a table of `kind`, in their order; `values` may be empty.
 pub fn guess(kind: Kind, titles: &[String], values: &[Vec<&str>]) -> Vec<Guess> {
     let mut guesses = of_entity(entity(kind), titles, values);
+    if kind == Kind::Activity {
+        return activities(guesses);
+    }
     let schema = kind.schema();
     let mut taken: Vec<String> = guesses.iter().map(|g| g.field.clone()).collect();
     for guess in &mut guesses {
@@ -53,6 +56,44 @@ pub fn guess(kind: Kind, titles: &[String], values: &[Vec<&str>]) -> Vec<Guess> 
         if schema.field_named(&guess.field).is_none() {
             guess.field.clear();
         }
+    }
+    guesses
+}
+
+/// Our fields for those of other systems' activities: what says it best is taken first.
+const ACTIVITY: [(&str, &str); 20] = [
+    ("activity_type", "type"),
+    ("date", "date"),
+    ("duration_min", "effort"),
+    ("owner_name", "owner"),
+    ("account_name", "account"),
+    ("project", "project"),
+    ("use_case", "use_cases"),
+    ("subject", "summary"),
+    ("notes", "details"),
+    ("attendees", "participants"),
+    ("follow_up_date", "next_due"),
+    ("next_step", "next_step"),
+    ("outcome", "outcome"),
+    ("start_at", "date"),
+    ("owner_id", "owner"),
+    ("account_id", "account"),
+    ("outlet_name", "account"),
+    ("opp_id", "project"),
+    ("purpose", "summary"),
+    ("due_date", "next_due"),
+];
+
+fn activities(mut guesses: Vec<Guess>) -> Vec<Guess> {
+    let mut ours: Vec<&str> = vec![""; guesses.len()];
+    for (theirs, field) in ACTIVITY {
+        let column = guesses.iter().position(|g| g.field == theirs);
+        if let Some(column) = column.filter(|_| !ours.contains(&field)) {
+            ours[column] = field;
+        }
+    }
+    for (guess, field) in guesses.iter_mut().zip(ours) {
+        guess.field = field.to_owned();
     }
     guesses
 }

@@ -54,7 +54,7 @@ pub(super) fn commit(
         file: review.file.clone(),
         hash,
         mapping: sheet,
-        state: "committed".into(),
+        state: if review.target == Target::Activities { "draft" } else { "committed" }.into(),
         counts: serde_json::to_vec(&kept).unwrap_or_default(),
         months: report.months.iter().filter(|m| !m.left_out).map(|m| m.month.clone()).collect(),
         plan: mapping.into_bytes(),

@@ -49,6 +49,8 @@ pub struct Input {
     pub today: NaiveDate,
     /// Pieces that are kept already.
     pub skip: u32,
+    /// Of the organisation.
+    pub day_minutes: i64,
     /// Fingerprint of columns → what was said of such files before.
     pub remembered: BTreeMap<String, Remembered>,
 }
@@ -60,6 +62,7 @@ enum Part {
     Held { rows: u32, bytes: Bytes },
     Marks { code: String, rows: u32, bytes: Bytes },
     Twins { rows: u32, bytes: Bytes },
+    Piece { name: String, rows: u32, bytes: Bytes },
 }
 
 /// The same, once its bytes are kept under their hash.
@@ -69,6 +72,17 @@ enum Kept {
     Held(u32, Hash),
     Marks(String, u32, Hash),
     Twins(u32, Hash),
+    Piece(String, u32, Hash),
+}
+
+impl Kept {
+    fn hash(&self) -> Hash {
+        match self {
+            Kept::Chunk(chunk) => chunk.hash,
+            Kept::Held(_, hash) | Kept::Marks(_, _, hash) => *hash,
+            Kept::Twins(_, hash) | Kept::Piece(_, _, hash) => *hash,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -120,7 +134,9 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
         if let Some(part) = part {
             held += match &part {
                 Part::Chunk { bytes, .. } | Part::Held { bytes, .. } => bytes.0.len(),
-                Part::Marks { bytes, .. } | Part::Twins { bytes, .. } => bytes.0.len(),
+                Part::Marks { bytes, .. } | Part::Twins { bytes, .. } | Part::Piece { bytes, .. } => {
+                    bytes.0.len()
+                }
             };
             piece.parts.push(part);
         }
@@ -134,7 +150,7 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
         Ok(())
     };
     let tally = opened.run(
-        input.today,
+        (input.today, input.day_minutes),
         &mut |made| {
             send(Some(match made {
                 Made::Chunk { first, rows, bytes } => Part::Chunk { first, rows, bytes: Bytes(bytes) },
@@ -153,6 +169,9 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
                     let (rows, firsts): (Vec<u32>, Vec<u32>) = pairs.into_iter().unzip();
                     let count = rows.len() as u32;
                     Part::Twins { rows: count, bytes: Bytes(datasets::encode_places(&[rows, firsts])) }
+                }
+                Made::Piece { name, rows, bytes } => {
+                    Part::Piece { name: name.into(), rows, bytes: Bytes(bytes) }
                 }
             }))
         },
@@ -186,14 +205,14 @@ pub fn job_input(
     reads: &dyn Reads,
     staged: &Staged,
     target: Target,
-    today: NaiveDate,
+    (today, day_minutes): (NaiveDate, i64),
     skip: u32,
 ) -> Outcome<Vec<u8>> {
     let (path, said) = (staged.path.clone(), staged.said.clone());
     let spool = std::env::temp_dir().join(format!("pams-{}", std::process::id()));
     let kind = target.kind();
     let remembered = remembered::remembered(reads, kind)?;
-    frames::encode(&Input { path, spool, kind, said, today, skip, remembered })
+    frames::encode(&Input { path, spool, kind, said, today, skip, day_minutes, remembered })
 }
 
 /// Keeps a piece; returns how many are kept now.
@@ -208,6 +227,7 @@ pub fn keep(cx: &mut WriteCx, review: Id, piece: &[u8]) -> Outcome<u32> {
             Part::Held { rows, bytes } => Kept::Held(rows, cx.batch.put_blob(&bytes.0)?),
             Part::Marks { code, rows, bytes } => Kept::Marks(code, rows, cx.batch.put_blob(&bytes.0)?),
             Part::Twins { rows, bytes } => Kept::Twins(rows, cx.batch.put_blob(&bytes.0)?),
+            Part::Piece { name, rows, bytes } => Kept::Piece(name, rows, cx.batch.put_blob(&bytes.0)?),
         });
     }
     cx.batch.put_staged(review, piece.number, &frames::encode(&kept)?)?;
@@ -250,6 +270,7 @@ pub(super) fn ended(cx: &mut WriteCx, review: &mut Review, summary: &[u8]) -> Ou
             Kept::Held(rows, hash) => manifest.held.push((rows, hash)),
             Kept::Marks(code, rows, hash) => manifest.marks.entry(code).or_default().push((rows, hash)),
             Kept::Twins(rows, hash) => manifest.twins.push((rows, hash)),
+            Kept::Piece(name, rows, hash) => manifest.pieces.entry(name).or_default().push((rows, hash)),
         }
     }
     let counted: u64 = manifest.chunks.iter().map(|c| u64::from(c.rows)).sum();
@@ -278,13 +299,7 @@ pub(super) fn ended(cx: &mut WriteCx, review: &mut Review, summary: &[u8]) -> Ou
 
 /// The bytes that only a review given up had.
 pub(super) fn forget(cx: &mut WriteCx, review: &Review) -> Outcome<()> {
-    let mut hashes: Vec<Hash> = Vec::new();
-    for part in kept(cx.reads(), review.id)? {
-        hashes.push(match part {
-            Kept::Chunk(chunk) => chunk.hash,
-            Kept::Held(_, hash) | Kept::Marks(_, _, hash) | Kept::Twins(_, hash) => hash,
-        });
-    }
+    let mut hashes: Vec<Hash> = kept(cx.reads(), review.id)?.iter().map(Kept::hash).collect();
     hashes.extend(review.bulk.as_ref().and_then(|b| b.manifest));
     for hash in in_use(cx.reads(), review)? {
         hashes.retain(|h| *h != hash);
@@ -307,20 +322,13 @@ fn in_use(reads: &dyn Reads, but: &Review) -> Outcome<std::collections::BTreeSet
     })?;
     let mut used = std::collections::BTreeSet::new();
     for other in super::requests::reviews(reads)?.iter().filter(|r| r.id != but.id && r.bulk.is_some()) {
-        for part in kept(reads, other.id)? {
-            used.insert(match part {
-                Kept::Chunk(chunk) => chunk.hash,
-                Kept::Held(_, hash) | Kept::Marks(_, _, hash) | Kept::Twins(_, hash) => hash,
-            });
-        }
+        used.extend(kept(reads, other.id)?.iter().map(Kept::hash));
         used.extend(other.bulk.as_ref().and_then(|b| b.manifest));
     }
     for hash in manifests {
         let Ok(manifest) = datasets::manifest(reads, &hash) else { continue };
         used.insert(hash);
-        used.extend(manifest.chunks.iter().map(|c| c.hash));
-        let lists = manifest.marks.values().flatten().chain(&manifest.twins).chain(&manifest.held);
-        used.extend(lists.map(|(_, hash)| *hash));
+        used.extend(manifest.hashes());
     }
     Ok(used)
 }
@@ -463,8 +471,12 @@ pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Ou
 }
 
 impl Plan {
-    /// Points the dataset at the new chunks; false when nothing changes.
+    /// Points the dataset at the new chunks; false when nothing changes. Legacy activities
+    /// are no dataset: their batch alone names the chunks.
     pub fn commit(&self, cx: &mut WriteCx, batch: Id) -> Outcome<bool> {
+        if self.kind == Kind::Activity {
+            return Ok(true);
+        }
         let name = self.kind.schema().plural;
         let new = Dataset {
             name: name.into(),

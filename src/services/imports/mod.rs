@@ -56,10 +56,12 @@ pub enum Target {
     Distributors,
     Chains,
     Reps,
+    /// Of an earlier system: they become drafts, month by month.
+    Activities,
 }
 
 impl Target {
-    pub const ALL: [Target; 7] = [
+    pub const ALL: [Target; 8] = [
         Target::Wins,
         Target::Accounts,
         Target::Projects,
@@ -67,6 +69,7 @@ impl Target {
         Target::Distributors,
         Target::Chains,
         Target::Reps,
+        Target::Activities,
     ];
 
     pub fn of(kind: Kind) -> Option<Target> {
@@ -82,7 +85,13 @@ impl Target {
             Target::Distributors => Kind::Distributor,
             Target::Chains => Kind::Chain,
             Target::Reps => Kind::Rep,
+            Target::Activities => Kind::Activity,
         }
+    }
+
+    /// Its rows come by the million: the file is read where it lies.
+    pub fn is_bulk(self) -> bool {
+        matches!(self, Target::Outlets | Target::Activities)
     }
 
     /// As the batch has it.
@@ -266,6 +275,11 @@ impl Review {
         report.imported = report.rows.saturating_sub(report.rejected + report.skipped + report.merged);
         report.problems = problems(&prepared.plan.counts());
         report.again = batches::imported_before(reads, settings, &self.hash, self.target)?;
+        if self.target == Target::Activities && !report.again.is_empty() {
+            report
+                .asks
+                .push(format!("This very file was loaded {}; its drafts would be there twice", report.again));
+        }
         if self.target == Target::Wins {
             report.overtaken = wins::overtaken(reads, settings, self, report)?;
             report.asks.extend(report.overtaken.clone());

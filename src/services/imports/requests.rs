@@ -88,7 +88,7 @@ impl Command for StartReview {
 impl StartReview {
     /// A file of any size is read where it lies.
     fn start_bulk(&self, cx: &mut WriteCx, id: Id, path: &Path, said: &Said) -> Outcome<Started> {
-        if self.target != Target::Outlets {
+        if !self.target.is_bulk() {
             return Err(Failure::usage(format!("{} are sent, not read in place", self.target.plural())));
         }
         let file = path.file_name().map_or(path.display().to_string(), |n| n.to_string_lossy().into_owned());
@@ -125,8 +125,9 @@ impl StartReview {
 pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     let review = Review::load(reads, job.subject)?;
     if let Some(staged) = &review.bulk {
-        let zone = Settings::load(reads, review.touched_ms)?.today;
-        return bulk::job_input(reads, staged, review.target, zone, job.kept);
+        let settings = Settings::load(reads, review.touched_ms)?;
+        let day = (settings.today, settings.day_minutes);
+        return bulk::job_input(reads, staged, review.target, day, job.kept);
     }
     let bytes = reads.blob(&review.hash)?;
     let bytes = bytes.ok_or_else(|| Failure::not_found("The file of the import is no longer kept"))?;

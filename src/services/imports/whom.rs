@@ -143,7 +143,7 @@ fn scopes(options: &Options) -> [Given<'_>; 2] {
 }
 
 /// Whom an answer names; `-` is nobody of us.
-pub(super) fn target(reads: &dyn Reads, kind: Kind, who: &str) -> Outcome<Option<Id>> {
+pub fn target(reads: &dyn Reads, kind: Kind, who: &str) -> Outcome<Option<Id>> {
     match who {
         "-" => Ok(None),
         who => names::resolve(reads, kind, who, None).map(Some),
@@ -172,26 +172,32 @@ pub fn remember(cx: &mut WriteCx, options: &Options) -> Outcome<usize> {
     for (scope, kind, given) in scopes(options) {
         for (raw, who) in given {
             let target = target(cx.reads(), kind, who)?;
-            let said = Alias {
-                scope: scope.into(),
-                text: text::clean(raw),
-                target: target.map(|t| t.to_string()).unwrap_or_default(),
-                verdict: if target.is_some() { "link" } else { "not ours" }.into(),
-            };
-            match alias(cx.reads(), scope, raw)? {
-                Some((id, _)) => drop(cx.update(Kind::Alias, id, |fields| *fields = said.to_fields())?),
-                None => drop(cx.create(Kind::Alias, &said.to_fields())?),
-            }
+            say(cx, scope, raw, target)?;
         }
     }
     Ok(options.owners.len() + options.accounts.len())
+}
+
+/// Remembers what a text stands for.
+pub fn say(cx: &mut WriteCx, scope: &str, raw: &str, target: Option<Id>) -> Outcome<()> {
+    let said = Alias {
+        scope: scope.into(),
+        text: text::clean(raw),
+        target: target.map(|t| t.to_string()).unwrap_or_default(),
+        verdict: if target.is_some() { "link" } else { "not ours" }.into(),
+    };
+    match alias(cx.reads(), scope, raw)? {
+        Some((id, _)) => drop(cx.update(Kind::Alias, id, |fields| *fields = said.to_fields())?),
+        None => drop(cx.create(Kind::Alias, &said.to_fields())?),
+    }
+    Ok(())
 }
 
 /// What was said of an owner or account in an import, and is remembered for the next.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Remembered {
     pub id: Id,
-    /// "owner" or "account"
+    /// "owner", "account", "project", "type" or "usecase"
     pub scope: String,
     pub text: String,
     /// Whom it stands for; empty for nobody of us.
@@ -216,7 +222,8 @@ impl Query for ListRemembered {
             if found.len() < MAX_REMEMBERED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         let said = |(id, alias): (Id, Alias)| {
-            let kind = if alias.scope == "owner" { Kind::User } else { Kind::Account };
+            let scopes = crate::services::migration::SCOPES;
+            let kind = scopes.iter().find(|(scope, _)| *scope == alias.scope).map_or(Kind::Account, |s| s.1);
             let who = alias.target.parse().ok().map(|of| names::name(cx.reads, kind, of)).transpose()?;
             Ok(Remembered { id, scope: alias.scope, text: alias.text, who: who.unwrap_or_default() })
         };

@@ -23,14 +23,16 @@ const MAX_HASHES: usize = 4_096;
 /// What a manifest names is known once the manifest is here.
 fn relied_on(reads: &dyn Reads) -> Outcome<Vec<Hash>> {
     let mut all = Vec::new();
-    for name in texts(reads, Kind::Dataset, |fields| vec![Dataset::from_fields(fields).manifest])? {
+    let mut manifests = texts(reads, Kind::Dataset, |fields| vec![Dataset::from_fields(fields).manifest])?;
+    // What waits to be migrated is looked at on every device.
+    manifests.extend(texts(reads, Kind::Batch, |fields| {
+        let batch = Batch::from_fields(fields);
+        if batch.state == "draft" { vec![batch.mapping] } else { vec![] }
+    })?);
+    for name in manifests {
         all.push(name);
         if reads.has_blob(&name)? {
-            let manifest = datasets::manifest(reads, &name)?;
-            all.extend(manifest.chunks.iter().map(|chunk| chunk.hash));
-            all.extend(
-                manifest.marks.values().flatten().chain(&manifest.twins).chain(&manifest.held).map(|p| p.1),
-            );
+            all.extend(datasets::manifest(reads, &name)?.hashes());
         }
     }
     all.extend(texts(reads, Kind::Unit, |fields| Unit::from_fields(fields).places)?);

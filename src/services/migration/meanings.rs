@@ -1,0 +1,578 @@
+//! What the texts of a legacy file stand for here: what was said of them before, then the
+//! only record of that name. Nobody is guessed; what nobody knows is asked once a text.
+
+use super::ids;
+use super::staged::Staged;
+use crate::changes::{Op, codec};
+use crate::domain::schema::{Account, ActivityType, Alias, Kind, Project, Record, UseCase, User};
+use crate::domain::value::Value;
+use crate::domain::{Failure, Fields, Id, Outcome, text};
+use crate::services::imports::whom;
+use crate::services::{Command, Query, ReadCx, WriteCx, names};
+use crate::store::{Reads, fold_key};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
+
+/// What a row lacks before it can be promoted, as bits.
+pub mod lack {
+    pub const OWNER: u8 = 1;
+    pub const ACCOUNT: u8 = 2;
+    pub const PROJECT: u8 = 4;
+    pub const TYPE: u8 = 8;
+    pub const USE_CASE: u8 = 16;
+    pub const EFFORT: u8 = 32;
+    pub const FUTURE: u8 = 64;
+    /// Something a rule refuses.
+    pub const RULE: u8 = 128;
+    pub const NAMES: [&str; 8] =
+        ["owner", "account", "project", "type", "use case", "effort", "future", "rule"];
+
+    /// The bits in words.
+    pub fn names(bits: u8) -> impl Iterator<Item = &'static str> {
+        NAMES.into_iter().enumerate().filter(move |(n, _)| bits >> n & 1 == 1).map(|(_, name)| name)
+    }
+}
+
+/// Scopes of what is remembered, in the order of a combination's numbers.
+pub const SCOPES: [(&str, Kind); 5] = [
+    ("owner", Kind::User),
+    ("account", Kind::Account),
+    ("project", Kind::Project),
+    ("type", Kind::ActivityType),
+    ("usecase", Kind::UseCase),
+];
+/// Stands for an empty owner or type, which has to be said too.
+pub const BLANK: &str = "(blank)";
+/// Records offered beside a text.
+const OFFERED: usize = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    Is(Id),
+    /// Somebody said that it is left out.
+    Left,
+    Unknown,
+}
+
+/// The fields that a combination of texts gives an activity.
+#[derive(Clone, Debug, Default)]
+pub struct Combination {
+    pub owner: Option<Id>,
+    pub account: Option<Id>,
+    pub project: Option<Id>,
+    pub kind: Option<Id>,
+    pub uses: Vec<Id>,
+    /// Bits of [`lack`].
+    pub lacks: u8,
+    /// Effort may be left empty with this type.
+    pub no_effort: bool,
+    /// Texts that somebody said to leave out: they are kept in the details.
+    pub left: Vec<String>,
+}
+
+/// Everything that a name can mean.
+struct Book {
+    /// (kind, folded name) → records of that name.
+    names: HashMap<(Kind, String), Vec<Id>>,
+    /// Project → its account.
+    accounts: HashMap<Id, Option<Id>>,
+    /// Types whose effort may be left empty.
+    no_effort: Vec<Id>,
+    said: HashMap<(String, String), Option<Id>>,
+}
+
+impl Book {
+    fn of(reads: &dyn Reads) -> Outcome<Book> {
+        let mut book =
+            Book { names: HashMap::new(), accounts: HashMap::new(), no_effort: vec![], said: HashMap::new() };
+        for (_, kind) in SCOPES {
+            each(reads, kind, &mut |id, fields| book.add(kind, id, fields))?;
+        }
+        each(reads, Kind::Alias, &mut |_, fields| {
+            let alias = Alias::from_fields(fields);
+            book.said.insert((alias.scope, fold_key(&alias.text)), alias.target.parse().ok());
+        })?;
+        Ok(book)
+    }
+
+    fn add(&mut self, kind: Kind, id: Id, fields: &Fields) {
+        if names::is_archived(kind, fields) {
+            return;
+        }
+        for field in kind.schema().fields {
+            if !matches!(field.name, "name" | "aliases" | "email" | "username") {
+                continue;
+            }
+            let mut called = |name: &str| {
+                let ids = self.names.entry((kind, fold_key(name))).or_default();
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            };
+            match fields.get(&field.id) {
+                Some(Value::Text(name)) => called(name),
+                Some(Value::Texts(all)) => all.iter().for_each(|name| called(name)),
+                _ => {}
+            }
+        }
+        match kind {
+            Kind::Project => drop(self.accounts.insert(id, Project::from_fields(fields).account)),
+            Kind::ActivityType if ActivityType::from_fields(fields).effort == "warn" => {
+                self.no_effort.push(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn means(&self, scope: usize, raw: &str, within: Option<Option<Id>>) -> Meaning {
+        let ((scope, kind), key) = (SCOPES[scope], fold_key(raw));
+        if let Some(said) = self.said.get(&(scope.to_owned(), key.clone())) {
+            return said.map_or(Meaning::Left, Meaning::Is);
+        }
+        let found = self.names.get(&(kind, key)).map_or(&[][..], Vec::as_slice);
+        let fits = |id: &&Id| within.is_none_or(|account| self.accounts.get(*id) == Some(&account));
+        let mut fitting = found.iter().filter(fits);
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Meaning::Is(*one),
+            _ => Meaning::Unknown,
+        }
+    }
+}
+
+fn each(reads: &dyn Reads, kind: Kind, visit: &mut dyn FnMut(Id, &Fields)) -> Outcome<()> {
+    reads.heads(kind, Id::default(), &mut |id, bytes| {
+        if let Ok(head) = codec::decode_head(bytes)
+            && !head.deleted
+        {
+            visit(id, &head.fields);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
+}
+
+/// A project's text is remembered with its account's: two accounts may have one "Platform".
+fn project_text(account: &str, project: &str) -> String {
+    if account.is_empty() { project.to_owned() } else { format!("{account} / {project}") }
+}
+
+/// What all texts of a batch stand for.
+pub struct Meanings {
+    book: Book,
+    pub texts: [Vec<String>; 5],
+    numbers: Vec<[u32; 5]>,
+    pub combinations: Vec<Combination>,
+}
+
+impl Meanings {
+    pub fn of(staged: &Staged) -> Outcome<Meanings> {
+        let book = Book::of(staged.reads)?;
+        let mut texts: [Vec<String>; 5] = Default::default();
+        for (n, into) in texts.iter_mut().enumerate() {
+            *into = staged.named(n)?;
+        }
+        let numbers = staged.combinations()?;
+        let mut meanings = Meanings { book, texts, numbers, combinations: vec![] };
+        let single = |n: usize| -> Vec<Meaning> {
+            meanings.texts[n].iter().map(|t| meanings.book.means(n, t, None)).collect()
+        };
+        let known = [single(0), single(1), vec![], single(3), vec![]];
+        let mut projects: HashMap<(u32, u32), Meaning> = HashMap::new();
+        let mut uses: HashMap<u32, (Vec<Id>, Vec<String>, bool)> = HashMap::new();
+        let mut all = Vec::with_capacity(meanings.numbers.len());
+        for numbers in &meanings.numbers {
+            all.push(meanings.combination(*numbers, &known, &mut projects, &mut uses));
+        }
+        meanings.combinations = all;
+        Ok(meanings)
+    }
+
+    fn text(&self, scope: usize, number: u32) -> &str {
+        self.texts[scope].get(number as usize).map_or("", String::as_str)
+    }
+
+    fn combination(
+        &self,
+        numbers: [u32; 5],
+        known: &[Vec<Meaning>; 5],
+        projects: &mut HashMap<(u32, u32), Meaning>,
+        uses: &mut HashMap<u32, (Vec<Id>, Vec<String>, bool)>,
+    ) -> Combination {
+        let mut made = Combination::default();
+        let meaning = |scope: usize| match numbers[scope] {
+            // An account may be missing; an owner and a type have to be said.
+            0 if matches!(scope, 0 | 3) => Some(self.book.means(scope, BLANK, None)),
+            0 => None,
+            number => known[scope].get(number as usize).copied(),
+        };
+        let mut take = |scope: usize, meaning: Option<Meaning>, bit: u8| match meaning {
+            Some(Meaning::Is(id)) => Some(id),
+            Some(Meaning::Left) if !matches!(scope, 0 | 3) => {
+                made.left.push(format!("{}: {}", SCOPES[scope].0, self.text(scope, numbers[scope])));
+                None
+            }
+            Some(_) => {
+                made.lacks |= bit;
+                None
+            }
+            None => None,
+        };
+        made.owner = take(0, meaning(0), lack::OWNER);
+        let account = take(1, meaning(1), lack::ACCOUNT);
+        let kind = take(3, meaning(3), lack::TYPE);
+        let project = (numbers[2] != 0).then(|| {
+            *projects.entry((numbers[1], numbers[2])).or_insert_with(|| {
+                let (of, name) = (self.text(1, numbers[1]), self.text(2, numbers[2]));
+                match self.book.means(2, &project_text(of, name), Some(account)) {
+                    Meaning::Unknown => self.book.means(2, name, Some(account)),
+                    said => said,
+                }
+            })
+        });
+        made.project = take(2, project, lack::PROJECT);
+        (made.account, made.kind) = (account, kind);
+        if numbers[4] != 0 {
+            let (ids, left, unknown) = uses.entry(numbers[4]).or_insert_with(|| {
+                let (mut ids, mut left, mut unknown) = (vec![], vec![], false);
+                for word in words(self.text(4, numbers[4])) {
+                    match self.book.means(4, word, None) {
+                        Meaning::Is(id) => ids.push(id),
+                        Meaning::Left => left.push(format!("use case: {word}")),
+                        Meaning::Unknown => unknown = true,
+                    }
+                }
+                (ids, left, unknown)
+            });
+            made.uses.clone_from(ids);
+            made.left.extend(left.iter().cloned());
+            if *unknown {
+                made.lacks |= lack::USE_CASE;
+            }
+        }
+        made.no_effort = made.kind.is_some_and(|kind| self.book.no_effort.contains(&kind));
+        made
+    }
+
+    /// The person of that name or address, where only one is called so.
+    pub fn user(&self, raw: &str) -> Option<Id> {
+        match self.book.means(0, raw, None) {
+            Meaning::Is(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What a combination says, as it is written.
+    pub fn raw(&self, combination: u32, scope: usize) -> &str {
+        self.numbers.get(combination as usize).map_or("", |numbers| self.text(scope, numbers[scope]))
+    }
+
+    /// (scope, text as it is asked) → rows, of what nobody knows.
+    fn unknown(&self, staged: &Staged) -> Outcome<BTreeMap<(usize, String), (String, usize)>> {
+        let mut rows = vec![0usize; self.numbers.len()];
+        for alike in staged.alike()? {
+            if let Some(rows) = rows.get_mut(alike.combination as usize) {
+                *rows += alike.rows;
+            }
+        }
+        let mut found: BTreeMap<(usize, String), (String, usize)> = BTreeMap::new();
+        for ((numbers, made), rows) in self.numbers.iter().zip(&self.combinations).zip(rows) {
+            let mut asked = |scope: usize, raw: &str| {
+                let raw = if raw.is_empty() { BLANK } else { raw };
+                found.entry((scope, fold_key(raw))).or_insert_with(|| (raw.to_owned(), 0)).1 += rows;
+            };
+            let text = |scope: usize| self.text(scope, numbers[scope]);
+            for (scope, bit) in [(0, lack::OWNER), (1, lack::ACCOUNT), (3, lack::TYPE)] {
+                if made.lacks & bit != 0 {
+                    asked(scope, text(scope));
+                }
+            }
+            if made.lacks & lack::PROJECT != 0 {
+                asked(2, &project_text(text(1), text(2)));
+            }
+            if made.lacks & lack::USE_CASE != 0 {
+                let unknown = |word: &&str| self.book.means(4, word, None) == Meaning::Unknown;
+                words(text(4)).filter(unknown).for_each(|word| asked(4, word));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ';', '|']).map(str::trim).filter(|word| !word.is_empty())
+}
+
+/// A text of the file that stands for nobody and nothing yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LegacyName {
+    /// "owner", "account", "project", "type" or "usecase"
+    pub scope: String,
+    pub raw: String,
+    pub rows: usize,
+    /// Records that are called nearly so.
+    pub near: Vec<String>,
+}
+
+/// What nobody knows of a batch's texts, the most frequent first.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ListLegacyNames {
+    pub which: String,
+}
+
+impl Query for ListLegacyNames {
+    const NAME: &'static str = "migration.names";
+    type Reply = Vec<LegacyName>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<LegacyName>> {
+        let staged = Staged::open(cx.reads, &self.which)?;
+        let meanings = Meanings::of(&staged)?;
+        let mut called: HashMap<Kind, Vec<String>> = HashMap::new();
+        for (_, kind) in SCOPES {
+            let all = called.entry(kind).or_default();
+            each(cx.reads, kind, &mut |_, fields| {
+                if let (false, Some(name)) =
+                    (names::is_archived(kind, fields), crate::domain::schema::name_of(kind, fields))
+                {
+                    all.push(name.to_owned());
+                }
+            })?;
+        }
+        let mut all: Vec<LegacyName> = Vec::new();
+        for ((scope, _), (raw, rows)) in meanings.unknown(&staged)? {
+            let (name, kind) = SCOPES[scope];
+            let sought = raw.rsplit(" / ").next().unwrap_or(&raw);
+            let near = match raw.as_str() {
+                BLANK => vec![],
+                _ => text::nearest(sought, called[&kind].iter().map(String::as_str), OFFERED),
+            };
+            let near = near.into_iter().map(str::to_owned).collect();
+            all.push(LegacyName { scope: name.into(), raw, rows, near });
+        }
+        all.sort_by(|a, b| (b.rows, &a.scope, &a.raw).cmp(&(a.rows, &b.scope, &b.raw)));
+        Ok(all)
+    }
+}
+
+/// Says what a text stands for, once for all files; `-` leaves it out.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NameLegacy {
+    pub scope: String,
+    pub raw: String,
+    pub who: String,
+}
+
+impl Command for NameLegacy {
+    const NAME: &'static str = "migration.name";
+    /// Whom it stands for now; empty where it is left out.
+    type Reply = String;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<String> {
+        let (scope, kind) = SCOPES.into_iter().find(|(scope, _)| *scope == self.scope).ok_or_else(|| {
+            let known = SCOPES.map(|(scope, _)| scope).join(", ");
+            Failure::usage(format!("\"{}\" is not one of {known}", self.scope))
+        })?;
+        if self.raw.trim().is_empty() {
+            return Err(Failure::usage(format!("Which text? An empty one is written {BLANK}")));
+        }
+        let target = whom::target(cx.reads(), kind, &self.who)?;
+        if target.is_none() && matches!(kind, Kind::User | Kind::ActivityType) {
+            return Err(Failure::invalid(format!(
+                "An activity has {} {scope}",
+                match kind {
+                    Kind::User => "an",
+                    _ => "a",
+                }
+            ))
+            .hint("Say whom it stands for, or set the rows aside: `pams migration choose --issue`"));
+        }
+        whom::say(cx, scope, &self.raw, target)?;
+        target.map_or(Ok(String::new()), |id| names::name(cx.reads(), kind, id))
+    }
+}
+
+/// Makes records of the texts that nobody knows, all in one step; undo takes them away.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MakeStubs {
+    pub which: String,
+    /// Of these scopes; all but owners where none is said.
+    pub scopes: Vec<String>,
+}
+
+/// A record that was made of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stub {
+    pub id: Id,
+    pub kind: Kind,
+    pub name: String,
+}
+
+impl Command for MakeStubs {
+    const NAME: &'static str = "migration.make_stubs";
+    type Reply = Vec<Stub>;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Vec<Stub>> {
+        cx.set_cause(crate::changes::Cause::Migration, None);
+        if let Some(bad) = self.scopes.iter().find(|s| SCOPES.iter().all(|(scope, _)| scope != s)) {
+            let known = SCOPES.map(|(scope, _)| scope).join(", ");
+            return Err(Failure::usage(format!("\"{bad}\" is not one of {known}")));
+        }
+        let wanted = |scope: &str| match self.scopes.is_empty() {
+            true => scope != "owner",
+            false => self.scopes.iter().any(|s| s == scope),
+        };
+        let mut made = Vec::new();
+        // Accounts first: a project belongs to one.
+        for turn in [[0, 1, 3, 4].as_slice(), &[2]] {
+            let (batch, unknown, meanings) = {
+                let staged = Staged::open(cx.reads(), &self.which)?;
+                let meanings = Meanings::of(&staged)?;
+                (staged.id, meanings.unknown(&staged)?, meanings)
+            };
+            for ((scope, _), (raw, _)) in unknown {
+                let (name, kind) = SCOPES[scope];
+                if !turn.contains(&scope) || !wanted(name) || raw == BLANK {
+                    continue;
+                }
+                let Some((name, fields)) = stub(&meanings, kind, &raw) else { continue };
+                let id = ids::stub(batch, kind, &raw);
+                match cx.reads().head(kind, id)? {
+                    // Rolled back before: the same text is the same record.
+                    Some(head) if head.deleted => drop(cx.restore(kind, id)?),
+                    Some(_) => continue,
+                    None => drop(cx.create_as(kind, id, &fields)?),
+                }
+                made.push(Stub { id, kind, name });
+            }
+        }
+        Ok(made)
+    }
+}
+
+/// The record that a text would be, and its name; none where it cannot be one.
+fn stub(meanings: &Meanings, kind: Kind, raw: &str) -> Option<(String, Fields)> {
+    let name: String = raw.chars().take(crate::domain::check::MAX_LINE).collect();
+    let named = |fields| Some((name.clone(), fields));
+    match kind {
+        Kind::User => {
+            let email = if name.contains('@') { name.clone() } else { String::new() };
+            named(User { name: name.clone(), email, ..User::default() }.to_fields())
+        }
+        Kind::Account => named(Account { name: name.clone(), ..Account::default() }.to_fields()),
+        Kind::ActivityType => {
+            let kind = ActivityType { name: name.clone(), effort: "warn".into(), ..ActivityType::default() };
+            named(kind.to_fields())
+        }
+        Kind::UseCase => named(UseCase { name: name.clone(), ..UseCase::default() }.to_fields()),
+        Kind::Project => {
+            let (account, project) = raw.rsplit_once(" / ")?;
+            let Meaning::Is(account) = meanings.book.means(1, account, None) else { return None };
+            let made = Project {
+                name: project.to_owned(),
+                account: Some(account),
+                stage: "closed".into(),
+                ..Project::default()
+            };
+            Some((project.to_owned(), made.to_fields()))
+        }
+        _ => None,
+    }
+}
+
+/// The records that a batch made of texts and that are still there.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ListStubs {
+    pub which: String,
+}
+
+impl Query for ListStubs {
+    const NAME: &'static str = "migration.stubs";
+    type Reply = Vec<Stub>;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Vec<Stub>> {
+        let staged = Staged::open(cx.reads, &self.which)?;
+        stubs(cx.reads, staged.id)
+    }
+}
+
+fn stubs(reads: &dyn Reads, batch: Id) -> Outcome<Vec<Stub>> {
+    let mut found = Vec::new();
+    for (_, kind) in SCOPES {
+        reads.heads(kind, ids::first(batch), &mut |id, bytes| {
+            if id.unix_ms() != batch.unix_ms() {
+                return ControlFlow::Break(());
+            }
+            if let Ok(head) = codec::decode_head(bytes)
+                && !head.deleted
+                && ids::is_stub(batch, id)
+            {
+                let name = crate::domain::schema::name_of(kind, &head.fields).unwrap_or_default().to_owned();
+                found.push(Stub { id, kind, name });
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Takes away the records that a batch made and that nothing uses.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DropStubs {
+    pub which: String,
+}
+
+impl Command for DropStubs {
+    const NAME: &'static str = "migration.drop_stubs";
+    type Reply = Vec<Stub>;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Vec<Stub>> {
+        cx.set_cause(crate::changes::Cause::Migration, None);
+        let batch = Staged::open(cx.reads(), &self.which)?.id;
+        let mut dropped = Vec::new();
+        // Projects before the accounts they belong to.
+        for turn in [true, false] {
+            let mut left = stubs(cx.reads(), batch)?;
+            left.retain(|stub| (stub.kind == Kind::Project) == turn);
+            let used = used(cx.reads(), left.iter().map(|stub| stub.id).collect())?;
+            for stub in left.into_iter().filter(|stub| !used.contains(&stub.id)) {
+                let head = cx.reads().head(stub.kind, stub.id)?.unwrap_or_default();
+                if is_as_made(cx.reads(), stub.kind, stub.id)? {
+                    cx.delete(stub.kind, stub.id, &head.fields)?;
+                    dropped.push(stub);
+                }
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+/// Those among records that live ones refer to.
+fn used(reads: &dyn Reads, of: HashSet<Id>) -> Outcome<HashSet<Id>> {
+    let mut used = HashSet::new();
+    if of.is_empty() {
+        return Ok(used);
+    }
+    for kind in [Kind::Activity, Kind::Win, Kind::Project, Kind::Account, Kind::User, Kind::UseCase] {
+        each(reads, kind, &mut |_, fields| {
+            for value in fields.values() {
+                match value {
+                    Value::Id(id) if of.contains(id) => drop(used.insert(*id)),
+                    Value::Ids(ids) => used.extend(ids.iter().filter(|id| of.contains(id))),
+                    _ => {}
+                }
+            }
+        })?;
+    }
+    Ok(used)
+}
+
+/// Whether nobody has said more of a record than the text it was made of.
+fn is_as_made(reads: &dyn Reads, kind: Kind, id: Id) -> Outcome<bool> {
+    for seq in reads.history(kind, id)? {
+        if reads.record(seq)?.is_some_and(|record| record.change.op == Op::Set) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
