@@ -4,7 +4,7 @@
 //! A chunk is a version byte, the number of rows, and a block a column: its number, its
 //! encoding, its length before zstd (0: not compressed) and its bytes. Texts lie as a
 //! dictionary where few differ, front-coded where they are sorted, else one after the
-//! other; numbers as differences. Every decoder refuses what it cannot read, whole.
+//! other; numbers as differences, numbers of texts (codes) as they are, of one width. Every decoder refuses what it cannot read, whole.
 
 use crate::changes::codec::{Damaged, Reader, Writer};
 use std::cell::RefCell;
@@ -29,6 +29,7 @@ mod encoding {
     pub const PLAIN: u8 = 2;
     pub const FRONT: u8 = 3;
     pub const NUMBERS: u8 = 4;
+    pub const CODES: u8 = 5;
 }
 
 type Decoded<T> = Result<T, Damaged>;
@@ -361,20 +362,64 @@ pub fn encode<'a>(columns: impl IntoIterator<Item = (u16, &'a Column)>) -> Vec<u
             Column::Texts(texts) => texts.write(&mut block),
             Column::Numbers(numbers) => numbers.write(&mut block),
         };
-        blocks.number(u64::from(number));
-        blocks.byte(how);
-        let packed = match block.bytes.len() >= SMALL {
-            true => packed(&block.bytes).filter(|p| p.len() < block.bytes.len()),
-            false => None,
-        };
-        blocks.number(if packed.is_some() { block.bytes.len() as u64 } else { 0 });
-        blocks.sized(packed.as_deref().unwrap_or(&block.bytes));
+        put_block(&mut blocks, number, how, &block.bytes);
     }
+    whole(rows, &blocks.bytes)
+}
+
+/// Writes columns of codes, which are read faster than others; the first is column 0.
+pub fn encode_codes<'a>(columns: impl IntoIterator<Item = &'a Vec<u32>>) -> Vec<u8> {
+    let (mut blocks, mut rows, mut block) = (Writer::default(), 0, Writer::default());
+    for (number, codes) in columns.into_iter().enumerate() {
+        rows = codes.len();
+        block.bytes.clear();
+        let width = match codes.iter().max() {
+            Some(most) if *most > 0xffff => 4,
+            Some(most) if *most > 0xff => 2,
+            _ => 1,
+        };
+        block.byte(width as u8);
+        codes.iter().for_each(|code| block.raw(&code.to_le_bytes()[..width]));
+        put_block(&mut blocks, number as u16, encoding::CODES, &block.bytes);
+    }
+    whole(rows, &blocks.bytes)
+}
+
+fn put_block(blocks: &mut Writer, number: u16, how: u8, bytes: &[u8]) {
+    blocks.number(u64::from(number));
+    blocks.byte(how);
+    let packed = match bytes.len() >= SMALL {
+        true => packed(bytes).filter(|p| p.len() < bytes.len()),
+        false => None,
+    };
+    blocks.number(if packed.is_some() { bytes.len() as u64 } else { 0 });
+    blocks.sized(packed.as_deref().unwrap_or(bytes));
+}
+
+fn whole(rows: usize, blocks: &[u8]) -> Vec<u8> {
     let mut whole = Writer::default();
     whole.byte(VERSION);
     whole.number(rows as u64);
-    whole.raw(&blocks.bytes);
+    whole.raw(blocks);
     whole.bytes
+}
+
+fn read_codes(how: u8, rows: usize, from: &mut Reader) -> Decoded<Vec<u32>> {
+    match how {
+        encoding::EMPTY => return Ok(vec![0; rows]),
+        encoding::CODES => {}
+        _ => return Err(from.damaged("encoding of codes")),
+    }
+    let width = usize::from(from.byte()?);
+    if !matches!(width, 1 | 2 | 4) {
+        return Err(from.damaged("width of codes"));
+    }
+    let bytes = from.raw(rows * width)?;
+    Ok(match width {
+        1 => bytes.iter().map(|b| u32::from(*b)).collect(),
+        2 => bytes.chunks_exact(2).map(|b| u32::from(u16::from_le_bytes([b[0], b[1]]))).collect(),
+        _ => bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+    })
 }
 
 /// A chunk whose columns are read when they are asked for.
@@ -426,6 +471,11 @@ impl<'a> Chunk<'a> {
         self.block(number, Numbers::read)
     }
 
+    /// A column of [`encode_codes`].
+    pub fn codes(&self, number: u16) -> Decoded<Vec<u32>> {
+        self.block(number, read_codes)
+    }
+
     fn block<T>(&self, number: u16, read: fn(u8, usize, &mut Reader) -> Decoded<T>) -> Decoded<T> {
         let Some(block) = self.blocks.iter().find(|b| b.number == number) else {
             return read(encoding::EMPTY, self.rows, &mut Reader::new(&[]));
@@ -466,6 +516,15 @@ mod tests {
             prop_assert_eq!(chunk.texts(3).unwrap(), column);
             prop_assert_eq!(chunk.numbers(700).unwrap(), count);
             prop_assert!(chunk.texts(9).unwrap().iter().all(str::is_empty));
+        }
+
+        #[test]
+        fn codes_come_back(codes in prop::collection::vec(prop_oneof![0u32..9, 0u32..999, any::<u32>()], 0..300), most in any::<u32>()) {
+            let codes: Vec<u32> = codes.into_iter().map(|c| c.min(most)).collect();
+            let bytes = encode_codes([&codes, &vec![0; codes.len()]]);
+            let chunk = Chunk::read(&bytes).unwrap();
+            prop_assert_eq!(chunk.codes(0).unwrap(), codes);
+            prop_assert!(chunk.codes(1).unwrap().iter().all(|c| *c == 0));
         }
 
         #[test]

@@ -43,6 +43,9 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
             }
         }
         ("dev", Some(("bench-solver", matches))) => super::bench_solver::run(context, matches),
+        ("dev", Some(("gen-legacy", matches))) => super::legacy::generate(context, matches),
+        ("dev", Some(("bench-migration", matches))) => super::bench_migration::bench(context, matches),
+        ("dev", Some(("torture-migration", matches))) => super::bench_migration::torture(context, matches),
         ("dev", Some(("bench-outlets", matches))) => super::bench_outlets::run(context, matches),
         ("dev", Some(("gen-hierarchy", matches))) => super::gen_hierarchy::run(context, matches),
         ("dev", Some(("score-mapping", matches))) => super::outlets::score_mapping(context, matches),
@@ -191,7 +194,7 @@ fn demo(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         if !context.plain {
             needs_terminal()?;
         }
-        let (scratch, demo, engine) = demo_with(seed, Via::Tui, super::samples::outlets)?;
+        let (scratch, demo, engine) = demo_with(seed, Via::Tui, super::samples::tables)?;
         let code = open(context.plain, engine, &demo.folders, &context.settings()?)?;
         drop(scratch);
         return ended(code);

@@ -76,7 +76,7 @@ fn count(file: &Path) -> Outcome<u64> {
 
 /// Seconds of two neighbouring fields of /proc/self/stat, counted from 0 (proc(5)): 13 this
 /// process, 15 its children that have ended.
-fn ticks(field: usize) -> f64 {
+pub(super) fn ticks(field: usize) -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name in brackets may hold spaces; behind it comes field 2.
     let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);

@@ -148,10 +148,7 @@ pub(super) fn commit(context: &Context, engine: &Engine, review: Id, report: &Re
         false if done.added + done.changed + done.removed == 0 => output::line("nothing to change"),
         false => {
             let told = if done.notified > 0 { format!("; {} told", done.notified) } else { String::new() };
-            output::line(&format!(
-                "imported: {} added, {} changed, {} removed{told}; `pams undo` takes it back",
-                done.added, done.changed, done.removed
-            ));
+            output::line(&format!("imported: {}{told}; `pams undo` takes it back", done.told()));
         }
     }
     match (done.to_fix(), done.batch) {
@@ -187,7 +184,8 @@ pub(super) fn show(context: &Context, import: &Report, preview: bool) {
         let columns: Vec<String> = used.map(|c| format!("{} from \"{}\"", c.field, c.header)).collect();
         output::line(&format!("columns: {}", columns.join(", ")));
         if !i.unmapped.is_empty() {
-            output::line(&format!("not used: {}", i.unmapped.join(", ")));
+            let word = if i.target == Target::Activities { "kept beside" } else { "not used" };
+            output::line(&format!("{word}: {}", i.unmapped.join(", ")));
         }
     }
     let rows: Vec<Vec<String>> = i

@@ -199,7 +199,7 @@ fn show(context: &Context, engine: &Engine, which: String, matches: &ArgMatches)
                 said("owner", 0),
                 said("type", 3),
                 said("account", 1),
-                r.item.text("effort"),
+                r.item.text("effort_text"),
                 r.item.text("summary"),
                 r.why.clone(),
             ]

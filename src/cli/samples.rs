@@ -10,7 +10,7 @@ use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 
 /// Name, content, and the command that takes it in.
-pub const SAMPLES: [(&str, &str, &str); 9] = [
+pub const SAMPLES: [(&str, &str, &str); 10] = [
     ("accounts.csv", include_str!("../../sample-data/clean/accounts.csv"), "pams account import"),
     ("projects.csv", include_str!("../../sample-data/clean/projects.csv"), "pams project import"),
     (
@@ -26,6 +26,11 @@ pub const SAMPLES: [(&str, &str, &str); 9] = [
     ),
     ("chains.csv", include_str!("../../sample-data/clean/chains.csv"), "pams chains import"),
     ("reps.csv", include_str!("../../sample-data/clean/reps.csv"), "pams reps import"),
+    (
+        "legacy-activities.csv",
+        include_str!("../../sample-data/clean/legacy-activities.csv"),
+        "pams migration load",
+    ),
     (
         "territories-ragged.csv",
         include_str!("../../sample-data/clean/territories-ragged.csv"),
@@ -68,13 +73,21 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     Ok(())
 }
 
-/// Puts the sample outlets into the demo store, as an import would.
-pub fn outlets(engine: &Engine, scratch: &Path) -> Outcome<()> {
-    let path = scratch.join("outlets.csv");
-    std::fs::write(&path, include_str!("../../sample-data/outlets.csv"))
-        .map_err(|e| Failure::internal(said(&e)))?;
-    let started = files::review_in_place(engine, Target::Outlets, &path.display().to_string())?;
-    engine.wait_for(started.job, |_| {})?;
-    engine.run(&CommitReview { review: started.review, agreed: true })?;
+/// Puts the sample outlets and legacy activities into the demo store, as imports would.
+pub fn tables(engine: &Engine, scratch: &Path) -> Outcome<()> {
+    for (target, name, text) in [
+        (Target::Outlets, "outlets.csv", include_str!("../../sample-data/outlets.csv")),
+        (
+            Target::Activities,
+            "legacy-activities.csv",
+            include_str!("../../sample-data/legacy-activities.csv"),
+        ),
+    ] {
+        let path = scratch.join(name);
+        std::fs::write(&path, text).map_err(|e| Failure::internal(said(&e)))?;
+        let started = files::review_in_place(engine, target, &path.display().to_string())?;
+        engine.wait_for(started.job, |_| {})?;
+        engine.run(&CommitReview { review: started.review, agreed: true })?;
+    }
     Ok(())
 }

@@ -102,7 +102,7 @@ pub const RULES: &[Rule] = &[
     rule("NUM-01", Look, "not a number", "Type the number; the cell is kept as it stood"),
     rule("NUM-02", Look, "negative", "Check the number"),
     rule("ACT-06", Fix, "no day", "Type the day as 2026-02-12, or set the row aside"),
-    rule("ACT-07", Fix, "day read two ways", "Say whether day or month comes first"),
+    rule("ACT-07", Fix, "two days", "Say whether day or month comes first"),
     rule("ACT-08", Look, "effort not read", "Say the effort; the cell is kept as it stood"),
     rule("ACT-09", Look, "said twice", "The first one counts; choose \"new\" where both happened"),
     rule("DAT-01", Look, "not a date", "Type the date; the cell is kept as it stood"),

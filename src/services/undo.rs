@@ -207,7 +207,12 @@ fn invert(cx: &mut WriteCx, record: &Ordered) -> Outcome<Option<Ordered>> {
         return Ok(None);
     }
     Ok(match change.op {
-        Op::Create | Op::Restore if record.verdict == Verdict::Applied => {
+        // A new record was what its change says; nothing has to be looked up.
+        Op::Create if record.verdict == Verdict::Applied => {
+            let made = record.effect().into_iter().filter_map(|(field, value)| Some((field, value?)));
+            Some(cx.delete(kind, id, &made.collect())?)
+        }
+        Op::Restore if record.verdict == Verdict::Applied => {
             let made = records::fields_at(cx.reads(), kind, id, record.seq)?;
             Some(cx.delete(kind, id, &made)?)
         }

@@ -62,27 +62,44 @@ impl App {
     /// Text, whether it is open, and the command that goes there, of each tab.
     fn tabs(&self, width: u16) -> Vec<(String, bool, String)> {
         // Names are shortened as far as the width asks; the open one's stays whole.
-        let mut made = [usize::MAX, 8, 7, 6, 5, 0].map(|letters| self.named_tabs(letters)).into_iter();
+        let named = |pane: PaneId| pane.title().to_owned();
+        let short = |pane: PaneId| pane.short().to_owned();
+        let cut = |letters: usize| move |pane: PaneId| pane.short().chars().take(letters).collect::<String>();
+        let mut made = [
+            self.named_tabs(&named, "More", " "),
+            self.named_tabs(&named, "More", ""),
+            self.named_tabs(&short, "", ""),
+            self.named_tabs(&cut(6), "", ""),
+            self.named_tabs(&cut(5), "", ""),
+        ]
+        .into_iter();
         let fits = |tabs: &Vec<(String, bool, String)>| {
-            tabs.iter().map(|(text, ..)| text.width()).sum::<usize>() <= usize::from(width)
+            // The last one's space may lie outside.
+            tabs.iter().map(|(text, ..)| text.width()).sum::<usize>() <= usize::from(width) + 1
         };
-        made.find(fits).unwrap_or_else(|| self.named_tabs(0))
+        made.find(fits).unwrap_or_else(|| self.named_tabs(&cut(0), "", " "))
     }
 
-    fn named_tabs(&self, letters: usize) -> Vec<(String, bool, String)> {
+    fn named_tabs(
+        &self,
+        name: &dyn Fn(PaneId) -> String,
+        more: &str,
+        gap: &str,
+    ) -> Vec<(String, bool, String)> {
         let current = self.panes.current;
         // Places without a digit stand behind 0, by name while one of them is open.
-        let more = if current.digit().is_none() { current.title() } else { "More" };
+        let more = if current.digit().is_none() { current.title() } else { more }.to_owned();
         let tabs = PaneId::ALL.iter().filter_map(|pane| Some((pane.digit()?, *pane)));
         let tabs = tabs.map(|(digit, pane)| {
-            let badge = self.panes.badge(pane);
-            (digit, pane.title(), pane == current, badge, format!("go.{}", pane.title().to_lowercase()))
+            let (badge, open) = (self.panes.badge(pane), pane == current);
+            let name = if open { pane.title().to_owned() } else { name(pane) };
+            (digit, name, open, badge, format!("go.{}", pane.title().to_lowercase()))
         });
         let last = ('0', more, current.digit().is_none(), String::new(), "go.more".to_owned());
         tabs.chain([last])
-            .map(|(digit, title, open, badge, id)| {
-                let name: String = title.chars().take(if open { usize::MAX } else { letters }).collect();
-                (format!(" {digit} {name}{badge} "), open, id)
+            .map(|(digit, name, open, badge, id)| {
+                let space = if name.is_empty() && badge.is_empty() { "" } else { " " };
+                (format!("{gap}{digit}{space}{name}{badge} "), open, id)
             })
             .collect()
     }

@@ -65,6 +65,7 @@ pub enum Slot {
     Accounts,
     Outlets,
     Territories,
+    Migration,
     Imports,
     Drafts,
     History,

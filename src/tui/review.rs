@@ -59,7 +59,7 @@ pub struct Review {
 /// Reads a file and starts its review.
 pub fn start(engine: &Engine, target: Target, path: &str) -> Data {
     let started = match target {
-        Target::Outlets => files::review_in_place(engine, target, path),
+        target if target.is_bulk() => files::review_in_place(engine, target, path),
         _ => files::read_path(path)
             .and_then(|(name, bytes)| files::review(engine, target, name, &bytes, Options::default())),
     };
@@ -414,11 +414,7 @@ impl Review {
                     if i.rejected > 0 { format!(", {} set aside", i.rejected) } else { String::new() };
                 match i.added + i.changed + i.removed {
                     0 => (None, format!("{}: nothing to change", i.file)),
-                    _ => {
-                        let counts =
-                            format!("{} added, {} changed, {} removed", i.added, i.changed, i.removed);
-                        (Some(r.txn), format!("Imported {}: {counts}{aside}{told}", i.file))
-                    }
+                    _ => (Some(r.txn), format!("Imported {}: {}{aside}{told}", i.file, i.told())),
                 }
             }))
         })

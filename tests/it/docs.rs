@@ -57,11 +57,15 @@ fn words(line: &str) -> Vec<String> {
 /// The lines of `sh` blocks that call the program. A block is one session in order.
 fn sessions(path: &Path) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap();
-    let mut sessions = Vec::new();
+    let mut sessions: Vec<Vec<String>> = Vec::new();
     let mut block: Option<Vec<String>> = None;
     for line in text.lines() {
         match (&mut block, line.trim()) {
             (None, "```sh") => block = Some(vec![]),
+            // A runbook goes on from block to block.
+            (Some(_), "```") if path.starts_with("docs/runbooks") && !sessions.is_empty() => {
+                sessions[0].extend(block.take().unwrap_or_default());
+            }
             (Some(_), "```") => sessions.extend(block.take()),
             (Some(lines), line) if line.starts_with("pams ") => lines.push(line.to_owned()),
             _ => {}

@@ -8,6 +8,7 @@ mod faults;
 mod golden;
 mod interface;
 mod journey;
+mod migration;
 mod outlets;
 mod places;
 mod processes;

@@ -37,11 +37,12 @@ fn read(folder: &Path, name: &str, bytes: &[u8]) -> Result<Read, pams::domain::F
             Made::Marks { code, rows } => {
                 read.marks.entry(code).or_default().extend(rows.iter().map(|(place, _)| *place))
             }
+            Made::Piece { name, .. } => panic!("{name} of outlets"),
             Made::Twins(pairs) => read.twins.extend(pairs),
         }
         Ok(())
     };
-    let tally = opened.run(today(), &mut emit, &mut |_, _| Ok(()))?;
+    let tally = opened.run((today(), 480), &mut emit, &mut |_, _| Ok(()))?;
     read.tally = tally;
     let t = &read.tally;
     assert_eq!(

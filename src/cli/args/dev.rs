@@ -74,6 +74,25 @@ pub fn dev() -> Command {
                         .value_parser(value_parser!(PathBuf)),
                 ),
         )
+        .subcommand(legacy(
+            Command::new("gen-legacy")
+                .about("Make a file of legacy activities with the faults that such files have")
+                .arg(path("out", "FILE.csv", "Write it there; legacy.csv where not said").short('o')),
+            "1000",
+        ))
+        .subcommand(legacy(
+            Command::new("bench-migration")
+                .about("Run a migration on a store of its own and measure each step"),
+            "1000000",
+        ))
+        .subcommand(
+            legacy(
+                Command::new("torture-migration")
+                    .about("Kill each step of a migration at random moments; say what was between"),
+                "20000",
+            )
+            .arg(number("kills", "50", "How many in each step")),
+        )
         .subcommand(
             Command::new("gen-hierarchy")
                 .about("Make tables whose hierarchy is known, and say how many of them are recognised")
@@ -109,4 +128,11 @@ pub fn dev() -> Command {
                 .about("Measure commits, lists and months of the current store")
                 .arg(number("rounds", "50", "Repeats of each measurement")),
         )
+}
+
+fn legacy(command: Command, rows: &'static str) -> Command {
+    command
+        .arg(number("rows", rows, "Rows of the file"))
+        .arg(number("months", "20", "Months they lie in"))
+        .arg(number("seed", "1", "Another file for another number"))
 }

@@ -20,10 +20,6 @@ use std::collections::BTreeMap;
 pub mod column {
     /// The row in the file, from 0.
     pub const RECORD: u16 = 200;
-    /// Number of the row's combination of owner, account, project, type and use cases.
-    pub const COMBINATION: u16 = 201;
-    /// Bits of [`super::flag`].
-    pub const FLAGS: u16 = 202;
     /// The day on which the earlier system was told, where it says so.
     pub const LOGGED: u16 = 203;
     /// The row that says the same, of a row that says it again.
@@ -39,11 +35,13 @@ pub mod flag {
     pub const FUTURE: u8 = 4;
 }
 
-/// The texts that are numbered, in the order in which a combination has them.
+/// The texts that are numbered, in the order in which a row's keys have them. 0 is the empty
+/// text. A project is known within its account: its key is the number of a pair.
 pub const NAMED: [&str; 5] = ["owner", "account", "project", "type", "use_cases"];
-/// Names of pieces with the combinations, and with counts a month and combination.
-pub const COMBINATIONS: &str = "combinations";
-pub const CUBE: &str = "cube";
+/// Name of the pieces with the keys of each chunk's rows, and their flags behind them.
+pub const KEYS: &str = "keys";
+/// Name of the pieces with pairs: numbers of an account and of a project's text.
+pub const PAIRS: &str = "pairs";
 
 /// Rows of a chunk, and bytes of its texts, at the most.
 const ROWS: usize = 4_096;
@@ -109,8 +107,7 @@ struct Month {
     rows: usize,
     bytes: usize,
     record: Numbers,
-    combination: Numbers,
-    flags: Numbers,
+    keys: [Vec<u32>; 6],
     logged: Numbers,
     first: Numbers,
     date: Numbers,
@@ -127,8 +124,7 @@ impl Month {
             rows: 0,
             bytes: 0,
             record: empty(),
-            combination: empty(),
-            flags: empty(),
+            keys: Default::default(),
             logged: empty(),
             first: empty(),
             date: empty(),
@@ -157,9 +153,8 @@ struct Look<'a> {
     unit: f64,
     efforts: FastMap<u64, Option<i64>>,
     dates: Dates,
-    combinations: FastMap<[u32; 5], u32>,
-    seen: FastMap<[u64; 3], u32>,
-    cube: FastMap<[u32; 3], u32>,
+    pairs: FastMap<[u32; 2], u32>,
+    seen: FastMap<u64, u32>,
     months: BTreeMap<i32, Month>,
     waiting: usize,
     held: Vec<Held>,
@@ -223,9 +218,8 @@ impl<'a> Look<'a> {
             unit: unit(&title, day_minutes),
             efforts: FastMap::default(),
             dates: Dates::new(today),
-            combinations: FastMap::default(),
+            pairs: FastMap::default(),
             seen: FastMap::default(),
-            cube: FastMap::default(),
             months: BTreeMap::new(),
             waiting: 0,
             held: vec![],
@@ -278,14 +272,16 @@ impl<'a> Look<'a> {
             faults.add(Fault::Future);
             flags |= flag::FUTURE;
         }
-        let mut combination = [0; 5];
+        let mut keys = [0; 5];
         for (n, column) in self.columns.iter().enumerate() {
             if let Some(column) = column {
-                combination[n] = self.named[n].number(cells.get(*column), &mut faults);
+                keys[n] = self.named[n].number(cells.get(*column), &mut faults);
             }
         }
-        let next = self.combinations.len() as u32;
-        let combination = *self.combinations.entry(combination).or_insert(next);
+        if keys[2] != 0 {
+            let next = self.pairs.len() as u32 + 1;
+            keys[2] = *self.pairs.entry([keys[1], keys[2]]).or_insert(next);
+        }
         let mut unread = String::new();
         let effort = self.effort(cells, &mut faults, &mut unread);
         if effort.is_none() {
@@ -315,15 +311,18 @@ impl<'a> Look<'a> {
             }
             texts.push(&text);
         }
-        let key = [day as u64 | u64::from(combination) << 32, print, effort.unwrap_or(0) as u64];
-        let first = *self.seen.entry(key).or_insert(record);
+        let numbers = keys.iter().map(|key| u64::from(*key)).chain([day as u64, effort.unwrap_or(0) as u64]);
+        let packed =
+            numbers.fold(print, |sum, n| (sum ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+        let first = *self.seen.entry(packed).or_insert(record);
         if first != record {
             faults.add(Fault::Repeats);
             flags |= flag::REPEATS;
         }
         into.record.0.push(Some(i64::from(record)));
-        into.combination.0.push(Some(i64::from(combination)));
-        into.flags.0.push(Some(i64::from(flags)));
+        for (into, key) in into.keys.iter_mut().zip(keys.into_iter().chain([u32::from(flags)])) {
+            into.push(key);
+        }
         into.logged.0.push(logged);
         into.first.0.push((first != record).then_some(i64::from(first)));
         into.date.0.push(Some(day));
@@ -338,7 +337,6 @@ impl<'a> Look<'a> {
             self.tally.filled[*column] += usize::from(!cells.get(*column).trim_ascii().is_empty());
         }
         self.tally.taken += 1;
-        *self.cube.entry([month as u32, combination, u32::from(flags)]).or_default() += 1;
         self.note(faults);
         if full {
             self.seal(month, emit)?;
@@ -402,8 +400,6 @@ impl<'a> Look<'a> {
             |name: &str| -> FieldId { Kind::Activity.schema().field_named(name).map_or(EXTRA - 1, |f| f.id) };
         let numbers = [
             (column::RECORD, made.record),
-            (column::COMBINATION, made.combination),
-            (column::FLAGS, made.flags),
             (column::LOGGED, made.logged),
             (column::FIRST, made.first),
             (id("date"), made.date),
@@ -416,7 +412,9 @@ impl<'a> Look<'a> {
         all.extend(texts.map(|((number, _), texts)| (*number, Column::Texts(texts))));
         let bytes = columns::encode(all.iter().map(|(n, c)| (*n, c)));
         let first = format!("{}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1);
-        emit(Made::Chunk { first, rows: made.rows as u32, bytes })
+        let rows = made.rows as u32;
+        emit(Made::Chunk { first, rows, bytes })?;
+        emit(Made::Piece { name: KEYS, rows, bytes: columns::encode_codes(&made.keys) })
     }
 
     fn finish(mut self, emit: &mut dyn FnMut(Made) -> Outcome<()>) -> Outcome<Tally> {
@@ -434,31 +432,15 @@ impl<'a> Look<'a> {
                 emit(Made::Piece { name, rows: part.len() as u32, bytes })?;
             }
         }
-        let mut combinations: Vec<([u32; 5], u32)> = self.combinations.into_iter().collect();
-        combinations.sort_unstable_by_key(|(_, number)| *number);
-        let combinations: Vec<[u32; 5]> = combinations.into_iter().map(|(c, _)| c).collect();
-        numbers(COMBINATIONS, &combinations, emit)?;
-        let mut cube: Vec<[u32; 4]> =
-            self.cube.into_iter().map(|([month, of, flags], rows)| [month, of, flags, rows]).collect();
-        cube.sort_unstable();
-        numbers(CUBE, &cube, emit)?;
+        let mut pairs: Vec<([u32; 2], u32)> = self.pairs.into_iter().collect();
+        pairs.sort_unstable_by_key(|(_, number)| *number);
+        for part in pairs.chunks(columns::MAX_ROWS / 2) {
+            let column = |n: usize| part.iter().map(|(pair, _)| pair[n]).collect::<Vec<u32>>();
+            let bytes = columns::encode_codes(&[column(0), column(1)]);
+            emit(Made::Piece { name: PAIRS, rows: part.len() as u32, bytes })?;
+        }
         Ok(self.tally)
     }
-}
-
-/// Rows of numbers as pieces.
-fn numbers<const N: usize>(
-    name: &'static str,
-    rows: &[[u32; N]],
-    emit: &mut dyn FnMut(Made) -> Outcome<()>,
-) -> Outcome<()> {
-    rows.chunks(columns::MAX_ROWS / 2).try_for_each(|part| {
-        let column =
-            |n: usize| Column::Numbers(Numbers(part.iter().map(|row| Some(i64::from(row[n]))).collect()));
-        let made: [Column; N] = std::array::from_fn(column);
-        let bytes = columns::encode(made.iter().enumerate().map(|(n, c)| (n as u16, c)));
-        emit(Made::Piece { name, rows: part.len() as u32, bytes })
-    })
 }
 
 fn said(cells: &Cells, column: Option<usize>) -> String {

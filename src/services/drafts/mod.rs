@@ -7,12 +7,13 @@ use crate::changes::{Cause, Op, Verdict, codec, hlc};
 use crate::domain::schema::{Draft, Kind, MonthState, Record};
 use crate::domain::value::Value;
 use crate::domain::when::Month;
-use crate::domain::{Failure, Fields, Id, Outcome};
+use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::input::Input;
+use crate::services::permissions::Rights;
 use crate::services::records::{self, Page, Save, Saved};
 use crate::services::show::{Item, Shower};
-use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
-use crate::store::{IndexKey, Reads};
+use crate::services::{Command, Query, ReadCx, Settings, WriteCx, migration, names};
+use crate::store::{CURSOR, IndexKey, Reads, meta_number};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,8 +46,28 @@ impl Query for ListDrafts {
                 items.push(item);
             }
         }
+        items.extend(legacy(cx, &settings)?);
         Ok(Page { items, next: None })
     }
+}
+
+/// A line for each load of legacy activities that has drafts, for who may migrate: there may
+/// be a million of them, and they are settled by the month.
+fn legacy(cx: &ReadCx, settings: &Settings) -> Outcome<Vec<Item>> {
+    let signed_in = cx.caller.actor.is_some() || meta_number(cx.reads, CURSOR)?.is_some();
+    if signed_in && !Rights::of(cx.reads, settings.me)?.may("migration.write") {
+        return Ok(vec![]);
+    }
+    let item = |(id, file, drafts): (Id, String, usize)| {
+        let values = serde_json::json!({
+            "reason": "migration",
+            "title": format!("legacy activities of {file}"),
+            "at": settings.zone.stamp(id.unix_ms() as i64),
+            "message": format!("{} to be confirmed by the month", text::count(drafts, "draft")),
+        });
+        Item { id, rev: 0, values: values.as_object().cloned().unwrap_or_default() }
+    };
+    Ok(migration::waiting(cx.reads)?.into_iter().map(item).collect())
 }
 
 /// Open drafts of whoever asks: what waits for others is theirs to settle.

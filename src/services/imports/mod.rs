@@ -432,11 +432,20 @@ impl Report {
     pub fn equation(&self) -> String {
         let ready = match self.target {
             Target::Wins => format!("{} won + {} lost", self.wins, self.losses),
+            Target::Activities => format!("{} drafts", self.added),
             _ => format!("{} new + {} changed + {} same", self.added, self.changed, self.same),
         };
         let (rows, aside, skipped) = (self.rows, self.rejected, self.skipped);
         let merged = if self.merged > 0 { format!(" + {} merged", self.merged) } else { String::new() };
         format!("{rows} rows = {ready}{merged} + {aside} set aside + {skipped} skipped")
+    }
+
+    /// What a commit did.
+    pub fn told(&self) -> String {
+        match self.target {
+            Target::Activities => format!("{} drafts; nothing live is changed", self.added),
+            _ => format!("{} added, {} changed, {} removed", self.added, self.changed, self.removed),
+        }
     }
 
     /// Rows that still wait for a person.

@@ -4,7 +4,7 @@
 use super::choices::{Fate, Rules, Standing};
 use super::judged::{Judge, Judged, Verdict};
 use super::meanings::lack;
-use super::staged::{Alike, Staged, batches};
+use super::staged::{Staged, batches};
 use crate::changes::codec;
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
@@ -130,36 +130,24 @@ impl Query for CountMigration {
 
 pub fn count(judge: &Judge, compare: bool) -> Outcome<Counted> {
     let staged = &judge.staged;
-    let mut alike: BTreeMap<Month, Vec<Alike>> = BTreeMap::new();
-    for some in staged.alike()? {
-        alike.entry(some.month).or_default().push(some);
+    let mut months: BTreeMap<Month, (Standing, MonthTally)> = BTreeMap::new();
+    for month in staged.months().into_keys() {
+        let standing = Standing::load(staged.reads, staged.id, month)?;
+        let tally = MonthTally { month: month.to_string(), ..MonthTally::default() };
+        months.insert(month, (standing, tally));
     }
     let mut counted = Counted { rules: judge.rules.clone(), compared: compare, ..Counted::default() };
-    let mut owners: BTreeMap<(Option<Id>, String), usize> = BTreeMap::new();
-    let mut types: BTreeMap<(Option<Id>, String), usize> = BTreeMap::new();
-    for (month, some) in alike {
-        let standing = Standing::load(staged.reads, staged.id, month)?;
-        let tally = match compare || !standing.fates.is_empty() || !standing.choices.is_empty() {
-            true => judged(judge, month, &standing, compare)?,
-            false => estimated(judge, month, &some),
-        };
-        if tally.drafts > 0 {
-            for some in &some {
-                let made = judge.meanings.combinations.get(some.combination as usize);
-                let (owner, kind) = made.map_or((None, None), |m| (m.owner, m.kind));
-                let raw = |id: Option<Id>, scope| match id {
-                    Some(_) => String::new(),
-                    None => judge.meanings.raw(some.combination, scope).to_owned(),
-                };
-                *owners.entry((owner, raw(owner, 0))).or_default() += some.rows;
-                *types.entry((kind, raw(kind, 3))).or_default() += some.rows;
-            }
+    let (owners, types) = estimate(judge, &mut months)?;
+    counted.owners = listed(judge, 0, owners)?;
+    counted.types = listed(judge, 3, types)?;
+    for (month, (standing, mut tally)) in months {
+        let decided = !standing.fates.is_empty() || !standing.choices.is_empty();
+        if decided || compare && tally.ready > 0 && judge.has_live(month)? {
+            tally = judged(judge, month, &standing, compare)?;
         }
         add(&mut counted.total, &tally);
         counted.months.push(MonthTally { month: month.to_string(), state: standing.state, ..tally });
     }
-    counted.owners = listed(staged.reads, Kind::User, owners)?;
-    counted.types = listed(staged.reads, Kind::ActivityType, types)?;
     let tally = &staged.manifest.tally;
     counted.unread = (tally.held + tally.blank + tally.headers + tally.totals) as usize;
     counted.faults = tally.faults.iter().map(|(code, rows)| (code.clone(), *rows as usize)).collect();
@@ -175,16 +163,20 @@ pub fn count(judge: &Judge, compare: bool) -> Outcome<Counted> {
     Ok(counted)
 }
 
-/// Names of what was counted, the most first; what nobody knows is told as it is written.
-fn listed(
-    reads: &dyn Reads,
-    kind: Kind,
-    counted: BTreeMap<(Option<Id>, String), usize>,
-) -> Outcome<Vec<(String, usize)>> {
-    let mut all = Vec::with_capacity(counted.len());
-    for ((id, raw), rows) in counted {
+/// Names of what was counted by text, the most first; what nobody knows is told as it is
+/// written.
+fn listed(judge: &Judge, scope: usize, counted: Vec<usize>) -> Outcome<Vec<(String, usize)>> {
+    let kind = if scope == 0 { Kind::User } else { Kind::ActivityType };
+    let mut rows: BTreeMap<(Option<Id>, &str), usize> = BTreeMap::new();
+    for (number, count) in counted.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+        let known = judge.meanings.known(scope, number);
+        let raw = if known.is_some() { "" } else { judge.meanings.texts(scope)[number].as_str() };
+        *rows.entry((known, raw)).or_default() += count;
+    }
+    let mut all = Vec::with_capacity(rows.len());
+    for ((id, raw), rows) in rows {
         let name = match id {
-            Some(id) => names::name(reads, kind, id)?,
+            Some(id) => names::name(judge.staged.reads, kind, id)?,
             None if raw.is_empty() => super::meanings::BLANK.to_owned(),
             None => format!("{raw} ?"),
         };
@@ -195,30 +187,43 @@ fn listed(
     Ok(all)
 }
 
-/// A month of which nothing is decided, without a look at its rows.
-fn estimated(judge: &Judge, month: Month, some: &[Alike]) -> MonthTally {
-    let mut tally = MonthTally { month: month.to_string(), ..MonthTally::default() };
-    for some in some {
-        tally.rows += some.rows;
-        if some.flags & flag::REPEATS != 0 {
-            tally.repeats += some.rows;
-            continue;
-        }
-        let lacks = judge
-            .meanings
-            .combinations
-            .get(some.combination as usize)
-            .map_or(0, |made| judge.lacks(made, some.flags));
-        match lacks {
-            0 => tally.ready += some.rows,
-            lacks => {
-                tally.waits += some.rows;
-                lack::names(lacks).for_each(|name| *tally.lacks.entry(name.into()).or_default() += some.rows);
+/// Counts all months without a look at what is live or decided, by keys alone; returns the
+/// rows by owner's and by type's text.
+fn estimate(
+    judge: &Judge,
+    months: &mut BTreeMap<Month, (Standing, MonthTally)>,
+) -> Outcome<(Vec<usize>, Vec<usize>)> {
+    let tables = judge.meanings.lacks();
+    let mut owners = vec![0; judge.meanings.texts(0).len()];
+    let mut types = vec![0; judge.meanings.texts(3).len()];
+    judge.staged.keys(&mut |month, [owner, account, project, kind, uses, flags]| {
+        let Some((standing, tally)) = months.get_mut(&month) else { return };
+        let open = standing.fates.is_empty();
+        // Rows by what they lack, told in words once.
+        let mut lacking = [0usize; 256];
+        for row in 0..owner.len() {
+            let flags = flags[row] as u8;
+            if open {
+                owners.get_mut(owner[row] as usize).into_iter().for_each(|n| *n += 1);
+                types.get_mut(kind[row] as usize).into_iter().for_each(|n| *n += 1);
             }
+            if flags & flag::REPEATS != 0 {
+                tally.repeats += 1;
+                continue;
+            }
+            let keys = [owner[row], account[row], project[row], kind[row], uses[row]];
+            let more = if flags == 0 { 0 } else { judge.lacks(kind[row], flags) };
+            lacking[usize::from(tables.of(keys) | more)] += 1;
         }
-    }
-    tally.drafts = tally.rows;
-    tally
+        tally.rows += owner.len();
+        tally.drafts = tally.rows;
+        tally.ready += lacking[0];
+        for (lacks, rows) in lacking.into_iter().enumerate().skip(1).filter(|(_, rows)| *rows > 0) {
+            tally.waits += rows;
+            lack::names(lacks as u8).for_each(|name| *tally.lacks.entry(name.into()).or_default() += rows);
+        }
+    })?;
+    Ok((owners, types))
 }
 
 /// A month row by row.

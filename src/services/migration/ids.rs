@@ -8,6 +8,8 @@ use crate::domain::{Id, text};
 /// Bits of a row's number, and of the mark of its batch before it.
 const ROW_BITS: u32 = 32;
 const MARK_BITS: u32 = 22;
+/// Bits of the hash of a text, behind the mark.
+const TEXT_BITS: u32 = 40;
 /// Stands where a row has its month: no month has this number.
 const MADE_OF_TEXT: u128 = 0xfff;
 
@@ -51,12 +53,15 @@ pub fn record(batch: Id, activity: Id) -> Option<u32> {
 /// A record that was made of a text nobody knew.
 pub fn stub(batch: Id, kind: Kind, name: &str) -> Id {
     let hash = hashed(&[&batch.0, &[kind as u8], text::fold(name).as_bytes()]);
-    Id::from_parts(batch.unix_ms(), MADE_OF_TEXT << 62 | hash & ((1 << 62) - 1))
+    let low = mark(batch).0 << TEXT_BITS | hash & ((1 << TEXT_BITS) - 1);
+    Id::from_parts(batch.unix_ms(), MADE_OF_TEXT << 62 | low)
 }
 
-/// Whether a record may have been made by this batch of a text.
+/// Whether a record was made by this batch of a text.
 pub fn is_stub(batch: Id, id: Id) -> bool {
-    id.unix_ms() == batch.unix_ms() && u128::from_be_bytes(id.0) >> 64 & 0xfff == MADE_OF_TEXT
+    let bits = u128::from_be_bytes(id.0);
+    let marked = bits >> TEXT_BITS & ((1 << MARK_BITS) - 1) == mark(batch).0;
+    id.unix_ms() == batch.unix_ms() && bits >> 64 & 0xfff == MADE_OF_TEXT && marked
 }
 
 /// Before all ids of a batch.

@@ -92,14 +92,11 @@ impl<'a> Judge<'a> {
         Ok(Judge { staged, meanings, rules, settings })
     }
 
-    pub fn combination(&self, number: u32) -> Combination {
-        self.meanings.combinations.get(number as usize).cloned().unwrap_or_default()
-    }
-
-    /// What rows of a combination lack.
-    pub fn lacks(&self, made: &Combination, flags: u8) -> u8 {
-        let mut lacks = made.lacks;
-        if flags & flag::NO_EFFORT != 0 && self.rules.effort.is_none() && !made.no_effort {
+    /// What a row lacks besides what its texts stand for.
+    pub fn lacks(&self, kind: u32, flags: u8) -> u8 {
+        let mut lacks = 0;
+        if flags & flag::NO_EFFORT != 0 && self.rules.effort.is_none() && !self.meanings.is_effort_free(kind)
+        {
             lacks |= lack::EFFORT;
         }
         if flags & flag::FUTURE != 0 {
@@ -114,13 +111,12 @@ impl<'a> Judge<'a> {
         let rows = self.staged.rows(month)?;
         let mut judged = Vec::with_capacity(rows.len());
         let mut wanted: HashSet<(Id, i32)> = HashSet::new();
+        let tables = self.meanings.lacks();
         for (place, row) in rows.into_iter().enumerate() {
             let choice = standing.choices.get(&row.record);
-            let made = &self.meanings.combinations.get(row.combination as usize);
-            let default = Combination::default();
-            let made = made.unwrap_or(&default);
-            let mut fields = self.fields(&row, made);
-            let mut lacks = self.lacks(made, row.flags);
+            let made = self.meanings.combination(&row.keys);
+            let mut fields = self.fields(&row, &made);
+            let mut lacks = tables.of(row.keys) | self.lacks(row.keys[3], row.flags);
             let mut rule = String::new();
             if let Some(choice) = choice.filter(|c| !c.input.is_empty()) {
                 match self.typed(&fields, &choice.input) {
@@ -132,7 +128,7 @@ impl<'a> Judge<'a> {
                 }
             }
             if rule.is_empty() && lacks == 0 {
-                rule = self.refused(&fields, made);
+                rule = self.refused(&fields, &made);
             }
             if !rule.is_empty() {
                 lacks |= lack::RULE;
@@ -192,6 +188,18 @@ impl<'a> Judge<'a> {
             judged.verdict = self.against(&judged.row, &judged.fields, &live, choice)?;
         }
         Ok(())
+    }
+
+    /// Whether a month has live activities that are not of this batch.
+    pub fn has_live(&self, month: Month) -> Outcome<bool> {
+        let from = IndexKey::new(BY_DATE).date(month.first());
+        let to = IndexKey::new(BY_DATE).date(month.last()).after();
+        let (batch, mut found) = (self.staged.id, false);
+        self.staged.reads.index(&from, &to, false, &mut |id, _| {
+            found = ids::record(batch, id).is_none();
+            if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(found)
     }
 
     /// Live activities of the owners and days, but for those of this batch.
@@ -472,4 +480,47 @@ pub fn promoted(
         }
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_texts_stand_behind_each_other_once() {
+        assert_eq!(both(field::SUMMARY, "first talk", "pricing"), "first talk; pricing");
+        assert_eq!(both(field::DETAILS, "one", "two"), "one\ntwo");
+        assert_eq!(both(field::SUMMARY, "First talk with Acme", "first talk"), "First talk with Acme");
+        let long = "x".repeat(MAX_LINE);
+        assert_eq!(both(field::SUMMARY, &long, "pricing"), long, "a line stays one");
+    }
+
+    #[test]
+    fn what_is_like_what() {
+        let day = NaiveDate::from_ymd_opt(2025, 3, 4);
+        let made = |kind: u128, account: u128, effort: i64, summary: &str| {
+            let id = |n: u128| Some(Id::from_parts(1, n));
+            Activity {
+                activity_type: id(kind),
+                account: id(account),
+                date: day,
+                effort: Some(effort),
+                summary: summary.into(),
+                ..Activity::default()
+            }
+            .to_fields()
+        };
+        let like = |row: Fields, live: Fields| {
+            let live = Live { id: Id::default(), rev: 1, said: said(&live), fields: live };
+            likeness(&row, &said(&row), &live)
+        };
+        let row = || made(1, 7, 60, "first talk");
+        assert!(like(row(), row()) > like(row(), made(1, 7, 90, "first talk")));
+        assert!(like(row(), made(1, 7, 90, "first talk")) > like(row(), made(1, 7, 60, "First talks")) - 1.0);
+        assert!(like(row(), made(1, 7, 60, "")) > 0.0, "one of them says nothing");
+        assert_eq!(like(row(), made(1, 8, 60, "first talk")), 0.0, "another account");
+        assert_eq!(like(row(), made(1, 7, 60, "load test of the winter release")), 0.0, "something else");
+        assert!(like(row(), made(2, 7, 60, "First talk")) > 0.0, "another type, the same words");
+        assert_eq!(like(row(), made(2, 7, 60, "")), 0.0);
+    }
 }

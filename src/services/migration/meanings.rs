@@ -2,7 +2,7 @@
 //! only record of that name. Nobody is guessed; what nobody knows is asked once a text.
 
 use super::ids;
-use super::staged::Staged;
+use super::staged::{Keys, Staged};
 use crate::changes::{Op, codec};
 use crate::domain::schema::{Account, ActivityType, Alias, Kind, Project, Record, UseCase, User};
 use crate::domain::value::Value;
@@ -56,7 +56,7 @@ enum Meaning {
     Unknown,
 }
 
-/// The fields that a combination of texts gives an activity.
+/// What a row's texts stand for.
 #[derive(Clone, Debug, Default)]
 pub struct Combination {
     pub owner: Option<Id>,
@@ -64,8 +64,6 @@ pub struct Combination {
     pub project: Option<Id>,
     pub kind: Option<Id>,
     pub uses: Vec<Id>,
-    /// Bits of [`lack`].
-    pub lacks: u8,
     /// Effort may be left empty with this type.
     pub no_effort: bool,
     /// Texts that somebody said to leave out: they are kept in the details.
@@ -158,12 +156,27 @@ fn project_text(account: &str, project: &str) -> String {
     if account.is_empty() { project.to_owned() } else { format!("{account} / {project}") }
 }
 
+/// What the use cases of one text are.
+#[derive(Default)]
+struct Uses {
+    ids: Vec<Id>,
+    left: Vec<String>,
+    is_unknown: bool,
+}
+
 /// What all texts of a batch stand for.
 pub struct Meanings {
     book: Book,
-    pub texts: [Vec<String>; 5],
-    numbers: Vec<[u32; 5]>,
-    pub combinations: Vec<Combination>,
+    texts: [Vec<String>; 5],
+    /// Numbers of account and project's text; the first stands for no project.
+    pairs: Vec<[u32; 2]>,
+    owners: Vec<Meaning>,
+    accounts: Vec<Meaning>,
+    projects: Vec<Meaning>,
+    types: Vec<Meaning>,
+    uses: Vec<Uses>,
+    /// Types by their numbers whose effort may be left empty.
+    no_effort: Vec<bool>,
 }
 
 impl Meanings {
@@ -172,87 +185,114 @@ impl Meanings {
         let mut texts: [Vec<String>; 5] = Default::default();
         for (n, into) in texts.iter_mut().enumerate() {
             *into = staged.named(n)?;
+            if into.is_empty() {
+                into.push(String::new());
+            }
         }
-        let numbers = staged.combinations()?;
-        let mut meanings = Meanings { book, texts, numbers, combinations: vec![] };
+        let pairs: Vec<[u32; 2]> = std::iter::once([0, 0]).chain(staged.pairs()?).collect();
+        let text = |n: usize, number: u32| texts[n].get(number as usize).map_or("", String::as_str);
         let single = |n: usize| -> Vec<Meaning> {
-            meanings.texts[n].iter().map(|t| meanings.book.means(n, t, None)).collect()
+            // An owner and a type have to be said of the empty text, too.
+            let asked = |text: &String| if text.is_empty() { BLANK } else { text.as_str() }.to_owned();
+            texts[n].iter().map(|t| book.means(n, &asked(t), None)).collect()
         };
-        let known = [single(0), single(1), vec![], single(3), vec![]];
-        let mut projects: HashMap<(u32, u32), Meaning> = HashMap::new();
-        let mut uses: HashMap<u32, (Vec<Id>, Vec<String>, bool)> = HashMap::new();
-        let mut all = Vec::with_capacity(meanings.numbers.len());
-        for numbers in &meanings.numbers {
-            all.push(meanings.combination(*numbers, &known, &mut projects, &mut uses));
-        }
-        meanings.combinations = all;
-        Ok(meanings)
+        let (owners, accounts, types) = (single(0), single(1), single(3));
+        let of_pair = |[account, name]: &[u32; 2]| {
+            let (of, name) = (text(1, *account), text(2, *name));
+            let known = match accounts.get(*account as usize) {
+                Some(Meaning::Is(id)) if *account != 0 => Some(*id),
+                _ => None,
+            };
+            match book.means(2, &project_text(of, name), Some(known)) {
+                Meaning::Unknown => book.means(2, name, Some(known)),
+                said => said,
+            }
+        };
+        let projects = pairs.iter().map(of_pair).collect();
+        let of_uses = |text: &String| {
+            let mut uses = Uses::default();
+            for word in words(text) {
+                match book.means(4, word, None) {
+                    Meaning::Is(id) => uses.ids.push(id),
+                    Meaning::Left => uses.left.push(format!("use case: {word}")),
+                    Meaning::Unknown => uses.is_unknown = true,
+                }
+            }
+            uses
+        };
+        let uses = texts[4].iter().map(of_uses).collect();
+        let free = |kind: &Meaning| matches!(kind, Meaning::Is(id) if book.no_effort.contains(id));
+        let no_effort = types.iter().map(free).collect();
+        Ok(Meanings { book, texts, pairs, owners, accounts, projects, types, uses, no_effort })
+    }
+
+    /// What rows of these keys lack, by tables: for counting by the million.
+    pub fn lacks(&self) -> Lacks {
+        let of = |all: &[Meaning], bit: u8, left: bool, from: usize| -> Vec<u8> {
+            let lacks = |(n, meaning): (usize, &Meaning)| match meaning {
+                _ if n < from => 0,
+                Meaning::Is(_) => 0,
+                Meaning::Left if left => 0,
+                _ => bit,
+            };
+            all.iter().enumerate().map(lacks).collect()
+        };
+        Lacks([
+            of(&self.owners, lack::OWNER, false, 0),
+            of(&self.accounts, lack::ACCOUNT, true, 1),
+            of(&self.projects, lack::PROJECT, true, 1),
+            of(&self.types, lack::TYPE, false, 0),
+            self.uses.iter().map(|u| if u.is_unknown { lack::USE_CASE } else { 0 }).collect(),
+        ])
     }
 
     fn text(&self, scope: usize, number: u32) -> &str {
         self.texts[scope].get(number as usize).map_or("", String::as_str)
     }
 
-    fn combination(
-        &self,
-        numbers: [u32; 5],
-        known: &[Vec<Meaning>; 5],
-        projects: &mut HashMap<(u32, u32), Meaning>,
-        uses: &mut HashMap<u32, (Vec<Id>, Vec<String>, bool)>,
-    ) -> Combination {
-        let mut made = Combination::default();
-        let meaning = |scope: usize| match numbers[scope] {
-            // An account may be missing; an owner and a type have to be said.
-            0 if matches!(scope, 0 | 3) => Some(self.book.means(scope, BLANK, None)),
-            0 => None,
-            number => known[scope].get(number as usize).copied(),
+    /// The fields that a row's texts give its activity.
+    pub fn combination(&self, keys: &Keys) -> Combination {
+        let is = |all: &[Meaning], n: usize| match all.get(keys[n] as usize) {
+            Some(Meaning::Is(id)) => Some(*id),
+            _ => None,
         };
-        let mut take = |scope: usize, meaning: Option<Meaning>, bit: u8| match meaning {
-            Some(Meaning::Is(id)) => Some(id),
-            Some(Meaning::Left) if !matches!(scope, 0 | 3) => {
-                made.left.push(format!("{}: {}", SCOPES[scope].0, self.text(scope, numbers[scope])));
-                None
-            }
-            Some(_) => {
-                made.lacks |= bit;
-                None
-            }
-            None => None,
-        };
-        made.owner = take(0, meaning(0), lack::OWNER);
-        let account = take(1, meaning(1), lack::ACCOUNT);
-        let kind = take(3, meaning(3), lack::TYPE);
-        let project = (numbers[2] != 0).then(|| {
-            *projects.entry((numbers[1], numbers[2])).or_insert_with(|| {
-                let (of, name) = (self.text(1, numbers[1]), self.text(2, numbers[2]));
-                match self.book.means(2, &project_text(of, name), Some(account)) {
-                    Meaning::Unknown => self.book.means(2, name, Some(account)),
-                    said => said,
-                }
-            })
-        });
-        made.project = take(2, project, lack::PROJECT);
-        (made.account, made.kind) = (account, kind);
-        if numbers[4] != 0 {
-            let (ids, left, unknown) = uses.entry(numbers[4]).or_insert_with(|| {
-                let (mut ids, mut left, mut unknown) = (vec![], vec![], false);
-                for word in words(self.text(4, numbers[4])) {
-                    match self.book.means(4, word, None) {
-                        Meaning::Is(id) => ids.push(id),
-                        Meaning::Left => left.push(format!("use case: {word}")),
-                        Meaning::Unknown => unknown = true,
-                    }
-                }
-                (ids, left, unknown)
-            });
-            made.uses.clone_from(ids);
-            made.left.extend(left.iter().cloned());
-            if *unknown {
-                made.lacks |= lack::USE_CASE;
+        let mut left = Vec::new();
+        for (n, all) in [(1, &self.accounts), (2, &self.projects)] {
+            if keys[n] != 0 && all.get(keys[n] as usize) == Some(&Meaning::Left) {
+                left.push(format!("{}: {}", SCOPES[n].0, self.raw(keys, n)));
             }
         }
-        made.no_effort = made.kind.is_some_and(|kind| self.book.no_effort.contains(&kind));
-        made
+        let none = Uses::default();
+        let uses = self.uses.get(keys[4] as usize).unwrap_or(&none);
+        left.extend(uses.left.iter().cloned());
+        Combination {
+            owner: is(&self.owners, 0),
+            account: is(&self.accounts, 1).filter(|_| keys[1] != 0),
+            project: is(&self.projects, 2).filter(|_| keys[2] != 0),
+            kind: is(&self.types, 3),
+            uses: uses.ids.clone(),
+            no_effort: self.no_effort.get(keys[3] as usize).copied().unwrap_or(false),
+            left,
+        }
+    }
+
+    /// The record that an owner's or a type's text stands for, by the text's number.
+    pub fn known(&self, scope: usize, number: usize) -> Option<Id> {
+        let all = if scope == 0 { &self.owners } else { &self.types };
+        match all.get(number) {
+            Some(Meaning::Is(id)) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The texts of a scope.
+    pub fn texts(&self, scope: usize) -> &[String] {
+        &self.texts[scope]
+    }
+
+    /// Whether effort may be left empty, by the type's number.
+    pub fn is_effort_free(&self, kind: u32) -> bool {
+        self.no_effort.get(kind as usize).copied().unwrap_or(false)
     }
 
     /// The person of that name or address, where only one is called so.
@@ -263,40 +303,67 @@ impl Meanings {
         }
     }
 
-    /// What a combination says, as it is written.
-    pub fn raw(&self, combination: u32, scope: usize) -> &str {
-        self.numbers.get(combination as usize).map_or("", |numbers| self.text(scope, numbers[scope]))
+    /// What a row says, as it is written.
+    pub fn raw(&self, keys: &Keys, scope: usize) -> &str {
+        match scope {
+            2 => self.text(2, self.pairs.get(keys[2] as usize).map_or(0, |pair| pair[1])),
+            _ => self.text(scope, keys[scope]),
+        }
     }
 
     /// (scope, text as it is asked) → rows, of what nobody knows.
     fn unknown(&self, staged: &Staged) -> Outcome<BTreeMap<(usize, String), (String, usize)>> {
-        let mut rows = vec![0usize; self.numbers.len()];
-        for alike in staged.alike()? {
-            if let Some(rows) = rows.get_mut(alike.combination as usize) {
-                *rows += alike.rows;
-            }
-        }
-        let mut found: BTreeMap<(usize, String), (String, usize)> = BTreeMap::new();
-        for ((numbers, made), rows) in self.numbers.iter().zip(&self.combinations).zip(rows) {
-            let mut asked = |scope: usize, raw: &str| {
-                let raw = if raw.is_empty() { BLANK } else { raw };
-                found.entry((scope, fold_key(raw))).or_insert_with(|| (raw.to_owned(), 0)).1 += rows;
-            };
-            let text = |scope: usize| self.text(scope, numbers[scope]);
-            for (scope, bit) in [(0, lack::OWNER), (1, lack::ACCOUNT), (3, lack::TYPE)] {
-                if made.lacks & bit != 0 {
-                    asked(scope, text(scope));
+        let lengths = [&self.texts[0], &self.texts[1], &self.texts[2], &self.texts[3], &self.texts[4]];
+        let mut rows: [Vec<usize>; 5] = lengths.map(|texts| vec![0; texts.len()]);
+        rows[2] = vec![0; self.pairs.len()];
+        staged.keys(&mut |_, columns| {
+            for (rows, column) in rows.iter_mut().zip(columns) {
+                for key in column {
+                    if let Some(rows) = rows.get_mut(*key as usize) {
+                        *rows += 1;
+                    }
                 }
             }
-            if made.lacks & lack::PROJECT != 0 {
-                asked(2, &project_text(text(1), text(2)));
+        })?;
+        let mut found: BTreeMap<(usize, String), (String, usize)> = BTreeMap::new();
+        let mut asked = |scope: usize, raw: &str, rows: usize| {
+            let raw = if raw.is_empty() { BLANK } else { raw };
+            if rows > 0 {
+                found.entry((scope, fold_key(raw))).or_insert_with(|| (raw.to_owned(), 0)).1 += rows;
             }
-            if made.lacks & lack::USE_CASE != 0 {
-                let unknown = |word: &&str| self.book.means(4, word, None) == Meaning::Unknown;
-                words(text(4)).filter(unknown).for_each(|word| asked(4, word));
+        };
+        for (scope, table) in self.lacks().0.iter().enumerate() {
+            for (number, _) in table.iter().enumerate().filter(|(_, bit)| **bit != 0) {
+                let rows = rows[scope].get(number).copied().unwrap_or(0);
+                match scope {
+                    2 => {
+                        let [account, name] = self.pairs[number];
+                        asked(2, &project_text(self.text(1, account), self.text(2, name)), rows);
+                    }
+                    4 => {
+                        let unknown = |word: &&str| self.book.means(4, word, None) == Meaning::Unknown;
+                        let text = self.text(4, number as u32);
+                        words(text).filter(unknown).for_each(|word| asked(4, word, rows));
+                    }
+                    _ => asked(scope, self.text(scope, number as u32), rows),
+                }
             }
         }
         Ok(found)
+    }
+}
+
+/// What each key lacks, scope by scope.
+pub struct Lacks([Vec<u8>; 5]);
+
+impl Lacks {
+    /// What a row lacks of owner, account, project, type and use cases.
+    pub fn of(&self, keys: [u32; 5]) -> u8 {
+        let mut lacks = 0;
+        for (table, key) in self.0.iter().zip(keys) {
+            lacks |= table.get(key as usize).copied().unwrap_or(0);
+        }
+        lacks
     }
 }
 

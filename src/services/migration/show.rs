@@ -100,7 +100,7 @@ impl Query for ShowMonth {
 
 /// Whether a row says these words anywhere.
 fn has(judge: &Judge, judged: &Judged, sought: &str) -> bool {
-    let raw = (0..5).map(|scope| judge.meanings.raw(judged.row.combination, scope));
+    let raw = (0..5).map(|scope| judge.meanings.raw(&judged.row.keys, scope));
     let texts = judged.row.texts.iter().map(|(_, text)| text.as_str());
     let all: Vec<String> = raw.chain(texts).map(crate::domain::text::fold).collect();
     sought.split(' ').all(|word| all.iter().any(|text| text.contains(word)))
@@ -181,7 +181,7 @@ fn shown(
         own,
         &crate::changes::Head { rev: 0, deleted: false, fields: judged.fields },
     )?;
-    let raw = (0..5).map(|scope| judge.meanings.raw(row.combination, scope).to_owned()).collect();
+    let raw = (0..5).map(|scope| judge.meanings.raw(&row.keys, scope).to_owned()).collect();
     Ok(RowShown {
         row: row.record as usize + 1,
         item,

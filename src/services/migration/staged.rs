@@ -7,7 +7,7 @@ use crate::domain::schema::{Batch, Kind, Record};
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
 use crate::intake::bulk::EXTRA;
-use crate::intake::bulk::legacy::{COMBINATIONS, CUBE, NAMED, column};
+use crate::intake::bulk::legacy::{KEYS, NAMED, PAIRS, column};
 use crate::services::datasets::{self, Hash, Manifest};
 use crate::services::imports::uploads::unhex;
 use crate::store::Reads;
@@ -23,21 +23,15 @@ pub struct Staged<'a> {
     pub manifest: Manifest,
 }
 
-/// Rows of a month and a combination that are alike.
-#[derive(Clone, Copy, Debug)]
-pub struct Alike {
-    pub month: Month,
-    pub combination: u32,
-    pub flags: u8,
-    pub rows: usize,
-}
+/// Numbers of a row's owner, account, pair of account and project, type and use cases.
+pub type Keys = [u32; 5];
 
 /// A row as it was read.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     /// Its row in the file, from 0.
     pub record: u32,
-    pub combination: u32,
+    pub keys: Keys,
     pub flags: u8,
     pub logged: Option<NaiveDate>,
     /// The row that says the same.
@@ -50,6 +44,10 @@ pub struct Row {
     /// Cells of columns that are no field: their titles and texts.
     pub extras: Vec<(String, String)>,
     pub unread: String,
+}
+
+fn month_of(name: &str) -> Outcome<Month> {
+    Month::parse(name).map_err(datasets::damaged)
 }
 
 impl Row {
@@ -75,12 +73,6 @@ pub fn batches(reads: &dyn Reads) -> Outcome<Vec<(Id, Batch)>> {
     Ok(found)
 }
 
-/// A month from its number in the staged rows.
-fn month_of(number: i64) -> Month {
-    let (year, month) = (number.div_euclid(12), number.rem_euclid(12) + 1);
-    NaiveDate::from_ymd_opt(year as i32, month as u32, 1).map(Month::of).unwrap_or(Month::of(NaiveDate::MIN))
-}
-
 impl<'a> Staged<'a> {
     /// A batch by its id, the end of it, or its file's name; without one, the only one that
     /// is not finished.
@@ -91,7 +83,14 @@ impl<'a> Staged<'a> {
         let mut fitting = batches(reads)?;
         match which {
             "" => fitting.retain(|(_, batch)| batch.state == "draft"),
-            "last" => fitting = fitting.pop().into_iter().collect(),
+            "last" => {
+                let mut made = Vec::new();
+                for (id, batch) in fitting {
+                    made.push((reads.history(Kind::Batch, id)?.first().copied(), id, batch));
+                }
+                let last = made.into_iter().max_by_key(|(seq, ..)| *seq);
+                fitting = last.map(|(_, id, batch)| (id, batch)).into_iter().collect();
+            }
             which => fitting.retain(|(id, batch)| id.ends_with(which) || batch.file == which),
         }
         let known = "`pams migration list` shows what was loaded";
@@ -137,39 +136,34 @@ impl<'a> Staged<'a> {
         Ok(all)
     }
 
-    /// Rows of `N` numbers that stand in pieces of that name.
-    fn numbers<const N: usize>(&self, name: &str) -> Outcome<Vec<[i64; N]>> {
+    /// Numbers of account and project's text; pair 1 is the first.
+    pub fn pairs(&self) -> Outcome<Vec<[u32; 2]>> {
         let mut all = Vec::new();
-        for (_, hash) in self.pieces(name) {
+        for (_, hash) in self.pieces(PAIRS) {
             let bytes = datasets::piece(self.reads, hash)?;
             let chunk = Chunk::read(&bytes).map_err(datasets::damaged)?;
-            let from = all.len();
-            all.resize(from + chunk.rows, [0; N]);
-            for n in 0..N {
-                let column = chunk.numbers(n as u16).map_err(datasets::damaged)?;
-                for (row, number) in all[from..].iter_mut().zip(&column.0) {
-                    row[n] = number.unwrap_or(0);
-                }
-            }
+            let column = |n: u16| chunk.codes(n).map_err(datasets::damaged);
+            all.extend(column(0)?.into_iter().zip(column(1)?).map(|(account, text)| [account, text]));
         }
         Ok(all)
     }
 
-    /// Numbers of owner, account, project, type and use cases, combination by combination.
-    pub fn combinations(&self) -> Outcome<Vec<[u32; 5]>> {
-        let all = self.numbers::<5>(COMBINATIONS)?;
-        Ok(all.into_iter().map(|row| row.map(|n| n as u32)).collect())
+    /// The keys and flags of every row, chunk by chunk, with the month: what counting needs.
+    pub fn keys(&self, visit: &mut dyn FnMut(Month, &[Vec<u32>; 6])) -> Outcome<()> {
+        for (chunk, (_, hash)) in self.manifest.chunks.iter().zip(self.pieces(KEYS)) {
+            visit(month_of(&chunk.first)?, &self.keys_of(hash)?);
+        }
+        Ok(())
     }
 
-    /// How many rows there are of each month, combination and flags.
-    pub fn alike(&self) -> Outcome<Vec<Alike>> {
-        let alike = |[month, combination, flags, rows]: [i64; 4]| Alike {
-            month: month_of(month),
-            combination: combination as u32,
-            flags: flags as u8,
-            rows: rows as usize,
-        };
-        Ok(self.numbers::<4>(CUBE)?.into_iter().map(alike).collect())
+    fn keys_of(&self, hash: &Hash) -> Outcome<[Vec<u32>; 6]> {
+        let bytes = datasets::piece(self.reads, hash)?;
+        let chunk = Chunk::read(&bytes).map_err(datasets::damaged)?;
+        let mut columns: [Vec<u32>; 6] = Default::default();
+        for (n, column) in columns.iter_mut().enumerate() {
+            *column = chunk.codes(n as u16).map_err(datasets::damaged)?;
+        }
+        Ok(columns)
     }
 
     /// Months that have rows, and how many.
@@ -186,9 +180,18 @@ impl<'a> Staged<'a> {
     /// The rows of a month, in the file's order.
     pub fn rows(&self, month: Month) -> Outcome<Vec<Row>> {
         let (name, mut rows) = (month.to_string(), Vec::new());
-        for chunk in self.manifest.chunks.iter().filter(|c| c.first == name) {
-            let bytes = datasets::piece(self.reads, &chunk.hash)?;
+        let chunks = self.manifest.chunks.iter().zip(self.pieces(KEYS));
+        for (chunk, (_, keys)) in chunks.filter(|(chunk, _)| chunk.first == name) {
+            let (bytes, from) = (datasets::piece(self.reads, &chunk.hash)?, rows.len());
             self.read(&bytes, &mut rows).map_err(datasets::damaged)?;
+            for (n, column) in self.keys_of(keys)?.iter().enumerate() {
+                for (row, key) in rows[from..].iter_mut().zip(column) {
+                    match row.keys.get_mut(n) {
+                        Some(into) => *into = *key,
+                        None => row.flags = *key as u8,
+                    }
+                }
+            }
         }
         rows.sort_by_key(|row| row.record);
         Ok(rows)
@@ -223,8 +226,6 @@ impl<'a> Staged<'a> {
                 let Some(value) = *value else { continue };
                 match (number, field) {
                     (column::RECORD, _) => row.record = value as u32,
-                    (column::COMBINATION, _) => row.combination = value as u32,
-                    (column::FLAGS, _) => row.flags = value as u8,
                     (column::LOGGED, _) => row.logged = day(value),
                     (column::FIRST, _) => row.first = Some(value as u32),
                     (_, Some("date")) => row.date = day(value).unwrap_or_default(),

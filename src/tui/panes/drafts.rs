@@ -10,7 +10,7 @@ use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, FormStart, Slot};
-use crate::tui::panes::{Ask, Pane, act, new_activity, touches};
+use crate::tui::panes::{Ask, Pane, PaneId, act, new_activity, touches};
 use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -59,7 +59,7 @@ impl Drafts {
     }
 
     fn settle(&self, side: &'static str) -> Ask {
-        let conflicts = self.chosen().into_iter().filter(|item| !is_unsaved(item));
+        let conflicts = self.chosen().into_iter().filter(|item| has_sides(item));
         let (which, titles): (Vec<String>, Vec<String>) =
             conflicts.map(|item| (item.id.to_string(), item.text("title"))).unzip();
         Ask::Act(act(move |engine| {
@@ -148,7 +148,7 @@ impl Pane for Drafts {
     }
 
     fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
-        if touches(kinds, &[Kind::Draft]) {
+        if touches(kinds, &[Kind::Draft, Kind::Batch, Kind::MigrationMonth]) {
             self.load(cx);
         }
     }
@@ -159,7 +159,14 @@ impl Pane for Drafts {
         let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "list.mark");
         match self.here() {
             None if sides || of_row => Some(command::NO_ROW),
-            Some(_) if sides && self.chosen().iter().all(|item| is_unsaved(item)) => {
+            Some(_) if sides || id == "record.delete" && self.chosen().iter().any(|item| is_legacy(item)) => {
+                let chosen = self.chosen();
+                if chosen.iter().any(|item| is_legacy(item)) {
+                    return Some("Legacy activities are settled in Migration: Enter goes there");
+                }
+                if chosen.iter().any(|item| has_sides(item)) {
+                    return None;
+                }
                 Some("A form that was not saved has one side: Enter opens it, saving it settles it")
             }
             _ => None,
@@ -229,6 +236,9 @@ impl Pane for Drafts {
             "record.open" | "record.edit" => {
                 let Some(item) = self.here() else { return Ask::Nothing };
                 let which = item.id.to_string();
+                if is_legacy(item) {
+                    return Ask::Go(PaneId::Migration, None);
+                }
                 if is_unsaved(item) {
                     return open_form(which);
                 }
@@ -287,6 +297,16 @@ impl Pane for Drafts {
         };
         rule(buf, area, area.height.saturating_sub(1), &marks, &self.list.position(false), cx);
     }
+}
+
+/// A load of legacy activities, which stands for all its drafts.
+fn is_legacy(item: &Item) -> bool {
+    item.text("reason") == "migration"
+}
+
+/// Only a conflict has two sides.
+fn has_sides(item: &Item) -> bool {
+    !is_unsaved(item) && !is_legacy(item)
 }
 
 fn is_unsaved(item: &Item) -> bool {

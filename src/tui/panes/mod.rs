@@ -8,6 +8,7 @@ pub mod history;
 pub mod home;
 pub mod imports;
 pub mod jobs;
+pub mod migration;
 pub mod outlets;
 pub mod views;
 pub mod wins;
@@ -35,6 +36,7 @@ pub enum PaneId {
     Home,
     Activities,
     Wins,
+    Migration,
     Accounts,
     Outlets,
     Imports,
@@ -45,10 +47,11 @@ pub enum PaneId {
 }
 
 impl PaneId {
-    pub const ALL: [PaneId; 10] = [
+    pub const ALL: [PaneId; 11] = [
         PaneId::Home,
         PaneId::Activities,
         PaneId::Wins,
+        PaneId::Migration,
         PaneId::Accounts,
         PaneId::Outlets,
         PaneId::Imports,
@@ -63,6 +66,7 @@ impl PaneId {
             PaneId::Home => "Home",
             PaneId::Activities => "Activities",
             PaneId::Wins => "Wins",
+            PaneId::Migration => "Migration",
             PaneId::Accounts => "Accounts",
             PaneId::Outlets => "Outlets",
             PaneId::Imports => "Imports",
@@ -73,6 +77,15 @@ impl PaneId {
         }
     }
 
+    /// The same where there is little room.
+    pub fn short(self) -> &'static str {
+        match self {
+            PaneId::Activities => "Activity",
+            PaneId::Migration => "Migrate",
+            other => other.title(),
+        }
+    }
+
     /// The digit that goes there: places keep their number as more of them come. Those
     /// without one stand behind 0.
     pub fn digit(self) -> Option<char> {
@@ -80,6 +93,7 @@ impl PaneId {
             PaneId::Home => Some('1'),
             PaneId::Activities => Some('2'),
             PaneId::Wins => Some('3'),
+            PaneId::Migration => Some('4'),
             PaneId::Accounts => Some('6'),
             PaneId::Outlets => Some('7'),
             PaneId::Imports => Some('8'),
@@ -179,6 +193,7 @@ pub struct Panes {
     pub home: home::Home,
     pub activities: activities::Activities,
     pub wins: wins::Wins,
+    pub migration: migration::Migration,
     pub accounts: accounts::Accounts,
     pub outlets: outlets::Outlets,
     pub imports: imports::Imports,
@@ -204,6 +219,7 @@ impl Panes {
             home: home::Home::default(),
             activities: activities::Activities::new(me),
             wins: wins::Wins::default(),
+            migration: migration::Migration::default(),
             accounts: accounts::Accounts::default(),
             outlets: outlets::Outlets::default(),
             imports: imports::Imports::default(),
@@ -220,6 +236,7 @@ impl Panes {
             PaneId::Home => &self.home,
             PaneId::Activities => &self.activities,
             PaneId::Wins => &self.wins,
+            PaneId::Migration => &self.migration,
             PaneId::Accounts => &self.accounts,
             PaneId::Outlets => &self.outlets,
             PaneId::Imports => &self.imports,
@@ -235,6 +252,7 @@ impl Panes {
             PaneId::Home => &mut self.home,
             PaneId::Activities => &mut self.activities,
             PaneId::Wins => &mut self.wins,
+            PaneId::Migration => &mut self.migration,
             PaneId::Accounts => &mut self.accounts,
             PaneId::Outlets => &mut self.outlets,
             PaneId::Imports => &mut self.imports,
