@@ -352,6 +352,15 @@ fn packed(bytes: &[u8]) -> Option<Vec<u8>> {
     PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(bytes).ok())
 }
 
+/// The same the other way.
+fn unpacked(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    thread_local! {
+        static UNPACKER: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+            RefCell::new(zstd::bulk::Decompressor::new().ok());
+    }
+    UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(bytes, most).ok())
+}
+
 /// Writes columns of one length, each with its number.
 pub fn encode<'a>(columns: impl IntoIterator<Item = (u16, &'a Column)>) -> Vec<u8> {
     let (mut blocks, mut rows, mut block) = (Writer::default(), 0, Writer::default());
@@ -483,8 +492,8 @@ impl<'a> Chunk<'a> {
         if block.unpacked == 0 {
             return read(block.how, self.rows, &mut Reader::new(block.bytes));
         }
-        let bytes = zstd::bulk::decompress(block.bytes, block.unpacked)
-            .map_err(|_| Damaged { what: "compressed column", at: usize::from(number) })?;
+        let bytes = unpacked(block.bytes, block.unpacked)
+            .ok_or(Damaged { what: "compressed column", at: usize::from(number) })?;
         read(block.how, self.rows, &mut Reader::new(&bytes))
     }
 }

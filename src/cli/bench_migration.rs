@@ -64,7 +64,7 @@ impl Bench {
 }
 
 fn counted(engine: &Engine) -> Outcome<Counted> {
-    engine.ask(&CountMigration { which: "last".into(), compare: false })
+    engine.ask(&CountMigration { which: "last".into(), compare: false, month: None })
 }
 
 /// Makes records of all texts and gives an effort to rows without one: all are ready.
@@ -104,7 +104,9 @@ pub fn bench(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     ready(&engine)?;
     let stubs = start.elapsed().as_secs_f64();
     let count_named = middle(|| counted(&engine).map(drop))?;
-    let compared = middle(|| engine.ask(&CountMigration { which: "last".into(), compare: true }).map(drop))?;
+    let compared = middle(|| {
+        engine.ask(&CountMigration { which: "last".into(), compare: true, month: None }).map(drop)
+    })?;
     let before = engine.ask(&HashLive {})?;
     let all = counted(&engine)?;
     let largest = all.months.iter().max_by_key(|m| m.ready).map(|m| m.month.clone()).unwrap_or_default();

@@ -115,7 +115,11 @@ fn list(context: &Context, engine: &Engine, all: bool) -> Outcome<()> {
 }
 
 fn counts(context: &Context, engine: &Engine, which: String, matches: &ArgMatches) -> Outcome<()> {
-    let counted = engine.ask(&CountMigration { which, compare: !matches.get_flag("fast") })?;
+    let month = match one(matches, "month").as_str() {
+        "" => None,
+        text => Some(Month::parse(text).map_err(Failure::usage)?),
+    };
+    let counted = engine.ask(&CountMigration { which, compare: !matches.get_flag("fast"), month })?;
     if context.json {
         output::json(&counted);
         return Ok(());
@@ -252,7 +256,7 @@ fn stubs(context: &Context, engine: &Engine, which: String, matches: &ArgMatches
 }
 
 fn rules(context: &Context, engine: &Engine, which: String, matches: &ArgMatches) -> Outcome<()> {
-    let was = engine.ask(&CountMigration { which: which.clone(), compare: false })?.rules;
+    let was = engine.ask(&CountMigration { which: which.clone(), compare: false, month: None })?.rules;
     let mut rules = was.clone();
     if let Some(rule) = matches.get_one::<String>("duplicates") {
         rules.duplicates.clone_from(rule);
@@ -373,7 +377,7 @@ fn meant(
     fits: impl Fn(&MonthTally) -> bool,
 ) -> Outcome<(Counted, Vec<Month>)> {
     let said = months(matches)?;
-    let counted = engine.ask(&CountMigration { which: which.to_owned(), compare: false })?;
+    let counted = engine.ask(&CountMigration { which: which.to_owned(), compare: false, month: None })?;
     let all = counted.months.iter().filter(|m| fits(m)).filter_map(|m| Month::parse(&m.month).ok());
     let meant = if said.is_empty() { all.collect() } else { said };
     Ok((counted, meant))
@@ -426,7 +430,7 @@ struct Item {
 }
 
 fn checklist(context: &Context, engine: &Engine, which: String) -> Outcome<()> {
-    let counted = match engine.ask(&CountMigration { which: which.clone(), compare: true }) {
+    let counted = match engine.ask(&CountMigration { which: which.clone(), compare: true, month: None }) {
         Err(failure) if failure.kind == crate::domain::FailureKind::NotFound && which.is_empty() => None,
         counted => Some(counted?),
     };

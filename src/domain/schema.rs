@@ -589,7 +589,7 @@ records! {
         2 month: month, required;
         3 state: choice("draft" "confirmed" "promoted" "rolled back"), group(1);
         4 outcomes: data, system, group(1);
-        5 txns: words, system, group(1);
+        5 txns: words, system;
         6 choices: data, system;
     }
     index 150 [1];

@@ -17,6 +17,9 @@ use std::ops::ControlFlow;
 /// Transactions looked through for the one to undo.
 const MAX_BACK: usize = 10_000;
 
+/// Changes from which on index entries are written together.
+const MANY: u64 = 1_000;
+
 /// Takes back a transaction: the given one, or my last.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Undo {
@@ -173,6 +176,9 @@ pub fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause, but: Option<Kind>) ->
         if first.is_some_and(|r| r.change.kind == Kind::Tenant && r.change.op == Op::Create) {
             return Err(Failure::conflict("The first start of a store is not taken back"));
         }
+    }
+    if rows.iter().map(|row| row.count).sum::<u64>() > MANY {
+        cx.batch.defer_indexes();
     }
     cx.set_cause(cause, Some(txn));
     let (mut what, mut records, mut drafted) = (String::new(), 0, 0);

@@ -50,7 +50,7 @@ pub struct Batch<'t> {
     /// More was touched than is worth naming.
     many: bool,
     /// Index entries to add at the end, in key order, when there are many.
-    deferred: Option<Vec<Vec<u8>>>,
+    deferred: Option<Vec<(Vec<u8>, bool)>>,
 }
 
 /// A user's transaction whose records are being appended.
@@ -102,8 +102,8 @@ impl<'t> Batch<'t> {
         std::mem::take(&mut self.dirty)
     }
 
-    /// For a command that adds many records and does not look them up again: its index
-    /// entries are written when the transaction ends, sorted, so that pages fill up.
+    /// For a command that adds or takes away many records and does not look them up again:
+    /// its index entries are written when the transaction ends, sorted, so that pages fill up.
     pub fn defer_indexes(&mut self) {
         self.deferred.get_or_insert_with(Vec::new);
     }
@@ -117,9 +117,21 @@ impl<'t> Batch<'t> {
             front[..length].copy_from_slice(&entry[..length]);
             u128::from_be_bytes(front)
         };
-        let mut keyed: Vec<(u128, Vec<u8>)> = entries.into_iter().map(|e| (front(&e), e)).collect();
-        keyed.sort_unstable();
-        let entries: Vec<Vec<u8>> = keyed.into_iter().map(|(_, e)| e).collect();
+        let mut keyed: Vec<(u128, Vec<u8>, bool)> =
+            entries.into_iter().map(|(e, stays)| (front(&e), e, stays)).collect();
+        keyed.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        // What was done last with an entry counts.
+        keyed.dedup_by(|later, kept| {
+            let again = later.1 == kept.1;
+            if again {
+                kept.2 = later.2;
+            }
+            again
+        });
+        for (_, entry, _) in keyed.iter().filter(|(.., stays)| !stays) {
+            self.tables.idx.remove(entry.as_slice())?;
+        }
+        let entries: Vec<Vec<u8>> = keyed.into_iter().filter(|e| e.2).map(|(_, e, _)| e).collect();
         let mut entries = entries.iter().peekable();
         while let Some(first) = entries.next() {
             // One cursor serves a run of neighbours: up to the next entry that is stored.
@@ -127,6 +139,10 @@ impl<'t> Batch<'t> {
                 Some(row) => Some(row?.0.value().to_vec()),
                 None => None,
             };
+            // It was taken away and put back.
+            if end.as_ref() == Some(first) {
+                continue;
+            }
             let mut cursor = self.tables.idx.lower_bound_mut(Bound::Included(first.as_slice()))?;
             cursor.insert_before(first.as_slice(), &())?;
             while let Some(next) = entries.next_if(|e| end.as_ref().is_none_or(|end| *e < end)) {
@@ -267,11 +283,14 @@ impl<'t> Batch<'t> {
             };
             let (old, new) = (of(before), of(after));
             for entry in old.iter().filter(|e| !new.contains(e)) {
-                self.tables.idx.remove(entry.as_slice())?;
+                match &mut self.deferred {
+                    Some(later) => later.push((entry.clone(), false)),
+                    None => drop(self.tables.idx.remove(entry.as_slice())?),
+                }
             }
             for entry in new.into_iter().filter(|e| !old.contains(e)) {
                 match &mut self.deferred {
-                    Some(later) => later.push(entry),
+                    Some(later) => later.push((entry, true)),
                     None => drop(self.tables.idx.insert(entry.as_slice(), ())?),
                 }
             }

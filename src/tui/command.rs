@@ -121,7 +121,12 @@ pub const ALL: &[Spec] = &[
     spec("outlets.import", "outlets", "Import a file of outlets", "csv excel upload").writing(),
     spec("migration.load", "migration", "Load a file of legacy activities", "import csv excel").writing(),
     spec("migration.batch", "migration", "Another load", "batch file choose"),
-    spec("migration.tab", "migration", "Next: months, unknown texts, made records", "names stubs"),
+    spec(
+        "migration.tab",
+        "migration",
+        "Next: months, by owner and type, unknown texts, made records",
+        "names stubs",
+    ),
     spec("migration.confirm", "migration", "Confirm the month", "agree").writing(),
     spec("migration.promote", "migration", "Promote the month: its drafts become activities", "live")
         .writing(),

@@ -341,7 +341,9 @@ fn a_migration_is_done_by_keys() {
     h.press("C").unwrap();
     h.press("4").unwrap();
     assert!(h.text().contains("9 rows = 0 live + 7 drafts"), "{}", h.text());
-    // The texts that nobody knows.
+    // By owner and type, then the texts that nobody knows.
+    h.press("t").unwrap();
+    assert!(h.text().contains("Annie ?") && h.text().contains("POC/POV"), "{}", h.text());
     h.press("t").unwrap();
     assert!(h.text().contains("Old Mill") && h.text().contains("Annie"), "{}", h.text());
     h.press("j enter ctrl-u").unwrap().type_text("ana").unwrap().press("enter").unwrap();
@@ -443,6 +445,12 @@ fn a_load_and_its_steps_come_to_every_device() {
     assert_eq!(live(&nia), live(&root));
     assert_eq!(texts(&live(&nia), "summary"), ["april"]);
     assert_eq!(counts(&nia)["total"], counts(&root)["total"]);
+    root.ok(&["migration", "rollback", "2025-04"]);
+    assert!(live(&root).as_array().unwrap().is_empty());
+    for admin in [&root, &nia] {
+        admin.ok(&["sync"]);
+    }
+    assert_eq!(live(&nia), live(&root));
     // Who may not is told so, and is shown no drafts of it.
     ana.ok(&["sync"]);
     assert!(ana.json(&["drafts", "list"])["items"].as_array().unwrap().is_empty());

@@ -44,6 +44,7 @@ pub fn migration() -> Command {
                         .value_parser(["month", "owner", "type", "issue"])
                         .default_value("month"),
                 )
+                .arg(text("month", "YYYY-MM", "Only of this month"))
                 .arg(flag("fast", "Do not look at live activities for duplicates")),
         )
         .subcommand(

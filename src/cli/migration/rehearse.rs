@@ -109,7 +109,7 @@ fn rehearse(
     }
     done.unknown_names = engine.ask(&ListLegacyNames { which: which.clone() })?.len();
     let start = Instant::now();
-    let counted = engine.ask(&CountMigration { which: which.clone(), compare: true })?;
+    let counted = engine.ask(&CountMigration { which: which.clone(), compare: true, month: None })?;
     note(done, "counts", start, counted.equation.clone());
     let start = Instant::now();
     let confirmed = engine.run(&ConfirmMonths { which: which.clone(), months: vec![], agreed: true })?.reply;
@@ -123,7 +123,7 @@ fn rehearse(
     for month in &months {
         engine.run(&PromoteMonth { which: which.clone(), month: *month })?;
     }
-    let after = engine.ask(&CountMigration { which: which.clone(), compare: true })?;
+    let after = engine.ask(&CountMigration { which: which.clone(), compare: true, month: None })?;
     note(done, "promote", start, after.equation.clone());
     let seq = engine.ask(&HashLive {})?;
     for month in &months {

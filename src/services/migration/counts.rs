@@ -113,6 +113,9 @@ pub struct CountMigration {
     pub which: String,
     /// Look at live activities for duplicates too, which takes longer where there are many.
     pub compare: bool,
+    /// Only this month.
+    #[serde(default)]
+    pub month: Option<Month>,
 }
 
 /// Owners and types that are listed.
@@ -124,14 +127,14 @@ impl Query for CountMigration {
 
     fn run(&self, cx: &ReadCx) -> Outcome<Counted> {
         let judge = Judge::open(cx.reads, cx.settings()?, &self.which)?;
-        count(&judge, self.compare)
+        count(&judge, self.compare, self.month)
     }
 }
 
-pub fn count(judge: &Judge, compare: bool) -> Outcome<Counted> {
+pub fn count(judge: &Judge, compare: bool, only: Option<Month>) -> Outcome<Counted> {
     let staged = &judge.staged;
     let mut months: BTreeMap<Month, (Standing, MonthTally)> = BTreeMap::new();
-    for month in staged.months().into_keys() {
+    for month in staged.months().into_keys().filter(|month| only.is_none_or(|only| only == *month)) {
         let standing = Standing::load(staged.reads, staged.id, month)?;
         let tally = MonthTally { month: month.to_string(), ..MonthTally::default() };
         months.insert(month, (standing, tally));
@@ -149,8 +152,11 @@ pub fn count(judge: &Judge, compare: bool) -> Outcome<Counted> {
         counted.months.push(MonthTally { month: month.to_string(), state: standing.state, ..tally });
     }
     let tally = &staged.manifest.tally;
-    counted.unread = (tally.held + tally.blank + tally.headers + tally.totals) as usize;
-    counted.faults = tally.faults.iter().map(|(code, rows)| (code.clone(), *rows as usize)).collect();
+    // What has no day is of no month.
+    if only.is_none() {
+        counted.unread = (tally.held + tally.blank + tally.headers + tally.totals) as usize;
+        counted.faults = tally.faults.iter().map(|(code, rows)| (code.clone(), *rows as usize)).collect();
+    }
     let total = &mut counted.total;
     total.rejected += counted.unread;
     total.rows += counted.unread;

@@ -4,6 +4,7 @@
 use super::ids;
 use super::staged::{Keys, Staged};
 use crate::changes::{Op, codec};
+use crate::columns::FastMap;
 use crate::domain::schema::{Account, ActivityType, Alias, Kind, Project, Record, UseCase, User};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
@@ -71,41 +72,49 @@ pub struct Combination {
 }
 
 /// Everything that a name can mean.
+#[derive(Default)]
 struct Book {
-    /// (kind, folded name) → records of that name.
-    names: HashMap<(Kind, String), Vec<Id>>,
-    /// Project → its account.
-    accounts: HashMap<Id, Option<Id>>,
+    /// Scope → folded name → records of that name; projects apart.
+    names: [FastMap<String, Vec<Id>>; 5],
+    /// Account and folded name → projects: many have one "Platform".
+    projects: FastMap<(Option<Id>, String), Vec<Id>>,
     /// Types whose effort may be left empty.
     no_effort: Vec<Id>,
-    said: HashMap<(String, String), Option<Id>>,
+    /// Scope → folded text → what was said of it.
+    said: [FastMap<String, Option<Id>>; 5],
 }
 
 impl Book {
     fn of(reads: &dyn Reads) -> Outcome<Book> {
-        let mut book =
-            Book { names: HashMap::new(), accounts: HashMap::new(), no_effort: vec![], said: HashMap::new() };
-        for (_, kind) in SCOPES {
-            each(reads, kind, &mut |id, fields| book.add(kind, id, fields))?;
+        let mut book = Book::default();
+        for (scope, (_, kind)) in SCOPES.into_iter().enumerate() {
+            each(reads, kind, &mut |id, fields| book.add(scope, kind, id, fields))?;
         }
         each(reads, Kind::Alias, &mut |_, fields| {
             let alias = Alias::from_fields(fields);
-            book.said.insert((alias.scope, fold_key(&alias.text)), alias.target.parse().ok());
+            if let Some(scope) = SCOPES.iter().position(|(scope, _)| *scope == alias.scope) {
+                book.said[scope].insert(fold_key(&alias.text), alias.target.parse().ok());
+            }
         })?;
         Ok(book)
     }
 
-    fn add(&mut self, kind: Kind, id: Id, fields: &Fields) {
+    fn add(&mut self, scope: usize, kind: Kind, id: Id, fields: &Fields) {
         if names::is_archived(kind, fields) {
             return;
         }
+        let account = (kind == Kind::Project).then(|| Project::from_fields(fields).account);
         for field in kind.schema().fields {
             if !matches!(field.name, "name" | "aliases" | "email" | "username") {
                 continue;
             }
             let mut called = |name: &str| {
-                let ids = self.names.entry((kind, fold_key(name))).or_default();
-                if !ids.contains(&id) {
+                let ids = match account {
+                    Some(account) => self.projects.entry((account, fold_key(name))).or_default(),
+                    None => self.names[scope].entry(fold_key(name)).or_default(),
+                };
+                // All names of a record come one after the other.
+                if ids.last() != Some(&id) {
                     ids.push(id);
                 }
             };
@@ -115,25 +124,22 @@ impl Book {
                 _ => {}
             }
         }
-        match kind {
-            Kind::Project => drop(self.accounts.insert(id, Project::from_fields(fields).account)),
-            Kind::ActivityType if ActivityType::from_fields(fields).effort == "warn" => {
-                self.no_effort.push(id);
-            }
-            _ => {}
+        if kind == Kind::ActivityType && ActivityType::from_fields(fields).effort == "warn" {
+            self.no_effort.push(id);
         }
     }
 
     fn means(&self, scope: usize, raw: &str, within: Option<Option<Id>>) -> Meaning {
-        let ((scope, kind), key) = (SCOPES[scope], fold_key(raw));
-        if let Some(said) = self.said.get(&(scope.to_owned(), key.clone())) {
+        let key = fold_key(raw);
+        if let Some(said) = self.said[scope].get(&key) {
             return said.map_or(Meaning::Left, Meaning::Is);
         }
-        let found = self.names.get(&(kind, key)).map_or(&[][..], Vec::as_slice);
-        let fits = |id: &&Id| within.is_none_or(|account| self.accounts.get(*id) == Some(&account));
-        let mut fitting = found.iter().filter(fits);
-        match (fitting.next(), fitting.next()) {
-            (Some(one), None) => Meaning::Is(*one),
+        let found = match within {
+            Some(account) => self.projects.get(&(account, key)),
+            None => self.names[scope].get(&key),
+        };
+        match found.map(Vec::as_slice) {
+            Some([one]) => Meaning::Is(*one),
             _ => Meaning::Unknown,
         }
     }
@@ -489,6 +495,7 @@ impl Command for MakeStubs {
             true => scope != "owner",
             false => self.scopes.iter().any(|s| s == scope),
         };
+        cx.batch.defer_indexes();
         let mut made = Vec::new();
         // Accounts first: a project belongs to one.
         for turn in [[0, 1, 3, 4].as_slice(), &[2]] {

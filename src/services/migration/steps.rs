@@ -11,7 +11,7 @@ use crate::changes::{Cause, Verdict as Ordered};
 use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use crate::domain::when::Month;
-use crate::domain::{Failure, Id, Outcome, text};
+use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::services::input::Input;
 use crate::services::{Command, WriteCx, undo};
 use schemars::JsonSchema;
@@ -195,22 +195,21 @@ impl Command for PromoteMonth {
     fn run(&self, cx: &mut WriteCx) -> Outcome<Stepped> {
         cx.set_cause(Cause::Migration, None);
         let month = self.month;
+        if let Some(done) = self.done_already(cx)? {
+            return Ok(done);
+        }
         let (batch, mut standing, judged) = {
             let judge = judge(cx, &self.which)?;
             refuse_finished(&judge.staged)?;
             months(&judge.staged, &[month])?;
             let standing = Standing::load(cx.reads(), judge.staged.id, month)?;
-            if standing.state == "promoted" {
-                let now = tallied(&judge.month(month, &standing, false)?);
-                let state = standing.state;
-                return Ok(Stepped { month: month.to_string(), state, ..told(&now) });
-            }
             if standing.state != "confirmed" {
                 return Err(Failure::conflict(format!("{} is not confirmed", month.long()))
                     .hint(format!("`pams migration confirm {month}` first")));
             }
             (judge.staged.id, standing.clone(), judge.month(month, &standing, true)?)
         };
+        cx.batch.defer_indexes();
         let mut fates = Vec::with_capacity(judged.len());
         let mut drafted = 0;
         for judged in judged {
@@ -259,6 +258,28 @@ impl Command for PromoteMonth {
     }
 }
 
+impl PromoteMonth {
+    /// What became of the rows of a month that is promoted.
+    fn done_already(&self, cx: &WriteCx) -> Outcome<Option<Stepped>> {
+        let staged = Staged::open(cx.reads(), &self.which)?;
+        refuse_finished(&staged)?;
+        months(&staged, &[self.month])?;
+        let standing = Standing::load(cx.reads(), staged.id, self.month)?;
+        if standing.state != "promoted" {
+            return Ok(None);
+        }
+        Ok(Some(Stepped {
+            month: self.month.to_string(),
+            promoted: standing.count(Fate::Promoted),
+            merged: standing.count(Fate::Merged),
+            kept: standing.count(Fate::Draft),
+            rejected: standing.count(Fate::Rejected),
+            state: standing.state,
+            ..Stepped::default()
+        }))
+    }
+}
+
 /// Takes a month's promotion back. Activities that somebody changed since stay, and wait in
 /// Drafts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -273,11 +294,11 @@ impl Command for RollBackMonth {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Stepped> {
         let month = self.month;
-        let batch = {
+        let (batch, of) = {
             let staged = Staged::open(cx.reads(), &self.which)?;
             refuse_finished(&staged)?;
             months(&staged, &[month])?;
-            staged.id
+            (staged.id, staged.months().get(&month).copied().unwrap_or(0))
         };
         let mut standing = Standing::load(cx.reads(), batch, month)?;
         let mut done = Stepped { month: month.to_string(), ..Stepped::default() };
@@ -286,7 +307,13 @@ impl Command for RollBackMonth {
             return Ok(done);
         }
         for txn in std::mem::take(&mut standing.txns).into_iter().rev() {
-            done.drafted += undo::compensate(cx, txn, Cause::Undo, Some(Kind::MigrationMonth))?.drafted;
+            match undo::compensate(cx, txn, Cause::Undo, Some(Kind::MigrationMonth)) {
+                Ok(undone) => done.drafted += undone.drafted,
+                // Somebody promoted the same apart: one of the two changed nothing.
+                Err(failure)
+                    if failure.kind == FailureKind::NotFound && !cx.reads().txn_rows(txn)?.is_empty() => {}
+                Err(failure) => return Err(failure),
+            }
         }
         // What stayed because it was changed is still that row's activity.
         let mut stayed: BTreeSet<u32> = BTreeSet::new();
@@ -296,17 +323,19 @@ impl Command for RollBackMonth {
                 Ok(ControlFlow::Continue(()))
             })?;
         }
-        let rows = { Staged::open(cx.reads(), &self.which)?.rows(month)? };
-        let fate = |row: &super::staged::Row| match stayed.contains(&row.record) {
-            true => Fate::Promoted,
-            false => Fate::Draft,
+        standing.fates = match stayed.is_empty() {
+            true => vec![],
+            false => {
+                let rows = { Staged::open(cx.reads(), &self.which)?.rows(month)? };
+                let stayed = |row: &super::staged::Row| stayed.contains(&row.record);
+                rows.iter().map(|row| if stayed(row) { Fate::Promoted } else { Fate::Draft }).collect()
+            }
         };
-        standing.fates = rows.iter().map(fate).collect();
         standing.state = "rolled back".into();
         cx.set_cause(Cause::Migration, None);
         standing.save(cx, batch, month)?;
         done.promoted = standing.count(Fate::Promoted);
-        done.kept = standing.count(Fate::Draft);
+        done.kept = of - done.promoted;
         (done.state, done.changed) = (standing.state, true);
         Ok(done)
     }

@@ -31,6 +31,8 @@ enum View {
     #[default]
     Months,
     Rows,
+    /// Drafts by owner and by type, of the load or of the open month.
+    People,
     Names,
     Stubs,
 }
@@ -52,6 +54,8 @@ pub struct Migration {
     /// The cursor is in the fields of the row.
     inside: bool,
     fields: ListState,
+    people: Option<Counted>,
+    by: ListState,
     names: Option<Vec<LegacyName>>,
     unknown: ListState,
     stubs: Option<Vec<Stub>>,
@@ -98,6 +102,18 @@ impl Migration {
                     of.stubs = Some(stubs);
                 },
             ),
+            (View::People, month) => {
+                let ask = CountMigration { which, compare: false, month };
+                cx.ask(
+                    Slot::Side,
+                    move |engine: &Engine| engine.ask(&ask),
+                    |panes, counted, _| {
+                        let of = &mut panes.migration;
+                        of.by.set_len(counted.owners.len().max(counted.types.len()));
+                        of.people = Some(counted);
+                    },
+                );
+            }
             (View::Rows, Some(month)) => {
                 let ask = ShowMonth {
                     which,
@@ -117,14 +133,14 @@ impl Migration {
         }
         // The months at once, without a look at live activities, and then with one.
         let which = self.which();
-        let fast = CountMigration { which, compare: false };
+        let fast = CountMigration { which, compare: false, month: None };
         cx.ask(
             Slot::Migration,
             move |engine: &Engine| engine.ask(&fast),
             |panes, counted, cx| {
                 let of = &mut panes.migration;
                 of.take_counts(counted, false);
-                let whole = CountMigration { which: of.which(), compare: true };
+                let whole = CountMigration { which: of.which(), compare: true, month: None };
                 cx.ask(
                     Slot::Migration,
                     move |engine: &Engine| engine.ask(&whole),
@@ -181,6 +197,7 @@ impl Migration {
             View::Months => &mut self.months,
             View::Rows if self.inside => &mut self.fields,
             View::Rows => &mut self.rows,
+            View::People => &mut self.by,
             View::Names => &mut self.unknown,
             View::Stubs => &mut self.made,
         }
@@ -208,7 +225,7 @@ impl Pane for Migration {
                 ("migration.confirm", "confirm"),
                 ("migration.promote", "promote"),
                 ("migration.rollback", "roll back"),
-                ("migration.tab", "names"),
+                ("migration.tab", "by owner"),
                 ("migration.rules", "rules"),
                 ("app.undo", "undo"),
             ],
@@ -229,6 +246,9 @@ impl Pane for Migration {
                 ("list.mark", "mark"),
                 ("app.back", "months"),
             ],
+            View::People => {
+                vec![("migration.tab", "unknown texts"), ("app.back", "back"), ("app.undo", "undo")]
+            }
             View::Names => vec![
                 ("record.open", "say who"),
                 ("migration.stubs", "make records"),
@@ -307,6 +327,7 @@ impl Pane for Migration {
                 let len = match self.view {
                     View::Months => self.months.len,
                     View::Rows => self.fields.len.min(self.rows.len),
+                    View::People => 0,
                     View::Names => self.unknown.len,
                     View::Stubs => self.made.len,
                 };
@@ -336,6 +357,10 @@ impl Pane for Migration {
                 true
             }
             View::Months => false,
+            View::People if self.month.is_some() => {
+                self.show(View::Rows, cx);
+                true
+            }
             _ => {
                 self.show(View::Months, cx);
                 true
@@ -362,10 +387,15 @@ impl Pane for Migration {
             "migration.load" | "record.add" => return Ask::Prompt(Prompt::import(Target::Activities)),
             "migration.tab" => {
                 let next = match self.view {
-                    View::Months => View::Names,
+                    View::Months | View::Rows => View::People,
+                    View::People => View::Names,
                     View::Names => View::Stubs,
-                    View::Rows | View::Stubs => View::Months,
+                    View::Stubs => View::Months,
                 };
+                if self.view == View::Months {
+                    self.month = None;
+                }
+                self.people = None;
                 self.show(next, cx);
             }
             "record.open" => match self.view {
@@ -376,6 +406,7 @@ impl Pane for Migration {
                     self.show(View::Rows, cx);
                 }
                 View::Rows => self.inside = self.fields.len > 0,
+                View::People => {}
                 View::Names => return self.ask_name(),
                 View::Stubs => return self.open_stub(),
             },
@@ -433,6 +464,7 @@ impl Pane for Migration {
         self.months.set_height(height.saturating_sub(4));
         self.unknown.set_height(height.saturating_sub(3));
         self.made.set_height(height.saturating_sub(3));
+        self.by.set_height(height.saturating_sub(3));
         let (rows, fields) = view::row_heights(area);
         self.rows.set_height(usize::from(rows));
         self.fields.set_height(usize::from(fields));

@@ -45,6 +45,7 @@ impl Migration {
             _ => match self.view {
                 View::Months => self.draw_months(area, buf, cx),
                 View::Rows => self.draw_rows(area, buf, cx),
+                View::People => self.draw_people(area, buf, cx),
                 View::Names => self.draw_names(area, buf, cx),
                 View::Stubs => self.draw_stubs(area, buf, cx),
             },
@@ -248,6 +249,33 @@ impl Migration {
             let style = if cursor { "selection" } else { "text" };
             put(buf, area, 0, 1 + y as u16, &cx.fit(&line, wide), cx.style(style));
         }
+    }
+
+    fn draw_people(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let wide = usize::from(area.width);
+        let of = self.month.map_or("all months".to_owned(), |month| month.long());
+        let Some(counted) = &self.people else {
+            return rule(buf, area, 0, &format!("Drafts of {of}"), "counting", cx);
+        };
+        let note = format!("{} drafts", n(counted.total.drafts));
+        rule(buf, area, 0, &format!("Drafts of {of}, by owner and type"), &note, cx);
+        let column = (wide.saturating_sub(6) / 2).min(50);
+        let pair = |of: Option<&(String, usize)>| {
+            let (name, rows) = of.map_or(("", String::new()), |(name, rows)| (name.as_str(), n(*rows)));
+            format!("{} {}", cx.fit(name, column.saturating_sub(10)), cx.fit_right(&rows, 9))
+        };
+        let head =
+            |name: &str| format!("{} {}", cx.fit(name, column.saturating_sub(10)), cx.fit_right("rows", 9));
+        let line = format!("  {}  {}", head("owner"), head("type"));
+        put(buf, area, 0, 1, &cx.cut(&line, wide), cx.style("text.muted"));
+        for (y, place) in self.by.visible().enumerate() {
+            let sign = if place == self.by.cursor { ">" } else { " " };
+            let line =
+                format!("{sign} {}  {}", pair(counted.owners.get(place)), pair(counted.types.get(place)));
+            let style = if place == self.by.cursor { "selection" } else { "text" };
+            put(buf, area, 0, 2 + y as u16, &cx.fit(&line, wide), cx.style(style));
+        }
+        rule(buf, area, area.height.saturating_sub(1), "? unknown yet", &self.by.position(false), cx);
     }
 
     fn draw_names(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
