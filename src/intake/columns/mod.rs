@@ -13,6 +13,7 @@ mod values;
 pub use lexicon::ENTITIES;
 
 use crate::domain::schema::Kind;
+use crate::domain::text::fold;
 use lexicon::{Lexicon, words};
 use values::Seen;
 
@@ -37,7 +38,7 @@ pub struct Guess {
 pub fn guess(kind: Kind, titles: &[String], values: &[Vec<&str>]) -> Vec<Guess> {
     let mut guesses = of_entity(entity(kind), titles, values);
     if kind == Kind::Activity {
-        return activities(guesses);
+        return activities(guesses, titles);
     }
     let schema = kind.schema();
     let mut taken: Vec<String> = guesses.iter().map(|g| g.field.clone()).collect();
@@ -84,11 +85,17 @@ const ACTIVITY: [(&str, &str); 20] = [
     ("due_date", "next_due"),
 ];
 
-fn activities(mut guesses: Vec<Guess>) -> Vec<Guess> {
+fn activities(mut guesses: Vec<Guess>, titles: &[String]) -> Vec<Guess> {
     let mut ours: Vec<&str> = vec![""; guesses.len()];
+    // Our own names are meant as we mean them: a "Summary" beside "Notes" is none.
+    for field in Kind::Activity.schema().fields.iter().filter(|f| !f.system) {
+        if let Some(column) = titles.iter().position(|title| fold(title) == field.label()) {
+            ours[column] = field.name;
+        }
+    }
     for (theirs, field) in ACTIVITY {
         let column = guesses.iter().position(|g| g.field == theirs);
-        if let Some(column) = column.filter(|_| !ours.contains(&field)) {
+        if let Some(column) = column.filter(|c| ours[*c].is_empty() && !ours.contains(&field)) {
             ours[column] = field;
         }
     }
@@ -189,6 +196,54 @@ mod tests {
         let titles: Vec<String> = columns.iter().map(|(t, _)| (*t).to_owned()).collect();
         let values: Vec<Vec<&str>> = columns.iter().map(|(_, v)| v.to_vec()).collect();
         of_entity(entity, &titles, &values).into_iter().map(|g| g.field).collect()
+    }
+
+    #[test]
+    fn activities_of_several_languages() {
+        let found = |titles: &[&str]| -> String {
+            let titles: Vec<String> = titles.iter().map(|t| (*t).to_owned()).collect();
+            let guesses = guess(Kind::Activity, &titles, &vec![vec![]; titles.len()]);
+            guesses.into_iter().map(|g| g.field).collect::<Vec<_>>().join(" ")
+        };
+        let all = "date owner account project type effort summary details ";
+        for titles in [
+            ["Date", "Owner", "Account", "Project", "Type", "Hours", "Summary", "Notes", "Ticket"],
+            [
+                "Activity Date",
+                "Assigned To",
+                "Customer",
+                "Project Name",
+                "Activity Type",
+                "Duration",
+                "Subject",
+                "Comments",
+                "Ref",
+            ],
+            [
+                "Datum",
+                "Mitarbeiter",
+                "Kunde",
+                "Projekt",
+                "Art",
+                "Aufwand (Std)",
+                "Betreff",
+                "Bemerkung",
+                "Vorgang",
+            ],
+            [
+                "Fecha",
+                "Responsable",
+                "Cliente",
+                "Proyecto",
+                "Tipo",
+                "Horas",
+                "Asunto",
+                "Observaciones",
+                "Folio",
+            ],
+        ] {
+            assert_eq!(found(&titles), all, "{titles:?}");
+        }
     }
 
     #[test]

@@ -72,18 +72,19 @@ impl Migration {
         );
         put(buf, area, 0, 1, &cx.cut(&equation, wide), cx.style("text"));
         let near = if counted.compared { String::new() } else { "?".to_owned() };
+        let number = if wide >= 100 { 9 } else { 7 };
         let cells = |month: &str, state: &str, numbers: [String; 6], why: &str| {
             let [rows, ready, waits, near, merged, live] = numbers;
             format!(
                 "{} {}{}{}{}{}{}{}  {why}",
                 cx.fit(month, 7),
                 cx.fit(state, 11),
-                cx.fit_right(&rows, 8),
-                cx.fit_right(&ready, 8),
-                cx.fit_right(&waits, 8),
-                cx.fit_right(&near, 6),
-                cx.fit_right(&merged, 8),
-                cx.fit_right(&live, 8),
+                cx.fit_right(&rows, number),
+                cx.fit_right(&ready, number),
+                cx.fit_right(&waits, number),
+                cx.fit_right(&near, number),
+                cx.fit_right(&merged, number),
+                cx.fit_right(&live, number),
             )
         };
         let head = ["rows", "ready", "waits", "near", "merged", "live"].map(str::to_owned);
