@@ -256,7 +256,8 @@ impl<'a> Look<'a> {
         let day = self.day(cells, self.date, &mut faults);
         if day.is_none() {
             let twice = faults.has(Fault::TwoDates);
-            (faults.remove(Fault::TwoDates), faults.remove(Fault::BadDate));
+            faults.remove(Fault::TwoDates);
+            faults.remove(Fault::BadDate);
             faults.add(if twice { Fault::TwoDays } else { Fault::NoDay });
         }
         if self.opened.mender.sets_aside(record, faults) {
