@@ -50,7 +50,7 @@ fn planned(problem: &Problem) -> Plan {
         edited: vec![],
         tuning: Tuning::default(),
     };
-    solve(problem, &params, &mut Control { clock: &clock, cancel: &cancel, progress: &mut |_| {} }).plan
+    solve(problem, &params, &mut Control { clock: &clock, cancel: &cancel, progress: &mut |_, _| {} }).plan
 }
 
 fn field(problem: &Problem, k: usize) -> Field {

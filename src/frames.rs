@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 pub const MAX_FRAME: usize = (1 << 20) + (64 << 10);
 
 /// Bytes as MessagePack `bin`; a plain `Vec<u8>` would be an array of numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {

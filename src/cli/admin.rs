@@ -6,7 +6,7 @@ use crate::config::settings::Settings;
 use crate::config::{self, Folders, Scratch};
 use crate::domain::failure::said;
 use crate::domain::{Failure, FailureKind, Outcome};
-use crate::engine::Engine;
+use crate::engine::{Engine, Places};
 use crate::services::records::Counts;
 use crate::services::sample::{FillActivities, FillDemo};
 use crate::services::setup::SetUp;
@@ -45,6 +45,8 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         ("dev", Some(("bench-solver", matches))) => super::bench_solver::run(context, matches),
         ("dev", Some(("gen-legacy", matches))) => super::legacy::generate(context, matches),
         ("dev", Some(("bench-migration", matches))) => super::bench_migration::bench(context, matches),
+        ("dev", Some(("bench-routes", matches))) => super::bench_routes::bench(context, matches),
+        ("dev", Some(("torture-routes", matches))) => super::bench_routes::torture(context, matches),
         ("dev", Some(("torture-migration", matches))) => super::bench_migration::torture(context, matches),
         ("dev", Some(("bench-outlets", matches))) => super::bench_outlets::run(context, matches),
         ("dev", Some(("gen-hierarchy", matches))) => super::gen_hierarchy::run(context, matches),
@@ -184,7 +186,8 @@ fn demo_with(
     filler.run(&FillDemo { seed })?;
     more(&filler, &scratch.0)?;
     drop(filler);
-    let engine = Engine::open(context.folders.places(), via, config::now_ms, false)?;
+    let places = Places { lasting: false, ..context.folders.places() };
+    let engine = Engine::open(places, via, config::now_ms, false)?;
     Ok((scratch, context, engine))
 }
 

@@ -1,10 +1,9 @@
 //! `pams dev bench-migration`: what each step of a migration takes, on a store of its own,
 //! and `pams dev torture-migration`, which kills each step at random moments.
 
-use crate::changes::Via;
+use crate::cli::bench_home::{Bench, middle};
 use crate::cli::legacy::{Size, write};
-use crate::cli::{Context, default_identity, output};
-use crate::config::{self, Folders, Scratch};
+use crate::cli::{Context, output};
 use crate::domain::failure::said;
 use crate::domain::when::Month;
 use crate::domain::{Failure, FailureKind, Outcome};
@@ -16,51 +15,10 @@ use crate::services::migration::{
 };
 use crate::store;
 use clap::ArgMatches;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Measurements of one thing; the middle one is told.
-const TIMES: usize = 7;
 
 fn number(matches: &ArgMatches, name: &str) -> u64 {
     matches.get_one::<u64>(name).copied().unwrap_or(1)
-}
-
-struct Bench {
-    scratch: Scratch,
-    folders: Folders,
-}
-
-impl Bench {
-    fn new() -> Outcome<Bench> {
-        let scratch = Scratch::new()?;
-        let folders = Folders::find(Some(&scratch.0), None)?;
-        let engine = Engine::open(folders.places(), Via::Cli, config::now_ms, false)?;
-        engine.run(&default_identity())?;
-        Ok(Bench { scratch, folders })
-    }
-
-    fn engine(&self) -> Outcome<Engine> {
-        Engine::open(self.folders.places(), Via::Cli, config::now_ms, false)
-    }
-
-    /// This program once more on the same home.
-    fn pams(&self, words: &[&str]) -> Outcome<Command> {
-        let failed = |e: std::io::Error| Failure::internal(said(&e));
-        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-        command.arg("--home").arg(&self.scratch.0).args(words);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(command)
-    }
-
-    fn run(&self, words: &[&str]) -> Outcome<f64> {
-        let start = Instant::now();
-        let status = self.pams(words)?.status().map_err(|e| Failure::internal(said(&e)))?;
-        match status.code() {
-            Some(0 | 8) => Ok(start.elapsed().as_secs_f64()),
-            code => Err(Failure::internal(format!("{words:?} ended with {code:?}"))),
-        }
-    }
 }
 
 fn counted(engine: &Engine) -> Outcome<Counted> {
@@ -74,18 +32,6 @@ fn ready(engine: &Engine) -> Outcome<()> {
     let rules = Rules { effort: Some(60), ..Rules::default() };
     engine.run(&SetRules { which: "last".into(), rules })?;
     Ok(())
-}
-
-/// The middle of some runs, in milliseconds.
-fn middle(mut run: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
-    let mut times = Vec::new();
-    for _ in 0..TIMES {
-        let start = Instant::now();
-        run()?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[TIMES / 2])
 }
 
 pub fn bench(context: &Context, matches: &ArgMatches) -> Outcome<()> {

@@ -6,8 +6,10 @@ mod admin;
 mod args;
 mod backup;
 mod bench;
+mod bench_home;
 mod bench_migration;
 mod bench_outlets;
+mod bench_routes;
 mod bench_solver;
 mod db;
 mod drafts;
@@ -21,6 +23,7 @@ mod migration;
 mod notices;
 mod outlets;
 mod output;
+mod plan;
 mod record;
 mod remote;
 mod reviews;
@@ -176,6 +179,14 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
             Some((verb, matches)) => migration::run(&context, verb, matches),
             None => Ok(()),
         },
+        "plan" => match matches.subcommand() {
+            Some((verb, matches)) => plan::run(&context, verb, matches),
+            None => Ok(()),
+        },
+        "route" => match matches.subcommand() {
+            Some((_, matches)) => plan::route(&context, matches),
+            None => Ok(()),
+        },
         "backup" => match matches.subcommand() {
             Some((verb, matches)) => backup::run(&context, verb, matches),
             None => Ok(()),
@@ -188,6 +199,13 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         },
         "login" | "logout" | "whoami" | "sync" | "remote" | "trust" => remote::run(&context, noun, matches),
         "jobs" => jobs::run(&context, matches),
+        "job-resident" => {
+            let path = |name: &str| matches.get_one::<std::path::PathBuf>(name).cloned().unwrap_or_default();
+            let workers = crate::jobs::Workers::Process(config::program());
+            let (store, socket) = (path("store"), path("socket"));
+            let places = crate::engine::Places { store, socket, workers, lasting: true };
+            crate::engine::resident::stay(places, config::now_ms)
+        }
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
         "solve" => solve::run(&context, matches),
         "notices" => notices::run(&context, matches),

@@ -109,7 +109,7 @@ pub(super) fn search(
         true => Duration::from_secs_f64((cpu_seconds() - spent).max(0.0) / threads),
         false => begun.elapsed(),
     };
-    let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |p| line.show(p) };
+    let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |p, _| line.show(p) };
     let Solved { plan, steps } = solve(problem, params, &mut control);
     line.end();
     let worth = check(problem, &plan).map_err(|wrong| {

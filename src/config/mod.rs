@@ -24,6 +24,11 @@ pub struct Folders {
 /// Longest socket path that every platform takes (sockaddr_un holds 104 bytes on macOS).
 const MAX_SOCKET_PATH: usize = 100;
 
+/// The program itself, whatever its file is called by now.
+pub fn program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "pams".into())
+}
+
 impl Folders {
     /// Under `home` if one is given, else by the XDG base directory specification;
     /// `profile` names a world of its own.
@@ -86,9 +91,8 @@ impl Folders {
             let user = rustix::process::getuid().as_raw();
             socket = runtime.join(format!("pams-{user}-{}.sock", &hash.to_hex()[..16]));
         }
-        // The program itself, whatever its file is called by now.
-        let program = std::env::current_exe().unwrap_or_else(|_| "pams".into());
-        Places { store: self.data.join("pams.redb"), socket, workers: Workers::Process(program) }
+        let workers = Workers::Process(program());
+        Places { store: self.data.join("pams.redb"), socket, workers, lasting: true }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::domain::decimal;
 use crate::domain::effort::show_days;
+use crate::domain::planning;
 use crate::domain::problem::Problem;
-use crate::domain::schema::{Activity, Kind, Outlet, Record, Type, User, Win};
+use crate::domain::schema::{Activity, Kind, Outlet, PlanRules, Record, Type, User, Win};
 use crate::domain::value::{Fields, Value};
 use crate::domain::when::in_range;
 use chrono::NaiveDate;
@@ -65,6 +66,7 @@ pub fn check(kind: Kind, fields: &Fields, facts: &Facts) -> Vec<Problem> {
         Kind::Win => win(&Win::from_fields(fields), facts, &mut problems),
         Kind::Outlet => outlet(&Outlet::from_fields(fields), &mut problems),
         Kind::User => user(&User::from_fields(fields), &mut problems),
+        Kind::PlanRules => problems.extend(planning::faults(&PlanRules::from_fields(fields))),
         _ => {}
     }
     problems

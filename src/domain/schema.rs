@@ -594,6 +594,51 @@ records! {
     }
     index 150 [1];
 
+    /// How a planning unit is planned: hours, stops, speeds, what is weighed against travel.
+    /// What is empty is as `services/plans/rules.rs` has it. Its id is the unit's.
+    27 PlanRules "planrules" "planrules" {
+        1 unit: one(Unit), required, system;
+        2 hours: effort;
+        3 max_stops: int;
+        4 start: text;
+        5 end: text;
+        6 work_days: int;
+        7 town_km_h: int;
+        8 road_km_h: int;
+        9 detour: decimal;
+        10 visit_minutes: text;
+        11 visits: text;
+        12 balance: choice("off" "light" "normal" "strong");
+        13 compactness: choice("off" "light" "normal" "strong");
+        14 stability: choice("off" "light" "normal" "strong");
+        15 most_changed: int;
+        16 seconds: int;
+        17 seed: int;
+    }
+
+    /// What one rep drives in the weeks of a unit's cycle, as it stands now. Its id says of
+    /// which unit and rep.
+    28 Journey "journey" "journeys" {
+        1 unit: one(Unit), required, system;
+        2 name: text, required, system;
+        3 rep: text, required, system;
+        4 distributor: text, system;
+        5 routes: data, system;
+    }
+    index 155 [1];
+
+    /// A version of a unit's plan: all its journeys as they were kept, with the reason.
+    29 Plan "plan" "plans" {
+        1 unit: one(Unit), required, system;
+        2 name: text, required, system;
+        3 number: int, system;
+        4 reason: text;
+        5 by: one(User), system;
+        6 figures: data, system;
+        7 routes: data, system;
+    }
+    index 156 [1, 3];
+
     /// A place that sells: a row of the dataset of outlets. What people change of one is
     /// a record laid over its row.
     101 Outlet "outlet" "outlets" {
@@ -652,7 +697,7 @@ records! {
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 6;
+pub const SCHEMA_VERSION: u32 = 7;
 
 impl Kind {
     /// The kind that a person names: `account`, `accounts`, `usecase`.

@@ -87,6 +87,30 @@ pub fn clean(text: &str) -> String {
     kept.trim().to_owned()
 }
 
+/// 1204 is "1,204".
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A cell that a spreadsheet would run as a formula gets an apostrophe in front; numbers
+/// with a sign and telephone numbers stay.
+pub fn harmless(cell: String) -> String {
+    let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit() || " .,()/-+".contains(c));
+    match cell.as_bytes() {
+        [b'=' | b'@' | b'\t' | b'\r', ..] => format!("'{cell}"),
+        [b'+' | b'-', ..] if !is_number(&cell) => format!("'{cell}"),
+        _ => cell,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Lists on their way out, as tables that spreadsheets open.
 
 use crate::domain::failure::said;
+use crate::domain::text::harmless;
 use crate::domain::{Failure, Outcome};
 use crate::engine::Engine;
 use crate::services::activities::ListActivities;
@@ -73,9 +74,4 @@ pub fn write_new(engine: &Engine, list: &ListActivities, path: &str) -> Outcome<
     };
     let file = std::fs::File::create_new(path).map_err(failed)?;
     write(engine, list, delimiter(Path::new(path)), file)
-}
-
-/// A cell that a spreadsheet would run as a formula gets an apostrophe in front.
-fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }

@@ -12,6 +12,7 @@ mod listen;
 #[cfg(test)]
 mod model;
 mod requests;
+pub mod resident;
 mod wire;
 
 pub use host::{Changed, Event, Host, Line};
@@ -49,6 +50,8 @@ pub struct Places {
     pub store: PathBuf,
     pub socket: PathBuf,
     pub workers: Workers,
+    /// It is there tomorrow: work may go on in it when nobody looks. A demo's is not.
+    pub lasting: bool,
 }
 
 /// Reads the clock: milliseconds since 1970 UTC. Passed in, so that tests and demos
@@ -141,7 +144,8 @@ impl Engine {
         let events = host::Events::default();
         let host = Arc::new(Host::new(store, events.clone())?);
         host.run_jobs(Workers::Here)?;
-        let places = Places { store: PathBuf::new(), socket: PathBuf::new(), workers: Workers::Here };
+        let (store, socket) = (PathBuf::new(), PathBuf::new());
+        let places = Places { store, socket, workers: Workers::Here, lasting: false };
         let role = RwLock::new(Role::Host(host));
         Ok(Engine {
             places,
@@ -204,7 +208,7 @@ impl Engine {
         loop {
             let job = self.ask(&ShowJob { id })?;
             match (job.state, job.failure) {
-                (JobState::Waiting, _) => {}
+                (JobState::Waiting | JobState::Paused, _) => {}
                 (_, Some(failure)) => return Err(failure),
                 _ => return Ok(()),
             }

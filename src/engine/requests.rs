@@ -5,8 +5,8 @@ use crate::domain::{Failure, Outcome};
 use crate::frames;
 use crate::services::{Command, Query, ReadCx, Receipt, WriteCx};
 use crate::services::{
-    accounts, activities, backups, drafts, imports, jobs, migration, notices, outlets, permissions, records,
-    sample, sessions, setup, state, sync, territories, undo, wins,
+    accounts, activities, backups, drafts, imports, jobs, migration, notices, outlets, permissions, plans,
+    records, sample, sessions, setup, state, sync, territories, undo, wins,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -127,6 +127,16 @@ requests! {
         territories::ListSnapshots: "outlets.read",
         territories::OpenUnit: "outlets.read",
         territories::locks::ListLocks: "outlets.read",
+        plans::ListPlanned: "outlets.read",
+        plans::OpenPlan: "outlets.read",
+        plans::ShowDays: "outlets.read",
+        plans::ListLacks: "outlets.read",
+        plans::ListPlans: "outlets.read",
+        plans::ComparePlans: "outlets.read",
+        plans::ShowOffer: "outlets.read",
+        plans::ListOffers: "outlets.read",
+        plans::ExportPlan: "outlets.read",
+        plans::PrintSheet: "outlets.read",
         outlets::CountOutlets: "outlets.read",
         outlets::SumOutlets: "outlets.read",
         outlets::TypedOutlet: "outlets.read",
@@ -188,6 +198,13 @@ requests! {
         jobs::KeepPiece: INTERNAL,
         jobs::EndJob: INTERNAL,
         jobs::CancelJob: "wins.import",
+        plans::SetPlanRules: "territory.write",
+        plans::OptimisePlan: "territory.write",
+        plans::SteerRun: "territory.write",
+        plans::KeepPlan: "territory.write",
+        plans::CreatePlan: "territory.write",
+        plans::RestorePlan: "territory.write",
+        plans::EditPlan: "territory.write",
         migration::NameLegacy: "migration.write",
         migration::MakeStubs: "migration.write",
         migration::DropStubs: "migration.write",

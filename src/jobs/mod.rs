@@ -24,6 +24,8 @@ pub const MAX_MEMORY_BYTES: u64 = 2 << 30;
 const PIECE_BYTES: usize = 512 << 10;
 /// How much a worker stands back behind what people wait for.
 const NICENESS: i32 = 10;
+/// SIGKILL and SIGTERM.
+const KILLED: [i32; 2] = [9, 15];
 
 /// What a job says while it runs.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -151,6 +153,10 @@ fn in_process(
             let most = MAX_MEMORY_BYTES >> 30;
             Err(Failure::invalid(format!("The job needed more than {most} GB of memory and was ended"))
                 .hint("The file may be damaged or made to break its reader; save it again as .csv"))
+        }
+        // Somebody killed it: the job is sound, and is tried again.
+        Ok(None) if status.signal().is_some_and(|s| KILLED.contains(&s)) => {
+            Err(Failure::new(FailureKind::Offline, "The worker was killed"))
         }
         Ok(None) => Err(Failure::internal("The worker ended before its job was done")),
     }

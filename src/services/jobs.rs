@@ -5,7 +5,7 @@ use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::frames::{self, Bytes};
 use crate::jobs::Emit;
 use crate::services::imports::{self, bulk, staging};
-use crate::services::{Command, Query, ReadCx, WriteCx};
+use crate::services::{Command, Query, ReadCx, WriteCx, plans};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ const MAX_ENDED: usize = 50;
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     Waiting,
+    /// Somebody held it up; it goes on where it was.
+    Paused,
     Done,
     Failed,
     Cancelled,
@@ -39,9 +41,22 @@ pub struct Job {
     pub failure: Option<Failure>,
 }
 
+impl Job {
+    /// Work of minutes, beside which short work goes on.
+    pub fn is_long(&self) -> bool {
+        self.kind == plans::KIND
+    }
+
+    /// Whether there is something left to be done of it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, JobState::Waiting | JobState::Paused)
+    }
+}
+
 /// The work behind each kind, as the worker runs it.
 pub fn work(kind: &str, input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     match kind {
+        plans::KIND => plans::work(input, emit),
         staging::KIND => staging::work(input, emit),
         bulk::KIND => bulk::work(input, emit),
         _ => Err(Failure::internal(format!("There is no job \"{kind}\""))),
@@ -51,6 +66,7 @@ pub fn work(kind: &str, input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
 /// What the worker of a job gets.
 pub fn input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     match job.kind.as_str() {
+        plans::KIND => plans::job_input(reads, job),
         staging::KIND | bulk::KIND => imports::job_input(reads, job),
         kind => Err(Failure::internal(format!("There is no job \"{kind}\""))),
     }
@@ -63,7 +79,7 @@ pub fn queue(cx: &mut WriteCx, kind: &str, title: String, subject: Id) -> Outcom
         return Err(Failure::conflict(format!("{MAX_WAITING} jobs wait already"))
             .hint("`pams jobs list` shows them; `pams jobs cancel ID` takes one away"));
     }
-    let ended: Vec<&Job> = all.iter().filter(|j| j.state != JobState::Waiting).collect();
+    let ended: Vec<&Job> = all.iter().filter(|j| !j.is_open()).collect();
     for old in ended.iter().rev().skip(MAX_ENDED) {
         cx.batch.set_local(&row(old.id), None)?;
     }
@@ -95,7 +111,7 @@ pub fn find(reads: &dyn Reads, id: Id) -> Outcome<Job> {
 /// Ends the waiting jobs of a subject that is no longer wanted.
 pub fn drop_of(cx: &mut WriteCx, subject: Id) -> Outcome<()> {
     for mut job in all(cx.reads())? {
-        if job.subject == subject && job.state == JobState::Waiting {
+        if job.subject == subject && job.is_open() {
             job.state = JobState::Cancelled;
             put(cx, &job)?;
         }
@@ -143,17 +159,36 @@ impl Command for CancelJob {
     fn run(&self, cx: &mut WriteCx) -> Outcome<Job> {
         let mut fitting: Vec<Job> = all(cx.reads())?;
         fitting.retain(|j| j.id.ends_with(&self.which));
-        let [job] = fitting.as_mut_slice() else {
-            return Err(Failure::not_found(format!("{} jobs end with \"{}\"", fitting.len(), self.which))
-                .hint("`pams jobs list` shows them"));
-        };
-        if job.state != JobState::Waiting {
-            return Err(Failure::conflict("The job has ended already"));
+        match (fitting.pop(), fitting.len()) {
+            (Some(job), 0) => cancel(cx, job),
+            (found, more) => Err(Failure::not_found(format!(
+                "{} jobs end with \"{}\"",
+                more + usize::from(found.is_some()),
+                self.which
+            ))
+            .hint("`pams jobs list` shows them")),
         }
-        let failure = Failure::new(FailureKind::Interrupted, "The job was cancelled");
-        ended(cx, job, JobState::Cancelled, Err(failure))?;
-        Ok(job.clone())
     }
+}
+
+/// Ends a job that waits, runs or is held up.
+pub fn cancel(cx: &mut WriteCx, mut job: Job) -> Outcome<Job> {
+    if !job.is_open() {
+        return Err(Failure::conflict("The job has ended already"));
+    }
+    let failure = Failure::new(FailureKind::Interrupted, "The job was cancelled");
+    ended(cx, &mut job, JobState::Cancelled, Err(failure))?;
+    Ok(job)
+}
+
+/// Holds a job up, or lets it go on.
+pub fn set_state(cx: &mut WriteCx, mut job: Job, state: JobState) -> Outcome<Job> {
+    if !job.is_open() {
+        return Err(Failure::conflict("The job has ended already"));
+    }
+    job.state = state;
+    put(cx, &job)?;
+    Ok(job)
 }
 
 /// Keeps a piece of a running job's output: the runner's own request.
@@ -170,6 +205,7 @@ impl Command for KeepPiece {
     fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
         let mut job = waiting(cx.reads(), self.job)?;
         job.kept = match job.kind.as_str() {
+            plans::KIND => plans::keep_piece(cx, job.subject, &self.piece.0)?,
             bulk::KIND => bulk::keep(cx, job.subject, &self.piece.0)?,
             _ => staging::keep(cx, job.subject, &self.piece.0)?,
         };
@@ -207,5 +243,8 @@ fn ended(cx: &mut WriteCx, job: &mut Job, state: JobState, result: Result<Bytes,
     job.state = state;
     job.failure = result.as_ref().err().cloned();
     put(cx, job)?;
-    imports::job_ended(cx, job, result)
+    match job.kind.as_str() {
+        plans::KIND => plans::ended(cx, job, result),
+        _ => imports::job_ended(cx, job, result),
+    }
 }

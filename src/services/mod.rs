@@ -14,6 +14,7 @@ pub mod names;
 pub mod notices;
 pub mod outlets;
 pub mod permissions;
+pub mod plans;
 pub mod records;
 pub mod sample;
 pub mod search;

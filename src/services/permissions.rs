@@ -32,9 +32,15 @@ pub fn write_verb(kind: Kind) -> Option<&'static str> {
         Kind::ActivityType | Kind::Reason => "settings.write",
         Kind::MonthState | Kind::Batch | Kind::Mapping | Kind::Alias => "wins.import",
         Kind::Dataset => "outlets.import",
-        Kind::Outlet | Kind::Distributor | Kind::Chain | Kind::Rep | Kind::Unit | Kind::Lock => {
-            "territory.write"
-        }
+        Kind::Outlet
+        | Kind::Distributor
+        | Kind::Chain
+        | Kind::Rep
+        | Kind::Unit
+        | Kind::Lock
+        | Kind::PlanRules
+        | Kind::Journey
+        | Kind::Plan => "territory.write",
         Kind::MigrationMonth => "migration.write",
         Kind::Draft => "drafts.write",
         Kind::Preset | Kind::Notification => return None,
@@ -160,12 +166,16 @@ impl Rights {
 impl Rights {
     /// Why somebody else's lock keeps a change out.
     fn held(&self, reads: &dyn Reads, change: &Change) -> Outcome<Option<String>> {
-        if !matches!(change.kind, Kind::Unit | Kind::Lock)
-            || change.op == Op::Create && change.kind == Kind::Unit
-        {
-            return Ok(None);
-        }
-        let Some((holder, _)) = locks::holder(reads, change.entity)? else { return Ok(None) };
+        let unit = match change.kind {
+            Kind::Unit if change.op == Op::Create => return Ok(None),
+            Kind::Unit | Kind::Lock | Kind::PlanRules => change.entity,
+            Kind::Journey | Kind::Plan => match unit_of(reads, change)? {
+                Some(unit) => unit,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let Some((holder, _)) = locks::holder(reads, unit)? else { return Ok(None) };
         let frees =
             change.kind == Kind::Lock && change.fields.iter().all(|f| f.field != 2 || f.new.is_none());
         let breaks = frees && self.may(locks::BREAK);
@@ -175,6 +185,19 @@ impl Rights {
         let name = names::name(reads, Kind::User, holder)?;
         Ok(Some(format!("{name} holds that planning unit")))
     }
+}
+
+/// The planning unit of a journey or a plan, whose first field it is.
+fn unit_of(reads: &dyn Reads, change: &Change) -> Outcome<Option<Id>> {
+    let given = change.fields.iter().find(|f| f.field == 1).and_then(|f| f.new.clone());
+    let of = match given {
+        Some(value) => Some(value),
+        None => reads.fields(change.kind, change.entity)?.and_then(|fields| fields.get(&1).cloned()),
+    };
+    Ok(match of {
+        Some(Value::Id(unit)) => Some(unit),
+        _ => None,
+    })
 }
 
 /// What who asks may do.

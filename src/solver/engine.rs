@@ -68,7 +68,8 @@ pub struct Control<'a> {
     /// Time since it was started.
     pub clock: &'a (dyn Fn() -> Duration + Sync),
     pub cancel: &'a AtomicBool,
-    pub progress: &'a mut dyn FnMut(&Progress),
+    /// How far it is, and the best plan so far for who wants it.
+    pub progress: &'a mut dyn FnMut(&Progress, &dyn Fn() -> Plan),
 }
 
 /// What threads see of it.
@@ -441,7 +442,7 @@ impl<'a> Run<'a> {
             steps: self.steps,
             temperature,
         };
-        (control.progress)(&progress);
+        (control.progress)(&progress, &|| plan_of(field, &best.routes, &best.unserved));
     }
 
     /// Anneals parts beside each other, from one temperature to another.

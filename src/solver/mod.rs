@@ -11,7 +11,7 @@ pub mod journey;
 mod mend;
 pub mod partition;
 mod parts;
-mod polish;
+pub mod polish;
 pub mod problem;
 pub mod read;
 pub mod soft;

@@ -184,7 +184,8 @@ impl App {
             words.push(format!("saved {}", self.status.saved_at));
         }
         if let Some(job) = self.status.job {
-            words.push(format!("reading {} %", job.done * 100 / job.total.max(1)));
+            let what = if job.long { "optimise" } else { "reading" };
+            words.push(format!("{what} {} %", job.done * 100 / job.total.max(1)));
         }
         let drafts = self.panes.drafts.count();
         words.push(match drafts {

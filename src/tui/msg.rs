@@ -66,6 +66,10 @@ pub enum Slot {
     Outlets,
     Territories,
     Migration,
+    /// The unit that is open, all units, and what a run has found.
+    Routes,
+    Units,
+    Offer,
     Imports,
     Drafts,
     History,

@@ -2,6 +2,7 @@
 //! length. It says what it wants next; the pane asks for it.
 
 use crate::domain::Id;
+pub use crate::domain::text::thousands;
 use crate::services::records::Page;
 use crate::services::show::Item;
 use crate::tui::list::ListState;
@@ -342,19 +343,6 @@ impl Rows {
             (true, _) => None,
         }
     }
-}
-
-/// 1204 is "1,204".
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -256,7 +256,7 @@ fn a_conflict_waits_as_a_draft_and_is_settled_by_field() {
     let id = pams.log("demo acme 1h 2026-02-03 : base");
     let socket = pams.path().join("state/pams.sock");
     let workers = pams::jobs::Workers::Here;
-    let places = pams::engine::Places { store: pams.store(), socket, workers };
+    let places = pams::engine::Places { store: pams.store(), socket, workers, lasting: true };
     let engine = pams::engine::Engine::open(places, Via::Cli, || 1_771_583_400_000, false).unwrap();
     let seen = engine.ask(&Show { kind: Kind::Activity, which: id.clone() }).unwrap().item;
     let edit = |summary: &str| Save {

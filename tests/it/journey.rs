@@ -18,7 +18,7 @@ fn plan_with(built: &Built, limit: Limit, threads: usize, edited: Vec<u32>) -> P
     let cancel = AtomicBool::new(false);
     let params =
         Params { limit, threads, seed: 1, initial: built.initial.clone(), edited, tuning: Tuning::default() };
-    let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |_| {} };
+    let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |_, _| {} };
     let plan = solve(&built.problem, &params, &mut control).plan;
     check(&built.problem, &plan).unwrap();
     plan
@@ -384,7 +384,8 @@ fn a_cancelled_journey_is_a_plan() {
         let clock = || start.elapsed();
         let cancel = AtomicBool::new(false);
         let mut seen = 0;
-        let mut progress = |_: &pams::solver::engine::Progress| {
+        let mut progress = |_: &pams::solver::engine::Progress,
+                            _: &dyn Fn() -> pams::solver::problem::Plan| {
             seen += 1;
             if start.elapsed() >= Duration::from_millis(millis) {
                 cancel.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -11,6 +11,7 @@ mod journey;
 mod migration;
 mod outlets;
 mod places;
+mod plans;
 mod processes;
 mod program;
 mod pty;

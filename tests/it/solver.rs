@@ -34,7 +34,7 @@ fn run(problem: &Problem, params: &Params) -> Solved {
     let start = Instant::now();
     let clock = || start.elapsed();
     let cancel = AtomicBool::new(false);
-    solve(problem, params, &mut Control { clock: &clock, cancel: &cancel, progress: &mut |_| {} })
+    solve(problem, params, &mut Control { clock: &clock, cancel: &cancel, progress: &mut |_, _| {} })
 }
 
 /// Customers spread without any order, the same for the same seed.
@@ -275,7 +275,7 @@ fn a_cancelled_run_keeps_its_best_plan() {
                 std::thread::sleep(Duration::from_millis(wait));
                 cancel.store(true, Ordering::Relaxed);
             });
-            let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |_| {} };
+            let mut control = Control { clock: &clock, cancel: &cancel, progress: &mut |_, _| {} };
             solve(&made, &params(Limit::Time(Duration::from_secs(600)), 2, wait), &mut control)
         });
         assert_eq!(check(&made, &solved.plan).unwrap().unserved, 0);

@@ -86,6 +86,20 @@ pub fn dev() -> Command {
             "1000000",
         ))
         .subcommand(
+            Command::new("bench-routes")
+                .about("Plan a unit on a store of its own and measure each step")
+                .arg(number("outlets", "50000", "Outlets of the unit"))
+                .arg(number("time-limit", "120", "Seconds of the run"))
+                .arg(number("seed", "1", "Start of the random numbers")),
+        )
+        .subcommand(
+            Command::new("torture-routes")
+                .about("Kill the processes of a run at random moments; say what was lost")
+                .arg(number("outlets", "2000", "Outlets of the unit"))
+                .arg(number("kills", "50", "How many"))
+                .arg(number("seed", "1", "Start of the random numbers")),
+        )
+        .subcommand(
             legacy(
                 Command::new("torture-migration")
                     .about("Kill each step of a migration at random moments; say what was between"),

@@ -3,6 +3,7 @@
 mod dev;
 mod migration;
 mod outlets;
+mod plan;
 mod remote;
 mod solve;
 mod territory;
@@ -74,10 +75,17 @@ pub fn command() -> Command {
         .subcommand(outlets::outlets())
         .subcommand(territory::territory())
         .subcommand(territory::snapshot())
+        .subcommand(plan::plan())
+        .subcommand(plan::route())
         .subcommand(import())
         .subcommand(migration::migration())
         .subcommand(jobs())
         .subcommand(Command::new("job-worker").about("The side of a job that does the work").hide(true))
+        .subcommand(
+            Command::new("job-resident").about("Stays while work of minutes is under way").hide(true).args(
+                ["store", "socket"].map(|n| Arg::new(n).value_parser(value_parser!(PathBuf)).required(true)),
+            ),
+        )
         .subcommands(remote::commands())
         .subcommand(drafts())
         .subcommand(notices())

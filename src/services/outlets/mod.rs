@@ -12,6 +12,7 @@ pub use quality::*;
 pub use suggest::*;
 
 use crate::domain::schema::Kind;
+use crate::domain::text::harmless;
 use crate::domain::{Failure, Id, Outcome};
 use crate::intake::rules;
 use crate::services::datasets::{self, Rows, Table};
@@ -170,14 +171,5 @@ impl Query for ExportOutlets {
         let bytes = csv.into_inner().map_err(|e| Failure::internal(e.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|e| Failure::internal(e.to_string()))?;
         Ok(ExportedOutlets { text, rows: fits.iter().filter(|f| **f).count(), next })
-    }
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn harmless(text: String) -> String {
-    match text.as_bytes() {
-        [b'=' | b'@' | b'\t' | b'\r', ..] => format!("'{text}"),
-        [b'+' | b'-', b'A'..=b'Z' | b'a'..=b'z', ..] => format!("'{text}"),
-        _ => text,
     }
 }

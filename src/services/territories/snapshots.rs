@@ -2,8 +2,8 @@
 //! hash, so that planning opens a unit without looking through all outlets. Derived: cut
 //! again whenever what they were cut from has changed; the old one stays until then.
 
-use super::outlets;
 use super::units::{find, places, units};
+use super::{Weighed, outlets};
 use crate::columns::{self, Chunk, Column, Numbers, Texts};
 use crate::domain::schema::{Kind, Type, Unit};
 use crate::domain::{Failure, Id, Outcome};
@@ -15,10 +15,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Local state: one row a unit.
-const SNAPSHOT: &str = "snapshot/";
+/// Local state: one row a unit. The number goes up with the columns: what was cut before
+/// counts as missing.
+const SNAPSHOT: &str = "snapshot/2/";
 /// What planning needs of each outlet before it asks for more.
-const CORE: [&str; 10] = [
+const CORE: [&str; 13] = [
     "code",
     "latitude",
     "longitude",
@@ -29,6 +30,9 @@ const CORE: [&str; 10] = [
     "beat",
     "distributor_code",
     "salesperson_code",
+    "name",
+    "status",
+    "opening_hours",
 ];
 
 /// A snapshot that is kept.
@@ -42,6 +46,48 @@ pub struct Snapshot {
     from: Vec<String>,
     seq: u64,
     pub version: u32,
+}
+
+/// Texts, then numbers: a column each, over all outlets.
+pub type Columns = (Vec<Vec<String>>, Vec<Vec<Option<i64>>>);
+
+/// The snapshot of a unit, an old one where there is no newer.
+pub fn current(reads: &dyn Reads, id: Id, unit: &Unit) -> Outcome<Snapshot> {
+    kept(reads, id)?.ok_or_else(|| {
+        Failure::not_found(format!("{} has no snapshot yet", unit.name)).hint("`pams snapshot cut` makes it")
+    })
+}
+
+fn damaged(e: impl std::fmt::Display) -> Failure {
+    Failure::internal(format!("A snapshot is damaged: {e}")).hint("`pams snapshot cut` makes it anew")
+}
+
+impl Snapshot {
+    /// Its pieces, one after the other.
+    fn each(&self, reads: &dyn Reads, visit: &mut dyn FnMut(&Chunk) -> Outcome<()>) -> Outcome<()> {
+        for piece in &self.pieces {
+            let bytes = datasets::piece(reads, piece)?;
+            visit(&Chunk::read(&bytes).map_err(damaged)?)?;
+        }
+        Ok(())
+    }
+
+    /// Some of its columns: texts, then numbers, each over all outlets.
+    pub fn columns(&self, reads: &dyn Reads, texts: &[&str], numbers: &[&str]) -> Outcome<Columns> {
+        let number = |name: &&str| Kind::Outlet.schema().field_named(name).map_or(0, |f| f.id);
+        let mut all = (vec![Vec::new(); texts.len()], vec![Vec::new(); numbers.len()]);
+        self.each(reads, &mut |chunk| {
+            for (name, into) in texts.iter().zip(&mut all.0) {
+                let column = chunk.texts(number(name)).map_err(damaged)?;
+                into.extend(column.iter().map(str::to_owned));
+            }
+            for (name, into) in numbers.iter().zip(&mut all.1) {
+                into.extend(chunk.numbers(number(name)).map_err(damaged)?.0);
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
 }
 
 pub(super) fn kept(reads: &dyn Reads, unit: Id) -> Outcome<Option<Snapshot>> {
@@ -129,6 +175,7 @@ fn core() -> impl Iterator<Item = (u16, bool)> {
 /// The core columns of a unit's outlets.
 fn encode(reads: &dyn Reads, unit: &Unit) -> Outcome<Vec<Vec<u8>>> {
     let table = outlets(reads)?;
+    let by = Weighed::of(&table)?;
     let mut wanted: Vec<u16> = core().map(|(number, _)| number).collect();
     wanted.sort_unstable();
     let places = places(&table, unit)?;
@@ -149,9 +196,17 @@ fn encode(reads: &dyn Reads, unit: &Unit) -> Outcome<Vec<Vec<u8>>> {
                 open = Some((chunk, table.rows(chunk, Some(&wanted))?));
             }
             let Some((_, rows)) = &open else { continue };
+            // A position that cannot be right is none.
+            let at = by.position(rows, row, u64::from(*place));
             for (number, column) in &mut made {
                 match column {
                     Column::Texts(texts) => texts.push(rows.text(*number, row)),
+                    Column::Numbers(numbers) if *number == by.lat => {
+                        numbers.0.push(at.map(|(lat, _)| i64::from(lat)));
+                    }
+                    Column::Numbers(numbers) if *number == by.lon => {
+                        numbers.0.push(at.map(|(_, lon)| i64::from(lon)));
+                    }
                     Column::Numbers(numbers) => numbers.0.push(rows.number(*number, row)),
                 }
             }
@@ -238,10 +293,7 @@ impl Query for OpenUnit {
 
     fn run(&self, cx: &ReadCx) -> Outcome<OpenedUnit> {
         let (id, unit) = find(cx.reads, &self.unit)?;
-        let snapshot = kept(cx.reads, id)?.ok_or_else(|| {
-            Failure::not_found(format!("{} has no snapshot yet", unit.name))
-                .hint("`pams snapshot cut` makes it")
-        })?;
+        let snapshot = current(cx.reads, id, &unit)?;
         // A stopwatch for people, not a decision.
         let start = Instant::now();
         let number = |name: &str| Kind::Outlet.schema().field_named(name).map_or(0, |f| f.id);
@@ -253,13 +305,7 @@ impl Query for OpenUnit {
             ..OpenedUnit::default()
         };
         let step = (snapshot.outlets as usize / DRAWN).max(1);
-        for piece in &snapshot.pieces {
-            let bytes = datasets::piece(cx.reads, piece)?;
-            let damaged = |e| {
-                Failure::internal(format!("A snapshot is damaged: {e}"))
-                    .hint("`pams snapshot cut` makes it anew")
-            };
-            let chunk = Chunk::read(&bytes).map_err(damaged)?;
+        snapshot.each(cx.reads, &mut |chunk| {
             let mut texts = Vec::new();
             for (number, decimal) in core() {
                 if !decimal {
@@ -281,7 +327,8 @@ impl Query for OpenUnit {
                     }
                 }
             }
-        }
+            Ok(())
+        })?;
         (opened.placed, opened.area) = (sum.placed, sum.area);
         opened.opened_ms = start.elapsed().as_secs_f64() * 1e3;
         Ok(opened)

@@ -400,7 +400,7 @@ impl Command for SplitTerritories {
 }
 
 /// All units as they stand, by name.
-pub(super) fn units(reads: &dyn Reads) -> Outcome<Vec<(Id, Unit, Fields)>> {
+pub fn units(reads: &dyn Reads) -> Outcome<Vec<(Id, Unit, Fields)>> {
     let mut all = Vec::new();
     reads.heads(Kind::Unit, Id::default(), &mut |id, bytes| {
         if let Ok(head) = crate::changes::codec::decode_head(bytes)
@@ -491,8 +491,20 @@ impl Query for ListUnits {
 }
 
 /// A unit by its name, or the id of it.
-pub(super) fn find(reads: &dyn Reads, which: &str) -> Outcome<(Id, Unit)> {
+pub fn find(reads: &dyn Reads, which: &str) -> Outcome<(Id, Unit)> {
     let all = units(reads)?;
+    if which.trim().is_empty() {
+        return match all.as_slice() {
+            [(id, unit, _)] => Ok((*id, unit.clone())),
+            [] => Err(Failure::not_found("There are no planning units yet")
+                .hint("`pams territory split` makes them")),
+            several => {
+                let names: Vec<&str> = several.iter().take(8).map(|(_, u, _)| u.name.as_str()).collect();
+                Err(Failure::usage(format!("There are {} planning units: which one?", several.len()))
+                    .hint(names.join(", ")))
+            }
+        };
+    }
     let found = all.iter().find(|(id, u, _)| u.name == which || id.ends_with(which));
     let folded = crate::domain::text::fold(which);
     let found = found.or_else(|| all.iter().find(|(_, u, _)| crate::domain::text::fold(&u.name) == folded));

@@ -1,7 +1,7 @@
 //! Journeys that are made: outlets in settlements, clusters whose best plan is known, and
 //! plans in force that have worn.
 
-use super::build::Plane;
+use super::ground::Plane;
 use super::{Channel, DayRoute, Distributor, InForce, Outlet, Rules, Task, Travel, WEEKDAYS, Wishes};
 use fastrand::Rng;
 

@@ -5,6 +5,7 @@
 
 mod build;
 pub mod explain;
+pub mod ground;
 mod in_force;
 mod locks;
 pub mod made;
@@ -13,7 +14,7 @@ mod report;
 mod staff;
 
 pub use build::{Built, build};
-pub use quality::{Quality, quality};
+pub use quality::{Quality, measured, metres, quality};
 pub use report::{Outcome, days_of, report};
 
 use serde::{Deserialize, Serialize};
@@ -246,7 +247,7 @@ pub struct InForce {
 }
 
 /// The outlets of a rep's day, in the order of their visits.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DayRoute {
     pub rep: String,

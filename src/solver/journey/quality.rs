@@ -7,7 +7,8 @@ use crate::solver::check::broken_rule;
 use crate::solver::geometry::nearest;
 use crate::solver::problem::{Plan, Problem, Route, Why, distance};
 use crate::solver::soft;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Neighbours that overlap is measured by.
 const NEIGHBOURS: usize = 5;
@@ -19,7 +20,8 @@ const BAND: f64 = 0.10;
 /// Groups of fewer reps have no mean worth the name.
 const SMALLEST_GROUP: usize = 3;
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Quality {
     pub travel_minutes: f64,
     pub km: f64,
@@ -53,12 +55,21 @@ pub struct Quality {
     pub overtime_minutes: f64,
     pub missed_windows: usize,
     pub over_stops: usize,
+    /// Days of reps that break any rule.
+    pub broken_days: usize,
     pub unserved: usize,
 }
 
 /// Measures a plan, one that breaks rules too.
 pub fn quality(built: &Built, travel: &Travel, plan: &Plan) -> Quality {
-    let problem = &built.problem;
+    let mut q = measured(&built.problem, travel, plan);
+    shape(&built.problem, travel, plan, &mut q);
+    rhythm(&built.problem, plan, &mut q);
+    q
+}
+
+/// What of it needs a look at the routes alone: travel, balance and broken rules.
+pub fn measured(problem: &Problem, travel: &Travel, plan: &Plan) -> Quality {
     let mut q = Quality { unserved: plan.unserved.len(), ..Quality::default() };
     let visits: usize = plan.routes.iter().map(|r| r.stops.len()).sum();
     let (mut seconds, mut service) = (0i64, 0i64);
@@ -70,7 +81,9 @@ pub fn quality(built: &Built, travel: &Travel, plan: &Plan) -> Quality {
         q.km += metres(problem, route) * travel.circuity / 1_000.0;
         let longest = i64::from(problem.vehicles[route.vehicle as usize].max_duration);
         q.overtime_minutes += (length - longest).max(0) as f64 / 60.0;
-        match broken_rule(problem, route) {
+        let broken = broken_rule(problem, route);
+        q.broken_days += usize::from(broken.is_some());
+        match broken {
             Some(Why::Window) => q.missed_windows += 1,
             Some(Why::Stops) => q.over_stops += 1,
             _ => {}
@@ -82,12 +95,11 @@ pub fn quality(built: &Built, travel: &Travel, plan: &Plan) -> Quality {
     q.km_per_visit = share(q.km, visits as f64);
     q.travel_share = share(seconds as f64, (seconds + service) as f64);
     balance(problem, plan, &mut q);
-    shape(problem, travel, plan, &mut q);
-    rhythm(problem, plan, &mut q);
     q
 }
 
-fn metres(problem: &Problem, route: &Route) -> f64 {
+/// How long a route is, as the crow flies.
+pub fn metres(problem: &Problem, route: &Route) -> f64 {
     let home = problem.depot_place(problem.vehicles[route.vehicle as usize].depot);
     let places = route.stops.iter().map(|s| *s as usize).chain([home]);
     let mut at = home;

@@ -20,16 +20,24 @@ pub fn staff(
     metric: &Metric,
     faults: &mut Faults,
 ) -> Vec<Rep> {
-    let work = workloads(task, at, depots, of, metric);
+    let named = |d: &Distributor, channel: Channel| -> Vec<Rep> {
+        let own = |r: &&Rep| r.distributor == d.id && r.channel == channel;
+        task.reps.iter().filter(own).cloned().collect()
+    };
+    let modern = task.outlets.iter().any(|o| o.channel == Channel::Modern);
+    let counted_by_work = task.distributors.iter().any(|d| {
+        let lacks = |channel, asked: Option<u32>| asked.is_none() && named(d, channel).is_empty();
+        lacks(Channel::General, d.gt_reps) || modern && lacks(Channel::Modern, d.mt_reps)
+    });
+    let work = match counted_by_work {
+        true => workloads(task, at, depots, of, metric),
+        false => vec![(0.0, 0.0); depots.len()],
+    };
     let time = task.rules.hours
         * 3_600.0
         * f64::from(task.weeks * task.days_per_week)
         * task.rules.load.clamp(0.1, 1.0);
     let mut reps = Vec::new();
-    let named = |d: &Distributor, channel: Channel| -> Vec<Rep> {
-        let own = |r: &&Rep| r.distributor == d.id && r.channel == channel;
-        task.reps.iter().filter(own).cloned().collect()
-    };
     // Modern trade crosses distributors: its reps are counted over all of them, and begin
     // where most of their work is.
     let (mut left, mut counted) = (0.0, 0);

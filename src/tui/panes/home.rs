@@ -8,8 +8,9 @@ use crate::engine::{Engine, Progress};
 use crate::services::activities::{DueSteps, LastTouched, ListActivities, MonthSum, SumMonth};
 use crate::services::drafts::ListDrafts;
 use crate::services::imports::{ListReviews, Open};
-use crate::services::jobs::{Job, JobState, ListJobs};
+use crate::services::jobs::{Job, ListJobs};
 use crate::services::notices::{ListNotices, ReadNotices};
+use crate::services::plans::{ListOffers, OfferLine};
 use crate::services::records::Page;
 use crate::services::setup::Me;
 use crate::services::show::Item;
@@ -40,6 +41,8 @@ pub struct HomeData {
     pub touched: Page,
     /// Under way in the background.
     pub jobs: Vec<Job>,
+    /// Better plans that nobody has kept yet.
+    pub offers: Vec<OfferLine>,
 }
 
 #[derive(Default)]
@@ -67,7 +70,7 @@ const WIDE: u16 = 90;
 const WEEK: usize = 200;
 
 fn waiting(mut jobs: Vec<Job>) -> Vec<Job> {
-    jobs.retain(|job| job.state == JobState::Waiting);
+    jobs.retain(Job::is_open);
     jobs
 }
 
@@ -153,6 +156,7 @@ impl Pane for Home {
                     notices: engine.ask(&ListNotices { read: false, limit: NOTICES })?.items,
                     touched: engine.ask(&LastTouched { limit: 8 })?,
                     jobs: waiting(engine.ask(&ListJobs {})?),
+                    offers: engine.ask(&ListOffers {})?,
                 }))
             };
             all()
@@ -380,6 +384,8 @@ impl Home {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             lines.push((format!("under way (g j): {}{more}", job.title), "text"));
         }
+        let better = data.offers.iter().filter(|o| o.state == "ended" && !o.word.is_empty());
+        lines.extend(better.map(|o| (format!("better plan (5): {}, {}", o.name, o.word), "status.good")));
         // The first says how many there are, the next one what else is new.
         let more = data.notices.len();
         for (n, notice) in data.notices.iter().take(2).enumerate() {

@@ -74,7 +74,7 @@ impl Pane for Jobs {
     fn refuses(&self, id: &str) -> Refused {
         match (id, self.here()) {
             ("record.open" | "jobs.cancel", None) => Some(command::NO_ROW),
-            ("jobs.cancel", Some(job)) if job.state != JobState::Waiting => Some("It has ended already"),
+            ("jobs.cancel", Some(job)) if !job.is_open() => Some("It has ended already"),
             _ => None,
         }
     }
@@ -120,6 +120,7 @@ impl Pane for Jobs {
             let (state, style) = match job.state {
                 JobState::Waiting if progress.is_some() => ("running", "status.warning"),
                 JobState::Waiting => ("waiting", "status.warning"),
+                JobState::Paused => ("paused", "text.muted"),
                 JobState::Done => ("done", "text"),
                 JobState::Failed => ("failed", "status.error"),
                 JobState::Cancelled => ("stopped", "text.muted"),

@@ -10,6 +10,7 @@ pub mod imports;
 pub mod jobs;
 pub mod migration;
 pub mod outlets;
+pub mod routes;
 pub mod views;
 pub mod wins;
 
@@ -37,6 +38,7 @@ pub enum PaneId {
     Activities,
     Wins,
     Migration,
+    Routes,
     Accounts,
     Outlets,
     Imports,
@@ -47,11 +49,12 @@ pub enum PaneId {
 }
 
 impl PaneId {
-    pub const ALL: [PaneId; 11] = [
+    pub const ALL: [PaneId; 12] = [
         PaneId::Home,
         PaneId::Activities,
         PaneId::Wins,
         PaneId::Migration,
+        PaneId::Routes,
         PaneId::Accounts,
         PaneId::Outlets,
         PaneId::Imports,
@@ -67,6 +70,7 @@ impl PaneId {
             PaneId::Activities => "Activities",
             PaneId::Wins => "Wins",
             PaneId::Migration => "Migration",
+            PaneId::Routes => "Routes",
             PaneId::Accounts => "Accounts",
             PaneId::Outlets => "Outlets",
             PaneId::Imports => "Imports",
@@ -80,8 +84,9 @@ impl PaneId {
     /// The same where there is little room.
     pub fn short(self) -> &'static str {
         match self {
-            PaneId::Activities => "Activity",
-            PaneId::Migration => "Migrate",
+            PaneId::Activities => "Acts",
+            PaneId::Migration => "Migr",
+            PaneId::Accounts => "Accts",
             other => other.title(),
         }
     }
@@ -94,6 +99,7 @@ impl PaneId {
             PaneId::Activities => Some('2'),
             PaneId::Wins => Some('3'),
             PaneId::Migration => Some('4'),
+            PaneId::Routes => Some('5'),
             PaneId::Accounts => Some('6'),
             PaneId::Outlets => Some('7'),
             PaneId::Imports => Some('8'),
@@ -194,6 +200,7 @@ pub struct Panes {
     pub activities: activities::Activities,
     pub wins: wins::Wins,
     pub migration: migration::Migration,
+    pub routes: routes::Routes,
     pub accounts: accounts::Accounts,
     pub outlets: outlets::Outlets,
     pub imports: imports::Imports,
@@ -220,6 +227,7 @@ impl Panes {
             activities: activities::Activities::new(me),
             wins: wins::Wins::default(),
             migration: migration::Migration::default(),
+            routes: routes::Routes::default(),
             accounts: accounts::Accounts::default(),
             outlets: outlets::Outlets::default(),
             imports: imports::Imports::default(),
@@ -237,6 +245,7 @@ impl Panes {
             PaneId::Activities => &self.activities,
             PaneId::Wins => &self.wins,
             PaneId::Migration => &self.migration,
+            PaneId::Routes => &self.routes,
             PaneId::Accounts => &self.accounts,
             PaneId::Outlets => &self.outlets,
             PaneId::Imports => &self.imports,
@@ -253,6 +262,7 @@ impl Panes {
             PaneId::Activities => &mut self.activities,
             PaneId::Wins => &mut self.wins,
             PaneId::Migration => &mut self.migration,
+            PaneId::Routes => &mut self.routes,
             PaneId::Accounts => &mut self.accounts,
             PaneId::Outlets => &mut self.outlets,
             PaneId::Imports => &mut self.imports,
@@ -431,8 +441,10 @@ impl Panes {
 
     pub fn job(&mut self, progress: Progress, cx: &mut Cx) {
         self.here_mut().job(progress, cx);
-        if self.current != PaneId::Imports {
-            self.imports.job(progress, cx);
+        for always in [PaneId::Imports, PaneId::Routes] {
+            if self.current != always {
+                self.at_mut(always).job(progress, cx);
+            }
         }
     }
 

@@ -384,7 +384,8 @@ impl Territories {
         };
         groups.resize(points.len(), 0);
         let canvas = part(area, 0, 0, area.width, area.height.saturating_sub(1));
-        let km = Map { points: &points, groups: &groups, labels: &labels }.draw(canvas, buf, cx);
+        let map = Map { points: &points, groups: &groups, labels: &labels, ..Map::default() };
+        let km = map.draw(canvas, buf, cx).km;
         let foot = format!("1 cell = {km:.1} km   {foot}");
         put(buf, area, 0, area.height - 1, &cx.cut(&foot, usize::from(area.width)), cx.style("text.muted"));
     }

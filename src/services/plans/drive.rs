@@ -1,0 +1,246 @@
+//! A plan driven: its routes as the optimiser counts them, when each stop is reached, and
+//! what a change of it does to the whole.
+
+use super::journeys::{Journeys, Slot};
+use super::source::Source;
+use crate::domain::Outcome;
+use crate::solver::check::broken_rule;
+use crate::solver::journey::ground::Ground;
+use crate::solver::journey::{Quality, Rep, measured, metres};
+use crate::solver::problem::{Plan, Problem, Route, Why};
+use crate::solver::soft;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A unit on which routes can be driven.
+pub struct Drive<'a> {
+    pub source: &'a Source,
+    pub problem: Problem,
+    pub reps: Vec<Rep>,
+    vehicle: HashMap<String, u32>,
+}
+
+/// A visit of a day: when it begins and how far it is from the one before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stop {
+    pub code: String,
+    pub name: String,
+    pub tier: String,
+    /// "09:12"
+    pub arrives: String,
+    pub minutes: f64,
+    pub km: f64,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub pinned: bool,
+    /// Visits in the cycle.
+    pub visits: u32,
+}
+
+/// A rep's day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Driven {
+    pub rep: String,
+    pub rep_name: String,
+    /// "Tue 2"
+    pub day: String,
+    pub stops: Vec<Stop>,
+    pub km: f64,
+    /// Travel, visits and waiting.
+    pub minutes: f64,
+    pub travel_minutes: f64,
+    /// The rule that it breaks, in words.
+    pub broken: String,
+    /// Back at the depot.
+    pub back: String,
+}
+
+/// What of a rep's work people compare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RepSum {
+    pub rep: String,
+    pub name: String,
+    pub distributor: String,
+    pub outlets: usize,
+    pub visits: usize,
+    pub days: usize,
+    pub km: f64,
+    /// Minutes of the cycle.
+    pub minutes: f64,
+    /// Above or below the mean of the distributor's reps: share of it.
+    pub off: f64,
+    pub broken_days: usize,
+}
+
+fn told(why: Why) -> &'static str {
+    match why {
+        Why::Duration => "too long",
+        Why::Stops => "too many stops",
+        Why::Window => "too late",
+        Why::Capacity => "too much load",
+        Why::Vehicles | Why::Changes => "not a working day",
+    }
+}
+
+fn clock(seconds: i64) -> String {
+    let minutes = (seconds + 30).div_euclid(60);
+    format!("{:02}:{:02}", minutes.div_euclid(60), minutes.rem_euclid(60))
+}
+
+impl<'a> Drive<'a> {
+    pub fn of(source: &'a Source) -> Outcome<Drive<'a>> {
+        let (Ground { reps, .. }, problem) = source.ground()?;
+        let vehicle = (0..).zip(&reps).map(|(n, r)| (r.id.clone(), n)).collect();
+        Ok(Drive { source, problem, reps, vehicle })
+    }
+
+    pub fn vehicle(&self, rep: &str) -> Option<u32> {
+        self.vehicle.get(rep).copied()
+    }
+
+    pub fn day(&self, slot: Slot) -> Option<u32> {
+        let days = self.source.held.days;
+        (slot.weekday < days).then(|| (slot.week - 1) * days + slot.weekday)
+    }
+
+    pub fn slot(&self, day: u32) -> Slot {
+        let days = self.source.held.days;
+        Slot { week: day / days + 1, weekday: day % days }
+    }
+
+    /// A day's route; what is not there any more is left out.
+    pub fn route(&self, rep: &str, slot: Slot, codes: &[String]) -> Option<Route> {
+        let (vehicle, day) = (self.vehicle(rep)?, self.day(slot)?);
+        let stops = codes.iter().filter_map(|code| self.source.number.get(code).copied()).collect();
+        Some(Route { vehicle, day, stops })
+    }
+
+    pub fn plan(&self, journeys: &Journeys) -> Plan {
+        let mut routes = Vec::new();
+        let mut served = vec![false; self.source.task.outlets.len()];
+        for (rep, days) in journeys {
+            for (slot, codes) in &days.days {
+                let Some(route) = self.route(rep, *slot, codes).filter(|r| !r.stops.is_empty()) else {
+                    continue;
+                };
+                route.stops.iter().for_each(|s| served[*s as usize] = true);
+                routes.push(route);
+            }
+        }
+        Plan { routes, unserved: (0..served.len() as u32).filter(|n| !served[*n as usize]).collect() }
+    }
+
+    pub fn measured(&self, plan: &Plan) -> Quality {
+        measured(&self.problem, &self.source.held.travel, plan)
+    }
+
+    /// Each rep's sum, in the order of the reps.
+    pub fn sums(&self, plan: &Plan) -> Vec<RepSum> {
+        let mut sums: Vec<RepSum> = self
+            .reps
+            .iter()
+            .map(|rep| RepSum {
+                rep: rep.id.clone(),
+                name: self.source.rep_name(&rep.id),
+                distributor: rep.distributor.clone(),
+                ..RepSum::default()
+            })
+            .collect();
+        let mut seen = vec![false; self.problem.customers.len()];
+        for route in &plan.routes {
+            let sum = &mut sums[route.vehicle as usize];
+            sum.visits += route.stops.len();
+            sum.days += 1;
+            sum.km += metres(&self.problem, route) * self.source.held.travel.circuity / 1_000.0;
+            sum.minutes += soft::length(&self.problem, route) as f64 / 60.0;
+            sum.broken_days += usize::from(broken_rule(&self.problem, route).is_some());
+            for stop in &route.stops {
+                sum.outlets += usize::from(!std::mem::replace(&mut seen[*stop as usize], true));
+            }
+        }
+        let aims = soft::Aims::of(&self.problem, &plan.routes);
+        for (sum, aim) in sums.iter_mut().zip(&aims.work) {
+            sum.off = if aim.aim > 0 { sum.minutes * 60.0 / aim.aim as f64 - 1.0 } else { 0.0 };
+        }
+        sums
+    }
+
+    /// A day, stop by stop: it leaves as the rules' day begins and waits where it is early.
+    pub fn driven(&self, route: &Route, pinned: &[String]) -> Driven {
+        let problem = &self.problem;
+        let source = self.source;
+        let vehicle = &problem.vehicles[route.vehicle as usize];
+        let home = problem.depot_place(vehicle.depot);
+        let circuity = source.held.travel.circuity;
+        let km = |a: usize, b: usize| {
+            let (a, b) = (problem.position(a), problem.position(b));
+            crate::solver::problem::distance(a, b) * circuity / 1_000.0
+        };
+        let begin = i64::from(problem.depots[vehicle.depot as usize].window.0);
+        let (mut now, mut at) = (begin, home);
+        let mut stops = Vec::with_capacity(route.stops.len());
+        for stop in &route.stops {
+            let place = *stop as usize;
+            let customer = &problem.customers[place];
+            now = (now + i64::from(problem.travel(at, place))).max(i64::from(customer.window.0));
+            let (outlet, known) = (&source.task.outlets[place], &source.known[place]);
+            stops.push(Stop {
+                code: outlet.id.clone(),
+                name: known.name.clone(),
+                tier: known.tier.clone(),
+                arrives: clock(now),
+                minutes: outlet.minutes,
+                km: km(at, place),
+                latitude: outlet.lat,
+                longitude: outlet.lon,
+                pinned: pinned.contains(&outlet.id),
+                visits: outlet.visits,
+            });
+            now += i64::from(customer.service);
+            at = place;
+        }
+        now += i64::from(problem.travel(at, home));
+        let rep = &self.reps[route.vehicle as usize].id;
+        let stay: f64 = stops.iter().map(|s| s.minutes).sum();
+        let length = soft::length(problem, route) as f64 / 60.0;
+        Driven {
+            rep: rep.clone(),
+            rep_name: source.rep_name(rep),
+            day: self.slot(route.day).to_string(),
+            km: metres(problem, route) * circuity / 1_000.0,
+            minutes: (now - begin) as f64 / 60.0,
+            travel_minutes: length - stay,
+            broken: self.broken(route).map_or(String::new(), |why| told(why).to_owned()),
+            back: clock(now),
+            stops,
+        }
+    }
+
+    /// The rule that a route breaks: a day on which its rep does not work among them.
+    pub fn broken(&self, route: &Route) -> Option<Why> {
+        let works = self.problem.vehicles[route.vehicle as usize].days & 1 << route.day != 0;
+        if works { broken_rule(&self.problem, route) } else { Some(Why::Vehicles) }
+    }
+
+    /// Where a stop fits into a day with the least way more, where the day then breaks no
+    /// rule if there is such a place.
+    pub fn best_place(&self, route: &Route, stop: u32) -> usize {
+        let problem = &self.problem;
+        let home = problem.depot_place(problem.vehicles[route.vehicle as usize].depot);
+        let place = |n: usize| route.stops.get(n).map_or(home, |s| *s as usize);
+        let longer = |at: usize| {
+            let (before, behind) = (if at == 0 { home } else { place(at - 1) }, place(at));
+            let travel = |a: usize, b: usize| i64::from(problem.travel(a, b));
+            travel(before, stop as usize) + travel(stop as usize, behind) - travel(before, behind)
+        };
+        let mut places: Vec<usize> = (0..=route.stops.len()).collect();
+        places.sort_by_key(|at| longer(*at));
+        let fits = |at: &&usize| {
+            let mut tried = route.clone();
+            tried.stops.insert(**at, stop);
+            broken_rule(problem, &tried).is_none()
+        };
+        places.iter().find(fits).or(places.first()).copied().unwrap_or(0)
+    }
+}

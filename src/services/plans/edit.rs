@@ -1,0 +1,238 @@
+//! Edits of the plan as it stands: outlets moved to another rep or day, put elsewhere in a
+//! day, pinned. What an edit does to the whole is told before it is made, and after.
+
+use super::drive::{Drive, RepSum};
+use super::journeys::{self, Days, Journeys, Slot};
+use super::source::Source;
+use crate::domain::text::count;
+use crate::domain::{Failure, Outcome};
+use crate::services::{Command, WriteCx};
+use crate::solver::journey::{Quality, weekday};
+use crate::solver::problem::Plan;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Outlets of one edit.
+const MOST: usize = 5_000;
+
+/// What is done to outlets of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Edit {
+    /// To another rep, another weekday, or both. Of an outlet that is visited on several
+    /// weekdays `from` says which of them goes.
+    Move { rep: Option<String>, from: Option<String>, to: Option<String> },
+    /// To a place in the order of a day, from 1.
+    Place { day: String, place: usize },
+    /// It stays with its rep and on its days when the plan is optimised.
+    Pin(bool),
+}
+
+/// Edits outlets of a unit's plan.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EditPlan {
+    pub unit: String,
+    /// Codes.
+    pub outlets: Vec<String>,
+    pub edit: Edit,
+    /// Only says what it would do.
+    pub dry_run: bool,
+}
+
+/// What an edit does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Impact {
+    pub outlets: usize,
+    pub before: Quality,
+    pub after: Quality,
+    /// Reps whose work changes, before and after.
+    pub reps: Vec<(RepSum, RepSum)>,
+    /// Days that break a rule now and did not before.
+    pub broken: Vec<String>,
+    /// "+3.2 km, +14 min, 1 day too long"
+    pub word: String,
+}
+
+impl Command for EditPlan {
+    const NAME: &'static str = "plans.edit";
+    type Reply = Impact;
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<Impact> {
+        let source = Source::load(cx.reads(), &self.unit)?;
+        if source.journeys.is_empty() {
+            return Err(Failure::not_found(format!("{} has no plan yet", source.unit.name))
+                .hint("`pams plan create` takes today's beats, `pams plan optimise` makes one"));
+        }
+        if self.outlets.len() > MOST {
+            return Err(Failure::invalid(format!("One edit is of at most {MOST} outlets")));
+        }
+        let drive = Drive::of(&source)?;
+        let mut journeys = source.journeys.clone();
+        let wanted: BTreeSet<&String> = self.outlets.iter().collect();
+        for code in &wanted {
+            self.one(&drive, &mut journeys, code)?;
+        }
+        let impact = impact(&drive, &source.journeys, &journeys, wanted.len());
+        if !self.dry_run {
+            journeys::save(cx, source.id, &source.unit.name, &journeys)?;
+        }
+        Ok(impact)
+    }
+}
+
+/// The rep who has an outlet.
+fn rep_of(journeys: &Journeys, code: &str) -> Option<String> {
+    let has = |days: &Days| days.days.values().any(|stops| stops.iter().any(|s| s == code));
+    journeys.iter().find(|(_, days)| has(days)).map(|(rep, _)| rep.clone())
+}
+
+fn slots_of(days: &Days, code: &str) -> Vec<Slot> {
+    days.days.iter().filter(|(_, stops)| stops.iter().any(|s| s == code)).map(|(slot, _)| *slot).collect()
+}
+
+impl EditPlan {
+    fn one(&self, drive: &Drive, journeys: &mut Journeys, code: &String) -> Outcome<()> {
+        let number = drive.source.number.get(code).copied().ok_or_else(|| {
+            Failure::not_found(format!("{code} is no outlet of {}", drive.source.unit.name))
+        })?;
+        let has = rep_of(journeys, code);
+        let nobody = || Failure::conflict(format!("{code} is not visited: move it to a rep first"));
+        match &self.edit {
+            Edit::Pin(pinned) => {
+                let days = has.and_then(|rep| journeys.get_mut(&rep)).ok_or_else(nobody)?;
+                days.pinned.retain(|c| c != code);
+                if *pinned {
+                    days.pinned.push(code.clone());
+                    days.pinned.sort();
+                }
+                Ok(())
+            }
+            Edit::Place { day, place } => {
+                let slot = Slot::parse(day).map_err(Failure::invalid)?;
+                let days = has.and_then(|rep| journeys.get_mut(&rep)).ok_or_else(nobody)?;
+                let stops = days.days.get_mut(&slot).filter(|stops| stops.contains(code));
+                let stops =
+                    stops.ok_or_else(|| Failure::not_found(format!("{code} is not visited on {slot}")))?;
+                stops.retain(|c| c != code);
+                stops.insert(place.saturating_sub(1).min(stops.len()), code.clone());
+                Ok(())
+            }
+            Edit::Move { rep, from, to } => {
+                self.movable(journeys, has.as_deref(), code)?;
+                let to = to.as_deref().map(weekday).transpose().map_err(Failure::invalid)?;
+                let from = from.as_deref().map(weekday).transpose().map_err(Failure::invalid)?;
+                let before = has.as_ref().map_or(vec![], |rep| slots_of(&journeys[rep], code));
+                let after = slots(&before, from, to, code, drive, number)?;
+                let rep = rep.clone().or(has.clone()).ok_or_else(nobody)?;
+                if drive.vehicle(&rep).is_none() {
+                    let known: Vec<&str> = drive.reps.iter().take(8).map(|r| r.id.as_str()).collect();
+                    return Err(Failure::not_found(format!("There is no rep \"{rep}\" here"))
+                        .hint(format!("There are {}", known.join(", "))));
+                }
+                if let Some(slot) = after.iter().find(|slot| drive.day(**slot).is_none()) {
+                    return Err(Failure::invalid(format!("{} is no working day here", slot.day())));
+                }
+                if let Some(days) = has.and_then(|rep| journeys.get_mut(&rep)) {
+                    days.days.values_mut().for_each(|stops| stops.retain(|c| c != code));
+                }
+                let distributor = drive.source.distributor_of(&rep);
+                let days =
+                    journeys.entry(rep.clone()).or_insert_with(|| Days { distributor, ..Days::default() });
+                for slot in after {
+                    let stops = days.days.entry(slot).or_default();
+                    let place =
+                        drive.route(&rep, slot, stops).map_or(stops.len(), |r| drive.best_place(&r, number));
+                    stops.insert(place.min(stops.len()), code.clone());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn movable(&self, journeys: &Journeys, has: Option<&str>, code: &String) -> Outcome<()> {
+        match has.and_then(|rep| journeys.get(rep)).is_some_and(|days| days.pinned.contains(code)) {
+            true => Err(Failure::conflict(format!("{code} is pinned"))
+                .hint("`pams plan pin --off`, or p in Routes, frees it")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The days that an outlet is visited on after a move.
+fn slots(
+    before: &[Slot],
+    from: Option<u32>,
+    to: Option<u32>,
+    code: &str,
+    drive: &Drive,
+    number: u32,
+) -> Outcome<Vec<Slot>> {
+    if before.is_empty() {
+        // Not visited so far: on one weekday, in as many weeks as it wants.
+        let visits = drive.source.task.outlets[number as usize].visits;
+        let weeks = super::rules::WEEKS;
+        let Some(weekday) = to else {
+            return Err(Failure::invalid(format!(
+                "{code} is not visited yet: on which weekday shall it be?"
+            )));
+        };
+        let step = weeks / visits.clamp(1, weeks);
+        return Ok((0..visits.min(weeks)).map(|n| Slot { week: n * step + 1, weekday }).collect());
+    }
+    let Some(to) = to else { return Ok(before.to_vec()) };
+    let weekdays: BTreeSet<u32> = before.iter().map(|s| s.weekday).collect();
+    let from = match (from, weekdays.len()) {
+        (Some(from), _) if !weekdays.contains(&from) => {
+            return Err(Failure::not_found(format!("{code} is not visited on that weekday")));
+        }
+        (Some(from), _) => from,
+        (None, 1) => before[0].weekday,
+        (None, n) => {
+            return Err(Failure::invalid(format!("{code} is visited on {n} weekdays: from which of them?"))
+                .hint("Say it with --from, or move it from its day in Routes"));
+        }
+    };
+    if from != to && weekdays.contains(&to) {
+        return Err(Failure::conflict(format!("{code} is visited on that weekday already")));
+    }
+    let moved = |slot: &Slot| Slot { weekday: if slot.weekday == from { to } else { slot.weekday }, ..*slot };
+    Ok(before.iter().map(moved).collect())
+}
+
+/// What became of a plan: the whole measured before and after, by the same measure.
+pub fn impact(drive: &Drive, before: &Journeys, after: &Journeys, outlets: usize) -> Impact {
+    let (was, is) = (drive.plan(before), drive.plan(after));
+    let (q_was, q_is) = (drive.measured(&was), drive.measured(&is));
+    let mut reps: Vec<(RepSum, RepSum)> = drive.sums(&was).into_iter().zip(drive.sums(&is)).collect();
+    reps.retain(|(a, b)| {
+        a != b && (a.visits, a.minutes, a.broken_days) != (b.visits, b.minutes, b.broken_days)
+    });
+    let broken_in = |plan: &Plan| -> BTreeSet<String> {
+        let broken = plan.routes.iter().filter(|r| drive.broken(r).is_some());
+        broken
+            .map(|r| {
+                let rep = &drive.reps[r.vehicle as usize].id;
+                let why = drive.driven(r, &[]).broken;
+                format!("{} {}: {why}", drive.source.rep_name(rep), drive.slot(r.day))
+            })
+            .collect()
+    };
+    let (old, new) = (broken_in(&was), broken_in(&is));
+    let broken: Vec<String> = new.difference(&old).cloned().collect();
+    let km = q_is.km - q_was.km;
+    let minutes = q_is.travel_minutes - q_was.travel_minutes;
+    let mut word = match (km.abs() < 0.05, minutes.abs() < 0.5) {
+        (true, true) => "no more and no less to drive".to_owned(),
+        _ => format!("{km:+.1} km, {minutes:+.0} min of travel"),
+    };
+    let visits = |plan: &Plan| plan.routes.iter().map(|r| r.stops.len()).sum::<usize>() as i64;
+    let more = visits(&is) - visits(&was);
+    if more != 0 {
+        word.push_str(&format!(", {more:+} visits"));
+    }
+    if !broken.is_empty() {
+        word.push_str(&format!(", breaks a rule on {}", count(broken.len(), "day")));
+    }
+    Impact { outlets, before: q_was, after: q_is, reps, broken, word }
+}
