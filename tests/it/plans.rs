@@ -199,6 +199,68 @@ fn what_an_edit_does_is_what_measuring_anew_says() {
     pams.ok(&["db", "check"]);
 }
 
+/// Processes whose command line has a text.
+fn processes(with: &str) -> Vec<String> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.parse::<u32>().is_ok());
+    let line = |pid: &str| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    pids.filter(|pid| String::from_utf8_lossy(&line(pid)).contains(with)).collect()
+}
+
+/// Whoever began a run may go, and be killed, and so may its worker.
+#[test]
+fn a_run_outlives_those_who_began_it() {
+    let pams = planned(240);
+    pams.ok(&["plan", "create"]);
+    pams.ok(&["plan", "optimise", "--time-limit", "6", "--no-wait"]);
+    let store = pams.store().display().to_string();
+    let wait = |what: &str, until: &dyn Fn(&Value) -> bool| {
+        for _ in 0..600 {
+            let offer = pams.json(&["plan", "offer"]);
+            if until(&offer) {
+                return offer;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{what} does not come about: {}", pams.json(&["plan", "offer"]));
+    };
+    let spent = |offer: &Value| offer["best"]["spent_ms"].as_u64().unwrap();
+    let first = wait("a first plan", &|offer| offer["found"] == true);
+    let stays = processes(&store);
+    assert_eq!(stays.len(), 1, "one process stays");
+    let kill = |pids: &[String]| {
+        pids.iter().for_each(|pid| drop(std::process::Command::new("kill").args(["-9", pid]).status()));
+    };
+    // Its worker: tried again by the process that stays.
+    let children = std::fs::read_dir(format!("/proc/{}/task", stays[0])).unwrap().flatten();
+    let text = |task: std::path::PathBuf| std::fs::read_to_string(task.join("children")).unwrap_or_default();
+    let workers: Vec<String> = children
+        .flat_map(|t| text(t.path()).split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert!(!workers.is_empty(), "the run has a worker");
+    kill(&workers);
+    let second = wait("the run going on", &|offer| spent(offer) > spent(&first));
+    // Both: the next one that comes goes on with it.
+    kill(&processes(&store));
+    assert_eq!(pams.json(&["plan", "offer"])["state"], "waiting");
+    pams.ok(&["plan", "pause"]);
+    assert_eq!(pams.json(&["plan", "offer"])["state"], "paused");
+    assert!(pams.fails(5, &["plan", "optimise"]).contains("is being optimised already"));
+    pams.ok(&["plan", "resume"]);
+    let last = wait("the end of the run", &|offer| offer["state"] == "ended");
+    assert!(spent(&last) >= spent(&second) && last["failure"] == "", "{last}");
+    assert!(last["best"]["figures"]["km"].as_f64() < last["best"]["before"]["km"].as_f64());
+    pams.ok(&["plan", "keep"]);
+    for _ in 0..100 {
+        if processes(&store).is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(processes(&store).is_empty(), "nobody stays without a run");
+    pams.ok(&["db", "check"]);
+}
+
 #[test]
 fn plans_from_elsewhere_and_bad_rules_are_refused_whole() {
     let pams = planned(60);
@@ -357,6 +419,10 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     see(&mut h, &[" min "]);
     h.press("esc H").unwrap();
     see(&mut h, &["spring", "v1*"]);
+    h.press("v").unwrap();
+    see(&mut h, &["km in 4 weeks", "v1", "now"]);
+    h.press("K").unwrap();
+    see(&mut h, &["These are versions"]);
     h.press("esc z").unwrap();
     see(&mut h, &["reps without hours", "mend: "]);
     h.press("esc e").unwrap();

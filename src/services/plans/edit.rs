@@ -8,7 +8,7 @@ use crate::domain::text::count;
 use crate::domain::{Failure, Outcome};
 use crate::services::{Command, WriteCx};
 use crate::solver::journey::{Quality, weekday};
-use crate::solver::problem::Plan;
+use crate::solver::problem::{Plan, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -208,17 +208,27 @@ pub fn impact(drive: &Drive, before: &Journeys, after: &Journeys, outlets: usize
     reps.retain(|(a, b)| {
         a != b && (a.visits, a.minutes, a.broken_days) != (b.visits, b.minutes, b.broken_days)
     });
-    let broken_in = |plan: &Plan| -> BTreeSet<String> {
-        let broken = plan.routes.iter().filter(|r| drive.broken(r).is_some());
-        broken
+    let routes = |plan: &Plan| -> BTreeSet<(u32, u32, Vec<u32>)> {
+        plan.routes.iter().map(|r| (r.vehicle, r.day, r.stops.clone())).collect()
+    };
+    let (then, now) = (routes(&was), routes(&is));
+    let broken_in = |changed: &mut dyn Iterator<Item = &(u32, u32, Vec<u32>)>| -> BTreeSet<String> {
+        let route = |(vehicle, day, stops): &(u32, u32, Vec<u32>)| Route {
+            vehicle: *vehicle,
+            day: *day,
+            stops: stops.clone(),
+        };
+        changed
+            .map(route)
+            .filter(|r| drive.broken(r).is_some())
             .map(|r| {
-                let rep = &drive.reps[r.vehicle as usize].id;
-                let why = drive.driven(r, &[]).broken;
-                format!("{} {}: {why}", drive.source.rep_name(rep), drive.slot(r.day))
+                let driven = drive.driven(&r, &[]);
+                format!("{} {}: {}", driven.rep_name, driven.day, driven.broken)
             })
             .collect()
     };
-    let (old, new) = (broken_in(&was), broken_in(&is));
+    let old = broken_in(&mut then.difference(&now));
+    let new = broken_in(&mut now.difference(&then));
     let broken: Vec<String> = new.difference(&old).cloned().collect();
     let km = q_is.km - q_was.km;
     let minutes = q_is.travel_minutes - q_was.travel_minutes;

@@ -14,7 +14,7 @@ use crate::solver::journey::ground::Ground;
 use crate::solver::journey::{self};
 use crate::solver::journey::{Beat, Built, InForce, Outlet, Task, WEEKDAYS, build};
 use crate::solver::polish::polish;
-use crate::solver::problem::Problem;
+use crate::solver::problem::{Problem, Route};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ const NAMED: usize = 1_000;
 /// Where outlets name no distributor.
 const NOBODY: &str = "(none)";
 /// Kicks for each stop where only a fair order is wanted.
-const KICKS: usize = 4;
+const KICKS: usize = 1;
 
 /// What is missing, how often, and what mends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -443,7 +443,11 @@ impl Source {
         let built = self.build(Some(&plan))?;
         let Some(mut before) = built.before.clone() else { return Ok(None) };
         before.unserved.clear();
-        polish(&built.problem, &mut before, KICKS, (1, 1), &|| false);
+        for route in &mut before.routes {
+            nearest_first(&built.problem, route);
+        }
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        polish(&built.problem, &mut before, KICKS, (threads, 1), &|| false);
         let routes = built.routes_of(&self.task, &before);
         Ok(Some(journeys::from_routes(&routes, |rep| self.distributor_of(rep), &Journeys::new())))
     }
@@ -474,6 +478,17 @@ impl Source {
             text.push_str(&format!(" + {n} left out ({why})"));
         }
         text
+    }
+}
+
+/// From stop to the nearest one that is left: a fair order to better.
+fn nearest_first(problem: &Problem, route: &mut Route) {
+    let mut at = problem.depot_place(problem.vehicles[route.vehicle as usize].depot);
+    for n in 0..route.stops.len() {
+        let far = |stop: &u32| problem.travel(at, *stop as usize);
+        let nearest = (n..route.stops.len()).min_by_key(|m| far(&route.stops[*m])).unwrap_or(n);
+        route.stops.swap(n, nearest);
+        at = route.stops[n] as usize;
     }
 }
 

@@ -70,7 +70,14 @@ impl Routes {
                 return steer(unit, Steer::Resume, "The run goes on");
             }
             "routes.pause" => return steer(unit, Steer::Pause, "Paused; O goes on"),
-            "routes.look" => self.show(View::Offer, cx),
+            "routes.look" => {
+                let here = self.versions.as_ref().and_then(|v| v.get(self.version.cursor));
+                self.pair = match here.filter(|_| self.view == View::Versions) {
+                    Some(line) => (format!("v{}", line.number), "now".into()),
+                    None => ("now".into(), "better".into()),
+                };
+                self.show(View::Offer, cx);
+            }
             "routes.map_better" => {
                 self.better = !self.better;
                 self.view = View::Reps;

@@ -63,6 +63,8 @@ pub struct Routes {
     stops: ListState,
     marks: BTreeSet<String>,
     offer: plans::Offer,
+    /// Which two plans are beside each other.
+    pair: (String, String),
     compared: Option<Compared>,
     pairs: ListState,
     versions: Option<Vec<PlanLine>>,
@@ -218,13 +220,13 @@ impl Routes {
         let unit = self.which();
         match view {
             View::Offer => {
-                let ask = ComparePlans { unit, a: "now".into(), b: "better".into() };
+                let (a, b) = self.pair.clone();
                 self.compared = None;
                 let compare = move |engine: &Engine| -> Outcome<Compared> {
-                    let first = engine.ask(&ListPlans { unit: ask.unit.clone() })?;
+                    let first = engine.ask(&ListPlans { unit: unit.clone() })?;
                     // Before there is a version today's beats are what stands.
-                    let a = if first.is_empty() { "beats" } else { "now" };
-                    engine.ask(&ComparePlans { a: a.into(), ..ask })
+                    let a = if a == "now" && first.is_empty() { "beats".into() } else { a };
+                    engine.ask(&ComparePlans { unit, a, b })
                 };
                 cx.ask(Slot::Side, compare, |panes, compared, _| {
                     let of = &mut panes.routes;
@@ -334,6 +336,7 @@ impl Pane for Routes {
             ],
             View::Versions => vec![
                 ("record.open", "take again"),
+                ("routes.look", "beside what stands"),
                 ("routes.new", "keep as it stands"),
                 ("routes.export", "export"),
                 ("app.back", "back"),
@@ -404,6 +407,10 @@ impl Pane for Routes {
             "routes.optimise" if open && self.is_running() => Some("It is being optimised: x stops, v looks"),
             "routes.stop" | "routes.pause" if !self.is_running() => {
                 Some("Nothing is being optimised here: o")
+            }
+            "routes.look" if self.view == View::Versions && self.version.len > 0 => None,
+            "routes.keep" if self.view == View::Offer && self.pair.1 != "better" => {
+                Some("These are versions: H, then Enter takes one again")
             }
             "routes.look" | "routes.map_better" if !self.offer.found => match self.is_running() {
                 true => Some("The run has found nothing yet"),
