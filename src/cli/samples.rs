@@ -5,7 +5,8 @@ use crate::cli::{Context, confirm, output};
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome, text};
 use crate::engine::{Engine, files};
-use crate::services::imports::{CommitReview, Target};
+use crate::services::imports::{CommitReview, Options, Target};
+use crate::services::territories::SplitTerritories;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 
@@ -73,21 +74,36 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     Ok(())
 }
 
-/// Puts the sample outlets and legacy activities into the demo store, as imports would.
+/// Puts the sample outlets with who serves and visits them, their planning units, and legacy
+/// activities into the demo store, as imports would.
 pub fn tables(engine: &Engine, scratch: &Path) -> Outcome<()> {
     for (target, name, text) in [
         (Target::Outlets, "outlets.csv", include_str!("../../sample-data/outlets.csv")),
+        (Target::Distributors, "distributors.csv", include_str!("../../sample-data/clean/distributors.csv")),
+        (Target::Reps, "reps.csv", include_str!("../../sample-data/clean/reps.csv")),
         (
             Target::Activities,
             "legacy-activities.csv",
             include_str!("../../sample-data/legacy-activities.csv"),
         ),
     ] {
-        let path = scratch.join(name);
-        std::fs::write(&path, text).map_err(|e| Failure::internal(said(&e)))?;
-        let started = files::review_in_place(engine, target, &path.display().to_string())?;
+        let started = match target.is_bulk() {
+            true => {
+                let path = scratch.join(name);
+                std::fs::write(&path, text).map_err(|e| Failure::internal(said(&e)))?;
+                files::review_in_place(engine, target, &path.display().to_string())?
+            }
+            false => files::review(engine, target, name.to_owned(), text.as_bytes(), Options::default())?,
+        };
         engine.wait_for(started.job, |_| {})?;
         engine.run(&CommitReview { review: started.review, agreed: true })?;
     }
+    let split = SplitTerritories {
+        levels: vec!["territory".into()],
+        level: "territory".into(),
+        ..SplitTerritories::default()
+    };
+    engine.run(&split)?;
+    super::territory::cut(engine, None)?;
     Ok(())
 }
