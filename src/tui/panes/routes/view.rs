@@ -11,6 +11,10 @@ use ratatui::layout::Rect;
 
 /// From this width on the map stands beside the list.
 const WIDE: u16 = 100;
+/// Depots that are named however far away, and from which zoom on all are, and stops have
+/// their numbers.
+const NAMED: usize = 12;
+const NEAR: i32 = 2;
 /// Lines above the list: title, sums, the run.
 const HEAD: u16 = 3;
 /// Heights of the curve of a run, from low to high.
@@ -473,8 +477,11 @@ impl Routes {
                 lines.push((rep, hull(&of)));
             }
         }
+        // Names of depots only where they stand on nothing else.
+        let named = !self.clusters && (opened.depots.len() <= NAMED || frame.zoom >= NEAR);
+        let sign = |id: &str| if named { format!("+{id}") } else { "+".to_owned() };
         let mut signs: Vec<(String, (i32, i32))> =
-            opened.depots.iter().map(|(id, at)| (format!("+{id}"), *at)).collect();
+            opened.depots.iter().map(|(id, at)| (sign(id), *at)).collect();
         let chosen = self.reps.cursor as u16;
         if self.view == View::Stops
             && let (Some(driven), Some(sheet)) = (self.driven(), &self.sheet)
@@ -484,7 +491,7 @@ impl Routes {
             let way = [sheet.depot].into_iter().chain(stops.iter().copied()).chain([sheet.depot]);
             lines.push((NOBODY, way.collect()));
             // Numbers only where they can be told apart.
-            if frame.zoom >= 2 {
+            if frame.zoom >= NEAR {
                 signs.extend(stops.iter().enumerate().map(|(n, at)| ((n + 1).to_string(), *at)));
             }
             if let Some(at) = stops.get(self.stops.cursor) {
