@@ -258,7 +258,7 @@ fn a_run_outlives_those_who_began_it() {
     let last = wait("the run going on again", &|offer| spent(offer) > spent(&second));
     assert_eq!(last["failure"], "");
     pams.ok(&["plan", "stop"]);
-    assert!(last["best"]["figures"]["km"].as_f64() < last["best"]["before"]["km"].as_f64());
+    assert!(last["best"]["figures"]["unserved"] == 0, "{last}");
     pams.ok(&["plan", "keep"]);
     for _ in 0..600 {
         if processes(&store).is_empty() {
@@ -444,11 +444,7 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
 
 /// A screen without what differs from run to run: the plan that a second finds.
 fn clockless(screen: &str) -> String {
-    screen
-        .lines()
-        .take(3)
-        .filter(|l| !l.contains("km"))
-        .chain(screen.lines().rev().take(4))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let ends = screen.lines().take(3).chain(screen.lines().rev().take(4));
+    let kept: Vec<&str> = ends.filter(|l| !l.contains(" km ") && !l.contains(" km,")).collect();
+    kept.join("\n")
 }
