@@ -274,7 +274,7 @@ fn sum_row(r: &RepSum) -> Vec<String> {
         r.outlets.to_string(),
         r.visits.to_string(),
         format!("{:.1}", r.minutes / 240.0),
-        format!("{:+.0} %", r.off * 100.0),
+        r.to_mean(),
         format!("{:.0}", r.km / 4.0),
         r.broken_days.to_string(),
     ]
@@ -397,6 +397,7 @@ fn say_offer(context: &Context, offer: &Offer) {
         output::line(match offer.state.as_str() {
             "waiting" => "nothing is found yet; the run waits or has just begun",
             "paused" => "nothing is found yet; the run is paused",
+            _ if offer.best.ended => "the run found nothing better than what stands",
             _ => "no run yet: `pams plan optimise` starts one",
         });
         return;

@@ -433,9 +433,9 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     h.press("K").unwrap();
     see(&mut h, &["These are versions"]);
     h.press("esc z").unwrap();
-    see(&mut h, &["reps without hours", "mend: "]);
+    see(&mut h, &["rep without hours", "mend: "]);
     h.press("esc e").unwrap();
-    see(&mut h, &["How the unit is planned", "45 unless said"]);
+    see(&mut h, &["How the unit is planned", "visits of a day: 45"]);
     h.press("esc esc").unwrap();
     h.resize(80, 24).unwrap();
     h.press("1 5").unwrap();

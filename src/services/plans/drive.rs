@@ -73,6 +73,13 @@ pub struct RepSum {
     pub broken_days: usize,
 }
 
+impl RepSum {
+    /// How far it is from the mean, in percent: "+4 %".
+    pub fn to_mean(&self) -> String {
+        format!("{:+} %", (self.off * 100.0).round() as i64)
+    }
+}
+
 fn told(why: Why) -> &'static str {
     match why {
         Why::Duration => "too long",

@@ -107,24 +107,25 @@ impl Held {
     }
 }
 
-/// What each rule means, and what holds where it is empty.
+/// What each rule means, and what holds where it is empty: as short as a form at 80 columns
+/// has room for.
 pub const MEANS: [(&str, &str); 16] = [
-    ("hours", "longest day of a rep with all ways: 8h 30m unless said"),
-    ("max_stops", "visits of a day at most: 45 unless said"),
-    ("start", "nobody leaves before: 07:00 unless said"),
-    ("end", "nobody is back after: 19:00 unless said"),
-    ("work_days", "days of a week from Monday on: 6 unless said"),
-    ("town_km_h", "km an hour on the first 2 km of a way: 20 unless said"),
-    ("road_km_h", "km an hour beyond: 45 unless said"),
-    ("detour", "road over straight way: 1.3 unless said"),
-    ("visit_minutes", "10 unless said; by tier: 10, A 15, B 12"),
-    ("visits", "in 4 weeks where outlets do not say: 2; by tier: 2, A 4"),
-    ("balance", "reps have as much work as each other: normal unless said"),
-    ("compactness", "a rep's outlets lie together: normal unless said"),
-    ("stability", "outlets keep their rep and days: normal unless said"),
-    ("most_changed", "percent of the outlets that may change; empty: any"),
-    ("seconds", "how long a run takes: 120 unless said"),
-    ("seed", "the same seed tries the same: 1 unless said"),
+    ("hours", "longest day, all ways: 8h 30m"),
+    ("max_stops", "visits of a day: 45"),
+    ("start", "nobody leaves before: 07:00"),
+    ("end", "nobody is back after: 19:00"),
+    ("work_days", "of a week, from Monday: 6"),
+    ("town_km_h", "first 2 km of a way: 20"),
+    ("road_km_h", "beyond the first 2 km: 45"),
+    ("detour", "road over straight way: 1.3"),
+    ("visit_minutes", "10; by tier: 10, A 15, B 12"),
+    ("visits", "in 4 weeks: 2; by tier: 2, A 4"),
+    ("balance", "reps work alike: normal"),
+    ("compactness", "a rep's lie together: normal"),
+    ("stability", "keep rep and days: normal"),
+    ("most_changed", "percent of the outlets: any"),
+    ("seconds", "of a run: 120"),
+    ("seed", "same seed, same tries: 1"),
 ];
 
 /// A name, what it means, and the fields that it sets.

@@ -393,7 +393,7 @@ pub struct Offer {
     /// "none", "waiting", "paused", "ended"
     pub state: String,
     pub job: Option<Id>,
-    /// Nothing is found yet where it has no routes.
+    /// Whether there is another plan than the one that stands, yet or at all.
     pub found: bool,
     /// The plan was edited since the run began: it cannot be kept as it is.
     pub stale: bool,
@@ -401,6 +401,17 @@ pub struct Offer {
     /// "-412 km": what it betters, in a word.
     pub word: String,
     pub failure: String,
+}
+
+/// Whether a run has found another plan than the one it began with.
+fn differs(best: &Best) -> bool {
+    let same = |before: &Quality| {
+        (before.km - best.figures.km).abs() < 0.5
+            && before.broken_days == best.figures.broken_days
+            && before.unserved == best.figures.unserved
+            && best.changed == 0
+    };
+    !best.before.as_ref().is_some_and(same)
 }
 
 /// What a better plan saves, in a word.
@@ -438,7 +449,8 @@ pub fn offer(reads: &dyn Reads, unit: Id) -> Outcome<Offer> {
         Some(JobState::Paused) => "paused",
         _ => "ended",
     };
-    let (best, found) = (asked.best, asked.found);
+    let found = asked.found && differs(&asked.best);
+    let best = asked.best;
     let stale = best.base != journeys::hash(reads, unit)?;
     let word = if found { word(&best) } else { String::new() };
     let failure = job.as_ref().and_then(|j| j.failure.clone()).map_or(String::new(), |f| f.message);
@@ -461,9 +473,9 @@ impl Query for ShowOffer {
 
 /// The plan that a run has found, to be looked at or kept.
 pub fn found(reads: &dyn Reads, source: &Source) -> Outcome<(Best, Journeys)> {
-    let asked = kept(reads, source.id)?.filter(|asked| asked.found);
+    let asked = kept(reads, source.id)?.filter(|asked| asked.found && differs(&asked.best));
     let Some(asked) = asked else {
-        return Err(Failure::not_found(format!("No run of {} has found a plan yet", source.unit.name))
+        return Err(Failure::not_found(format!("No run of {} has found another plan", source.unit.name))
             .hint("`pams plan optimise` starts one"));
     };
     let mut journeys = journeys::decode(&routes(reads, source.id)?)?;
@@ -575,6 +587,8 @@ impl Query for ListOffers {
 impl Lack {
     /// "12 outlets without a position: they are in no route"
     pub fn line(&self) -> String {
-        format!("{} {}: {}", self.count, self.what, self.meanwhile)
+        let (kind, rest) = self.what.split_once(' ').unwrap_or((&self.what, ""));
+        let kind = if self.count == 1 { kind.trim_end_matches('s') } else { kind };
+        format!("{} {kind} {rest}: {}", self.count, self.meanwhile)
     }
 }

@@ -130,7 +130,8 @@ pub struct Opened {
     pub milliseconds: f64,
 }
 
-fn micro(degrees: f64) -> i32 {
+/// Millionths of a degree.
+pub fn micro(degrees: f64) -> i32 {
     (degrees * 1e6).round() as i32
 }
 

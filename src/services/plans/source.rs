@@ -197,7 +197,7 @@ impl Source {
                 lacks.add(
                     "outlets without a position",
                     &row.code,
-                    "they are in no route",
+                    "in no route",
                     "7 then Q, or `pams outlets quality`: give them a position",
                 );
                 continue;
@@ -210,7 +210,7 @@ impl Source {
                 lacks.add(
                     "outlets whose opening hours cannot be",
                     &row.code,
-                    "they are visited at any time",
+                    "visited at any time",
                     "correct their opening hours",
                 );
                 None
@@ -267,12 +267,14 @@ impl Source {
             let (lat, lon) = match places.get(&id) {
                 Some(at) => *at,
                 None => {
-                    let what = match id.as_str() {
-                        NOBODY => "no distributor is named by the outlets",
-                        _ => "distributors without a position",
+                    let (what, fix) = match id.as_str() {
+                        NOBODY => ("groups of outlets without a distributor", "name who serves them"),
+                        _ => (
+                            "distributors without a position",
+                            "`pams distributors import FILE`, or give it a position",
+                        ),
                     };
-                    let fix = "`pams distributors import FILE`, or give it a position";
-                    lacks.add(what, &id, "the middle of its outlets stands in", fix);
+                    lacks.add(what, &id, "the middle of the outlets stands in", fix);
                     (lat / n, lon / n)
                 }
             };
@@ -324,20 +326,21 @@ impl Source {
                 lacks.add(
                     "reps whose depot is no distributor of the unit",
                     code,
-                    "they are left out",
+                    "left out",
                     "correct the depot of the rep",
                 );
                 continue;
             };
-            if is_reckoned {
-            } else if !records.contains_key(code) {
+            let known = records.contains_key(code);
+            if !known && !is_reckoned {
                 lacks.add(
                     "reps that outlets name and nobody knows",
                     code,
                     "the unit's hours and days hold",
                     "`pams reps import FILE`",
                 );
-            } else if record.day_minutes.is_none() {
+            }
+            if known && record.day_minutes.is_none() {
                 lacks.add(
                     "reps without hours",
                     code,
@@ -358,7 +361,7 @@ impl Source {
                 lacks.add(
                     "reps without a working day of the unit's week",
                     code,
-                    "they are left out",
+                    "left out",
                     "correct the rep's days, or the unit's rules",
                 );
                 continue;

@@ -178,7 +178,7 @@ impl Routes {
             }
             View::Stops => {
                 if let Some(stop) = self.stop() {
-                    let place = (micro(stop.latitude), micro(stop.longitude));
+                    let place = (plans::micro(stop.latitude), plans::micro(stop.longitude));
                     self.frame = Some(self.framed().at(place));
                 }
             }
@@ -279,8 +279,7 @@ impl Routes {
             .collect();
         let reps = opened.reps.iter().filter(|r| Some(&r.rep) != here.as_ref());
         all.extend(reps.map(|r| {
-            let note =
-                format!("{:.1} h a week, {:+.0} %", r.minutes / 60.0 / f64::from(WEEKS), r.off * 100.0);
+            let note = format!("{:.1} h a week, {}", r.minutes / 60.0 / f64::from(WEEKS), r.to_mean());
             Choice::new(format!("to {}", r.name), note, format!("rep {}", r.rep))
         }));
         let chosen = self.chosen();
@@ -387,10 +386,6 @@ impl Routes {
             _ => Ask::Nothing,
         }
     }
-}
-
-fn micro(degrees: f64) -> i32 {
-    (degrees * 1e6).round() as i32
 }
 
 fn written(path: &str, text: &str) -> Outcome<()> {

@@ -1,7 +1,8 @@
 //! How Routes looks.
 
 use super::{Routes, View, WEEKS};
-use crate::services::plans::{Opened, RepSum};
+use crate::domain::text::count;
+use crate::services::plans::{Opened, RepSum, micro};
 use crate::solver::journey::Quality;
 use crate::tui::map::{Map, NOBODY, hull};
 use crate::tui::table::thousands;
@@ -99,25 +100,26 @@ impl Routes {
             ("beats", 0, _) => "today's beats; n takes them as version 1".to_owned(),
             (_, version, 0) => format!("v{version}"),
             (_, version, edited) => {
-                format!("v{version} + {} edited", crate::domain::text::count(edited, "rep"))
+                format!("v{version} + {} edited", count(edited, "rep"))
             }
         };
         rule(buf, area, 0, &format!("Routes: {}", opened.unit), &note, cx);
         let q = &opened.figures;
         let mut sums = format!(
-            " {} reps  {} outlets  {} km and {} h of travel a week  {} broken days",
+            " {} reps  {} outlets  {} km a week",
             opened.reps.iter().filter(|r| r.visits > 0).count(),
             thousands(opened.count as u64),
-            n(q.km / f64::from(WEEKS)),
-            n(q.travel_minutes / 60.0 / f64::from(WEEKS)),
-            q.broken_days
+            n(q.km / f64::from(WEEKS))
         );
+        if q.broken_days > 0 {
+            sums.push_str(&format!("  {}", count(q.broken_days, "broken day")));
+        }
         if q.unserved > 0 {
             sums.push_str(&format!("  {} not visited", thousands(q.unserved as u64)));
         }
         let lacks: usize = opened.lacks.iter().map(|l| l.count).sum();
         if lacks > 0 {
-            sums.push_str(&format!("  {lacks} lacks (z)"));
+            sums.push_str(&format!("  {} (z)", count(lacks, "lack")));
         }
         put(buf, area, 0, 1, &cx.cut(&sums, usize::from(area.width)), cx.style("text"));
         let (text, style) = self.run_line();
@@ -145,6 +147,9 @@ impl Routes {
                 (format!(" Better plan: {}    v look  K keep  B on the map", offer.word), "status.good")
             }
             (_, true) => (" A run's plan is older than your edits    o optimises again".into(), "text.muted"),
+            _ if best.ended && !offer.stale => {
+                (" The last run found nothing better    o optimises again".into(), "text.muted")
+            }
             _ => (" No run yet    o optimises in the background".into(), "text.muted"),
         }
     }
@@ -156,8 +161,7 @@ impl Routes {
             return put(buf, area, 2, 2, "looking", cx.style("text.muted"));
         };
         let outlets: u64 = units.iter().map(|p| p.unit.outlets).sum();
-        let note =
-            format!("{}, {} outlets", crate::domain::text::count(units.len(), "unit"), thousands(outlets));
+        let note = format!("{}, {} outlets", count(units.len(), "unit"), thousands(outlets));
         rule(buf, area, 0, "Routes", &note, cx);
         if units.is_empty() {
             let lines = [
@@ -246,7 +250,7 @@ impl Routes {
                 &r.outlets.to_string(),
                 &r.visits.to_string(),
                 &format!("{:.1}", week(r)),
-                &format!("{:+.0} %", r.off * 100.0),
+                &r.to_mean(),
                 &n(r.km / f64::from(WEEKS)),
                 &if r.broken_days > 0 { format!("{} !", r.broken_days) } else { "-".into() },
             ]);
@@ -324,7 +328,9 @@ impl Routes {
             let [b, c, d] = [b, c, d].map(|t| cx.fit_right(t, 10));
             format!("  {}{b}{c}{d}", cx.fit(a, label))
         };
-        let head = cells("checked by the checker", &compared.a, &compared.b, "change");
+        let ours = self.pair.1 == "better";
+        let title = if ours { "checked by the checker" } else { "" };
+        let head = cells(title, &compared.a, &compared.b, "change");
         put(buf, area, 0, 0, &cx.cut(&head, wide), cx.style("text.muted"));
         for (y, (name, figure, decimals)) in FIGURES.iter().enumerate() {
             let (a, b) = (figure(&compared.before), figure(&compared.after));
@@ -343,8 +349,10 @@ impl Routes {
             compared.other_rep, compared.other_days, compared.other_place
         );
         put(buf, area, 0, y, &cx.cut(&moved, wide), cx.style("text"));
-        let curve = self.curve(wide.saturating_sub(14).min(50), cx);
-        put(buf, area, 2, y + 1, &format!("travel {curve}"), cx.style("bar"));
+        if ours {
+            let curve = self.curve(wide.saturating_sub(14).min(50), cx);
+            put(buf, area, 2, y + 1, &format!("travel {curve}"), cx.style("bar"));
+        }
         for (row, place) in self.pairs.visible().enumerate() {
             let Some((a, b)) = compared.reps.get(place) else { continue };
             let hours = |r: &RepSum| format!("{:.1} h", week(r));
@@ -393,7 +401,7 @@ impl Routes {
                 "{} {}  {}{}{}  {reason}",
                 cx.fit(v, 5),
                 cx.fit(at, 16),
-                cx.fit(by, 14),
+                cx.fit(by, 10),
                 cx.fit_right(km, 9),
                 cx.fit_right(broken, 8)
             )
@@ -486,7 +494,7 @@ impl Routes {
         if self.view == View::Stops
             && let (Some(driven), Some(sheet)) = (self.driven(), &self.sheet)
         {
-            let stops = driven.stops.iter().map(|s| ((s.latitude * 1e6) as i32, (s.longitude * 1e6) as i32));
+            let stops = driven.stops.iter().map(|s| (micro(s.latitude), micro(s.longitude)));
             let stops: Vec<(i32, i32)> = stops.collect();
             let way = [sheet.depot].into_iter().chain(stops.iter().copied()).chain([sheet.depot]);
             lines.push((NOBODY, way.collect()));
