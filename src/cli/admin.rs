@@ -43,6 +43,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
             }
         }
         ("dev", Some(("bench-solver", matches))) => super::bench_solver::run(context, matches),
+        ("dev", Some(("gen-unit", matches))) => super::gen_unit::generate(context, matches),
         ("dev", Some(("gen-legacy", matches))) => super::legacy::generate(context, matches),
         ("dev", Some(("bench-migration", matches))) => super::bench_migration::bench(context, matches),
         ("dev", Some(("bench-routes", matches))) => super::bench_routes::bench(context, matches),

@@ -14,6 +14,7 @@ mod bench_solver;
 mod db;
 mod drafts;
 mod gen_hierarchy;
+mod gen_unit;
 mod imports;
 mod jobs;
 mod journey;

@@ -8,8 +8,8 @@ use crate::engine::Engine;
 use crate::services::input::Input;
 use crate::services::plans::{
     self, ComparePlans, CreatePlan, Edit, EditPlan, ExportPlan, Exported, From, Impact, KeepPlan, Kept, Lack,
-    ListLacks, ListPlanned, ListPlans, Offer, OpenPlan, OptimisePlan, PrintSheet, RepSum, RestorePlan,
-    SetPlanRules, ShowDays, ShowOffer, Steer, SteerRun,
+    ListLacks, ListPlanned, ListPlans, Offer, OpenPlan, OptimisePlan, Packed, PrintSheet, RepSum,
+    RestorePlan, SetOutlines, SetPlanRules, ShowDays, ShowOffer, Steer, SteerRun, a_week,
 };
 use crate::solver::journey::Quality;
 use clap::ArgMatches;
@@ -38,8 +38,10 @@ fn many(matches: &ArgMatches, name: &str) -> Vec<String> {
 
 pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     let engine = context.cli()?;
-    if verb == "units" {
-        return units(context, &engine);
+    match verb {
+        "units" => return units(context, &engine),
+        "outlines" => return outlines(context, &engine, matches),
+        _ => {}
     }
     let unit = one(matches, "unit");
     current(&engine, &unit)?;
@@ -170,7 +172,7 @@ fn units(context: &Context, engine: &Engine) -> Outcome<()> {
 
 fn create(context: &Context, engine: &Engine, unit: String, matches: &ArgMatches) -> Outcome<()> {
     let from = match matches.get_one::<PathBuf>("file") {
-        Some(file) => From::File(super::solve::text_of(file)?),
+        Some(file) => From::Packed(Packed::of(&super::solve::text_of(file)?)?),
         None if flag(matches, "now") => From::Now,
         None => From::Beats,
     };
@@ -183,14 +185,31 @@ fn kept(context: &Context, kept: Kept) -> Outcome<()> {
         return Ok(());
     }
     output::line(&format!(
-        "{} v{}: {} in {}, {:.0} km in the cycle; {}",
+        "{} v{}: {} in {}, {:.0} km a week; {}",
         output::plain(&kept.unit),
         kept.number,
         count(kept.outlets, "outlet"),
         count(kept.visits, "visit"),
-        kept.figures.km,
+        a_week(kept.figures.km),
         output::plain(&kept.reason)
     ));
+    Ok(())
+}
+
+/// Outlines of distributors' areas from a file.
+fn outlines(context: &Context, engine: &Engine, matches: &ArgMatches) -> Outcome<()> {
+    let Some(path) = matches.get_one::<PathBuf>("file") else { return Ok(()) };
+    let file = Packed::of(&super::solve::text_of(path)?)?;
+    let done = engine.run(&SetOutlines { file, dry_run: flag(matches, "dry-run") })?.reply;
+    if context.json {
+        output::json(&done);
+        return Ok(());
+    }
+    let word = if flag(matches, "dry-run") { "would be set" } else { "set; `pams undo` takes them back" };
+    output::line(&format!("{} {word}; {} the same already", count(done.set, "outline"), done.same));
+    for name in &done.unknown {
+        output::line(&format!("  no distributor is called {}", output::plain(name)));
+    }
     Ok(())
 }
 
@@ -214,8 +233,8 @@ fn list(context: &Context, engine: &Engine, unit: String) -> Outcome<()> {
                 format!("v{}{stands}", p.number),
                 p.at,
                 p.by,
-                format!("{:.0}", p.figures.km),
-                format!("{:.0}", p.figures.travel_minutes / 60.0),
+                format!("{:.0}", a_week(p.figures.km)),
+                format!("{:.0}", a_week(p.figures.travel_minutes / 60.0)),
                 p.figures.broken_days.to_string(),
                 p.figures.unserved.to_string(),
                 p.reason,
@@ -223,7 +242,7 @@ fn list(context: &Context, engine: &Engine, unit: String) -> Outcome<()> {
         })
         .collect();
     output::table(
-        &["version", "kept", "by", "km", "travel h", "broken days", "not visited", "reason"],
+        &["version", "kept", "by", "km/week", "travel h/week", "broken days", "not visited", "reason"],
         &rows,
     );
     output::note("* the plan stands as this version has it");
@@ -273,9 +292,9 @@ fn sum_row(r: &RepSum) -> Vec<String> {
         r.name.clone(),
         r.outlets.to_string(),
         r.visits.to_string(),
-        format!("{:.1}", r.minutes / 240.0),
+        format!("{:.1}", r.hours_a_week()),
         r.to_mean(),
-        format!("{:.0}", r.km / 4.0),
+        format!("{:.0}", r.km_a_week()),
         r.broken_days.to_string(),
     ]
 }
@@ -284,8 +303,8 @@ type Figure = (&'static str, fn(&Quality) -> String);
 
 /// What is told of a plan, and of the one before beside it.
 const FIGURES: [Figure; 8] = [
-    ("km in the cycle", |q| format!("{:.0}", q.km)),
-    ("hours of travel", |q| format!("{:.1}", q.travel_minutes / 60.0)),
+    ("km a week", |q| format!("{:.0}", a_week(q.km))),
+    ("hours of travel a week", |q| format!("{:.1}", a_week(q.travel_minutes / 60.0))),
     ("share of travel", |q| format!("{:.1} %", q.travel_share * 100.0)),
     ("farthest off the mean", |q| format!("{:.0} %", q.worst_off_balance * 100.0)),
     ("days within a tenth of the mean", |q| format!("{:.0} %", q.days_within_tenth * 100.0)),
@@ -453,8 +472,8 @@ fn compare(context: &Context, engine: &Engine, unit: String, matches: &ArgMatche
                 pair.1.rep.clone(),
                 pair.1.name.clone(),
                 both(|r| r.outlets.to_string(), pair),
-                both(|r| format!("{:.1}", r.minutes / 240.0), pair),
-                both(|r| format!("{:.0}", r.km / 4.0), pair),
+                both(|r| format!("{:.1}", r.hours_a_week()), pair),
+                both(|r| format!("{:.0}", r.km_a_week()), pair),
                 both(|r| r.broken_days.to_string(), pair),
             ]
         })
@@ -498,10 +517,10 @@ fn say_impact(impact: &Impact) {
         output::line(&format!(
             "  {:<20} {:.1} > {:.1} h a week, {:.0} > {:.0} km a week",
             output::plain(&after.name),
-            before.minutes / 240.0,
-            after.minutes / 240.0,
-            before.km / 4.0,
-            after.km / 4.0
+            before.hours_a_week(),
+            after.hours_a_week(),
+            before.km_a_week(),
+            after.km_a_week()
         ));
     }
     impact.broken.iter().for_each(|line| output::line(&format!("  breaks a rule: {}", output::plain(line))));

@@ -6,12 +6,16 @@ use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome, text};
 use crate::engine::{Engine, files};
 use crate::services::imports::{CommitReview, Options, Target};
+use crate::services::plans::{Packed, SetOutlines};
 use crate::services::territories::SplitTerritories;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 
+/// Outlines of the sample distributors' areas.
+const AREAS: &str = include_str!("../../sample-data/clean/areas.geojson");
+
 /// Name, content, and the command that takes it in.
-pub const SAMPLES: [(&str, &str, &str); 10] = [
+pub const SAMPLES: [(&str, &str, &str); 11] = [
     ("accounts.csv", include_str!("../../sample-data/clean/accounts.csv"), "pams account import"),
     ("projects.csv", include_str!("../../sample-data/clean/projects.csv"), "pams project import"),
     (
@@ -25,6 +29,7 @@ pub const SAMPLES: [(&str, &str, &str); 10] = [
         include_str!("../../sample-data/clean/distributors.csv"),
         "pams distributors import",
     ),
+    ("areas.geojson", AREAS, "pams plan outlines"),
     ("chains.csv", include_str!("../../sample-data/clean/chains.csv"), "pams chains import"),
     ("reps.csv", include_str!("../../sample-data/clean/reps.csv"), "pams reps import"),
     (
@@ -98,6 +103,7 @@ pub fn tables(engine: &Engine, scratch: &Path) -> Outcome<()> {
         engine.wait_for(started.job, |_| {})?;
         engine.run(&CommitReview { review: started.review, agreed: true })?;
     }
+    engine.run(&SetOutlines { file: Packed::of(AREAS)?, dry_run: false })?;
     let split = SplitTerritories {
         levels: vec!["territory".into()],
         level: "territory".into(),

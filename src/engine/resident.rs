@@ -7,6 +7,7 @@ use crate::changes::Via;
 use crate::domain::Outcome;
 use crate::jobs::Workers;
 use crate::services::jobs::{JobState, ListJobs};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ impl Engine {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // A line that is cut at this very moment takes the terminal's group with it.
+            .process_group(0)
             .spawn();
         if let Ok(mut child) = child {
             let _ = std::thread::Builder::new().name("pams-resident".into()).spawn(move || child.wait());
@@ -37,8 +40,6 @@ impl Engine {
 /// The process itself: out of the session of the terminal that started it, until no work of
 /// minutes waits.
 pub fn stay(places: Places, clock: Clock) -> Outcome<()> {
-    // Who leads a session already has none to leave.
-    let _ = rustix::process::setsid();
     let engine = Engine::open(places, Via::Job, clock, false)?;
     loop {
         let jobs = engine.ask(&ListJobs {})?;

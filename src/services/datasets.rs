@@ -148,15 +148,7 @@ impl<'a> Table<'a> {
         let bytes = piece(self.reads, &self.manifest.chunks[chunk].hash)?;
         let read = Chunk::read(&bytes).map_err(damaged)?;
         let all: Vec<u16> = read.columns().collect();
-        let mut columns = Vec::new();
-        for number in some.unwrap_or(&all) {
-            let column = match self.is_number(*number) {
-                true => Column::Numbers(read.numbers(*number).map_err(damaged)?),
-                false => Column::Texts(read.texts(*number).map_err(damaged)?),
-            };
-            columns.push((*number, column));
-        }
-        let mut rows = Rows { count: read.rows, columns };
+        let mut rows = Rows::of(self.kind, &read, some.unwrap_or(&all))?;
         let mut edits = self.edits(chunk).peekable();
         if edits.peek().is_some() {
             let keys = read.texts(self.key()).map_err(damaged)?;
@@ -178,8 +170,7 @@ impl<'a> Table<'a> {
     }
 
     pub fn is_number(&self, number: u16) -> bool {
-        let field = self.kind.schema().field(number);
-        field.is_some_and(|f| matches!(f.kind, Type::Decimal | Type::Date))
+        is_number(self.kind, number)
     }
 
     pub fn reads(&self) -> &'a dyn Reads {
@@ -315,7 +306,26 @@ pub fn is_cleared(kind: Kind, edit: &Fields, number: FieldId) -> bool {
     matches!(edit.get(&cleared.id), Some(Value::Texts(names)) if names.iter().any(|n| n == field.name))
 }
 
+/// Whether a column holds numbers; else it holds texts.
+fn is_number(kind: Kind, number: u16) -> bool {
+    kind.schema().field(number).is_some_and(|f| matches!(f.kind, Type::Decimal | Type::Date))
+}
+
 impl Rows {
+    /// Some columns of a chunk, those that it has.
+    pub fn of(kind: Kind, chunk: &Chunk, some: &[u16]) -> Outcome<Rows> {
+        let there: Vec<u16> = chunk.columns().collect();
+        let mut columns = Vec::new();
+        for number in some.iter().filter(|number| there.contains(number)) {
+            let column = match is_number(kind, *number) {
+                true => Column::Numbers(chunk.numbers(*number).map_err(damaged)?),
+                false => Column::Texts(chunk.texts(*number).map_err(damaged)?),
+            };
+            columns.push((*number, column));
+        }
+        Ok(Rows { count: chunk.rows, columns })
+    }
+
     /// Lays what people changed over a row.
     fn lay(&mut self, kind: Kind, row: usize, edit: &Fields, some: Option<&[u16]>) {
         for field in kind.schema().fields.iter().filter(|f| !f.system) {

@@ -436,7 +436,7 @@ impl Why {
 
 /// One vehicle's day: customers in the order of their visits, as places of
 /// [`Problem::customers`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
     pub vehicle: u32,
     /// From 0.

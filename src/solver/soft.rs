@@ -20,20 +20,8 @@ pub struct Aims {
 impl Aims {
     /// From routes whose stops are customers of the problem.
     pub fn of(problem: &Problem, routes: &[Route]) -> Aims {
-        let n = problem.vehicles.len();
-        let work = work(problem, routes);
-        let groups = problem.vehicles.iter().map(|v| v.group as usize + 1).max().unwrap_or(0);
-        let (mut sums, mut times) = (vec![0i64; groups], vec![0i64; groups]);
-        for (vehicle, work) in problem.vehicles.iter().zip(&work) {
-            sums[vehicle.group as usize] += work;
-            times[vehicle.group as usize] += time(problem, vehicle);
-        }
-        let share = |v: &Vehicle| {
-            let of = time(problem, v) as f64 / times[v.group as usize].max(1) as f64;
-            (sums[v.group as usize] as f64 * of) as i64
-        };
-        let days = |v: &Vehicle| i64::from(on_days(problem, v).max(1));
-        let mut middle = vec![(0.0, 0.0, 0.0); n];
+        let (work, day) = Aims::springs(problem, &work(problem, routes));
+        let mut middle = vec![(0.0, 0.0, 0.0); problem.vehicles.len()];
         for route in routes {
             for stop in &route.stops {
                 let (x, y) = problem.position(*stop as usize);
@@ -43,16 +31,26 @@ impl Aims {
         }
         let home = |v: usize| problem.position(problem.depot_place(problem.vehicles[v].depot));
         let middle = middle.into_iter().enumerate();
-        Aims {
-            change: i64::from(problem.soft.change),
-            day: work
-                .iter()
-                .zip(&problem.vehicles)
-                .map(|(w, v)| Spring::new(problem.soft.day_balance, w / days(v)))
-                .collect(),
-            work: problem.vehicles.iter().map(|v| Spring::new(problem.soft.balance, share(v))).collect(),
-            middle: middle.map(|(v, (x, y, n))| if n > 0.0 { (x / n, y / n) } else { home(v) }).collect(),
+        let middle = middle.map(|(v, (x, y, n))| if n > 0.0 { (x / n, y / n) } else { home(v) }).collect();
+        Aims { change: i64::from(problem.soft.change), day, work, middle }
+    }
+
+    /// What pulls each vehicle's cycle, and its days, from the work that they have.
+    pub fn springs(problem: &Problem, work: &[i64]) -> (Vec<Spring>, Vec<Spring>) {
+        let groups = problem.vehicles.iter().map(|v| v.group as usize + 1).max().unwrap_or(0);
+        let (mut sums, mut times) = (vec![0i64; groups], vec![0i64; groups]);
+        for (vehicle, work) in problem.vehicles.iter().zip(work) {
+            sums[vehicle.group as usize] += work;
+            times[vehicle.group as usize] += time(problem, vehicle);
         }
+        let share = |v: &Vehicle| {
+            let of = time(problem, v) as f64 / times[v.group as usize].max(1) as f64;
+            (sums[v.group as usize] as f64 * of) as i64
+        };
+        let days = |v: &Vehicle| i64::from(on_days(problem, v).max(1));
+        let day = |(w, v): (&i64, &Vehicle)| Spring::new(problem.soft.day_balance, w / days(v));
+        let cycle = |v| Spring::new(problem.soft.balance, share(v));
+        (problem.vehicles.iter().map(cycle).collect(), work.iter().zip(&problem.vehicles).map(day).collect())
     }
 }
 

@@ -174,7 +174,7 @@ impl Map<'_> {
     /// Draws what is in sight into the area, north up.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) -> Drawn {
         let (wide, high) = (usize::from(area.width), usize::from(area.height));
-        if wide == 0 || high == 0 || self.points.is_empty() {
+        if wide == 0 || high == 0 || self.points.is_empty() && self.frame.is_none() {
             return Drawn { outside: self.points.len(), ..Drawn::default() };
         }
         let frame = self.frame.unwrap_or_else(|| Frame::around(self.points, area));

@@ -69,6 +69,8 @@ pub enum Slot {
     /// The unit that is open, all units, and what a run has found.
     Routes,
     Units,
+    /// Which outlets of a unit fit what is typed.
+    Find,
     Offer,
     Imports,
     Drafts,

@@ -51,7 +51,7 @@ fn write(pams: &Pams, name: &str, text: &str) {
     std::fs::write(pams.path().join(name), text).unwrap();
 }
 
-fn planned(outlets: usize) -> Pams {
+pub fn planned(outlets: usize) -> Pams {
     let pams = Pams::with_names();
     town(&pams, outlets);
     pams
@@ -358,7 +358,9 @@ fn plans_go_out_as_table_geojson_page_and_calendar() {
         }
     }
     let page = pams.ok(&["plan", "export", "--format", "html"]);
-    assert!(page.contains("<svg") && page.contains("<h2>Anna</h2>") && page.ends_with("</html>\n"));
+    assert!(
+        page.contains("<svg") && page.contains("<h2>Anna <a href=\"#r0\">") && page.ends_with("</html>\n")
+    );
     for outside in ["http:", "https:", "src=", "@import", "<script"] {
         assert!(!page.contains(outside), "{outside}");
     }
@@ -374,6 +376,104 @@ fn plans_go_out_as_table_geojson_page_and_calendar() {
     let path = pams.path().join("plan.html").display().to_string();
     pams.ok(&["plan", "export", "--format", "html", "-o", &path]);
     assert_eq!(std::fs::read_to_string(path).unwrap(), page);
+    // What a run gets can be solved outside of PAMS.
+    let file = |name: &str| pams.path().join(name).display().to_string();
+    pams.ok(&["plan", "export", "--format", "task", "-o", &file("task.json")]);
+    pams.ok(&["plan", "export", "--format", "json", "-o", &file("now.json")]);
+    let solved =
+        ["solve", "journey", &file("task.json"), "--initial", &file("now.json"), "--time-limit", "1"];
+    assert!(pams.ok(&solved).contains("116"), "{}", pams.ok(&solved));
+}
+
+#[test]
+fn outlines_of_distributors_come_from_geojson() {
+    let pams = planned(60);
+    let ring = "[[9.59,47.49],[9.66,47.49],[9.66,47.56],[9.59,47.49]]";
+    let feature = |name: &str| {
+        format!(
+            "{{\"type\":\"Feature\",\"properties\":{{\"distributor\":\"{name}\"}},\
+             \"geometry\":{{\"type\":\"Polygon\",\"coordinates\":[{ring}]}}}}"
+        )
+    };
+    let file =
+        |all: &[String]| format!("{{\"type\":\"FeatureCollection\",\"features\":[{}]}}", all.join(","));
+    write(&pams, "areas.geojson", &file(&[feature("d1"), feature("East Depot"), feature("Nobody's")]));
+    let path = pams.path().join("areas.geojson").display().to_string();
+    let areas = |words: &[&str]| pams.json(&[&["plan", "outlines", &path], words].concat());
+    assert_eq!(areas(&["--dry-run"])["set"], 2);
+    let done = areas(&[]);
+    assert_eq!((&done["set"], &done["unknown"][0]), (&2.into(), &"Nobody's".into()));
+    assert_eq!((&areas(&[])["set"], &areas(&[])["same"]), (&0.into(), &2.into()));
+    pams.ok(&["undo"]);
+    assert_eq!(areas(&["--dry-run"])["set"], 2, "undone");
+    write(&pams, "areas.geojson", "{\"type\":\"Topology\"}");
+    assert!(pams.fails(3, &["plan", "outlines", &path]).contains("Nothing was taken"));
+}
+
+/// A browser, where the machine has one.
+fn chromium() -> Option<&'static str> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let answers = |name: &&str| std::process::Command::new(name).arg("--version").output().is_ok();
+    names.into_iter().find(answers)
+}
+
+#[test]
+fn the_page_of_a_plan_shows_all_of_it_in_a_browser_and_loads_nothing() {
+    let Some(browser) = chromium() else {
+        println!("skipped: there is no Chromium here");
+        return;
+    };
+    let pams = planned(120);
+    pams.ok(&["plan", "create"]);
+    let page = pams.ok(&["plan", "export", "--format", "html"]);
+    let show: serde_json::Value = serde_json::from_str(&pams.ok(&["plan", "show", "--json"])).unwrap();
+    assert!(page.contains("content=\"default-src 'none'; style-src 'unsafe-inline'\""));
+    // The page may run no script. The same page with one says what became of it.
+    let policy = page.find("<meta http-equiv").unwrap();
+    let end = policy + page[policy..].find('>').unwrap() + 1;
+    let probe = r##"<script>addEventListener("load", () => {
+        location.hash = "r0";
+        document.querySelectorAll("details").forEach(d => d.open = true);
+        const all = q => [...document.querySelectorAll(q)], svg = all("svg")[0].getBoundingClientRect();
+        const inside = e => { const b = e.getBoundingClientRect();
+            return b.left >= svg.left - 1 && b.right <= svg.right + 1 && b.top >= svg.top - 1 && b.bottom <= svg.bottom + 1; };
+        requestAnimationFrame(() => document.title = JSON.stringify({
+            reps: all("h2").length, days: all("polyline").length, circles: all("circle").length,
+            rows: all("tr").length - all("table").length,
+            outside: all("polyline, circle, svg path").filter(e => !inside(e)).length,
+            colours: new Set(all("g").map(g => getComputedStyle(g).stroke)).size,
+            faint: all("g").filter(g => getComputedStyle(g).opacity < 0.5).length,
+            wide: document.documentElement.scrollWidth - innerWidth, map: Math.round(svg.width),
+            loaded: performance.getEntriesByType("resource").length }));
+    });</script></body>"##;
+    let probed = format!("{}{}", &page[..policy], &page[end..]).replace("</body>", probe);
+    let path = pams.path().join("probed.html");
+    std::fs::write(&path, probed).unwrap();
+    let run = std::process::Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=1200,900",
+            "--virtual-time-budget=5000",
+        ])
+        .arg(format!("--user-data-dir={}", pams.path().join("browser").display()))
+        .args(["--dump-dom", &format!("file://{}", path.display())])
+        .output()
+        .unwrap();
+    let dom = String::from_utf8_lossy(&run.stdout).into_owned();
+    let from = dom.find("<title>").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&run.stderr))) + 7;
+    let told = &dom[from..from + dom[from..].find("</title>").unwrap()];
+    let seen: serde_json::Value = serde_json::from_str(told).unwrap_or_else(|e| panic!("{e}: {told}"));
+    let number = |name: &str| seen[name].as_u64().unwrap_or_else(|| panic!("{name} in {seen}"));
+    let reps = show["reps"].as_array().unwrap();
+    let sum = |name: &str| reps.iter().map(|r| r[name].as_u64().unwrap()).sum::<u64>();
+    let driving = reps.iter().filter(|r| r["visits"].as_u64() > Some(0)).count() as u64;
+    assert_eq!((number("reps"), number("days")), (driving, sum("days")), "{seen}");
+    assert_eq!((number("circles"), number("rows")), (sum("outlets"), sum("visits")), "{seen}");
+    assert_eq!((number("outside"), number("loaded")), (0, 0), "{seen}");
+    assert_eq!((number("colours"), number("faint")), (driving, driving - 1), "{seen}");
+    assert!(seen["wide"].as_i64().unwrap() <= 0 && number("map") > 600, "{seen}");
 }
 
 #[test]
@@ -400,7 +500,7 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     see(&mut h, &["Better plan:", "K keep"]);
     insta::assert_snapshot!("routes_at_120_by_32", clockless(&h.text()));
     h.press("v").unwrap();
-    see(&mut h, &["km in 4 weeks", "days with a broken rule"]);
+    see(&mut h, &["km a week", "days with a broken rule"]);
     h.press("K").unwrap().type_text("spring").unwrap().press("enter").unwrap();
     see(&mut h, &["Rivertown v1"]);
     h.press("enter").unwrap();
@@ -424,12 +524,25 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     // The map by key: nearer, counts, the outlet in its middle.
     h.press("tab + C").unwrap();
     see(&mut h, &["in sight + ", "1 cell = "]);
+    h.press("f").unwrap();
+    see(&mut h, &["116 in sight + 0 outside"]);
+    // Some of the outlets alone, and outlines around what is left.
+    h.press("/").unwrap().type_text("class=A").unwrap().press("enter").unwrap();
+    see(&mut h, &["38 in sight + 0 outside", "only class=A (/)"]);
+    let lines = |h: &mut Harness| h.text().matches(|c| ('\u{2801}'..='\u{28ff}').contains(&c)).count();
+    let none = lines(&mut h);
+    h.press("b b").unwrap();
+    assert!(lines(&mut h) > none + 20, "outlines around the two distributors");
+    h.press("/").unwrap().type_text(" city:x").unwrap().press("enter").unwrap();
+    see(&mut h, &["Planning does not read the city"]);
+    h.press("/ ctrl-u enter b").unwrap();
+    see(&mut h, &["116 in sight + 0 outside"]);
     h.press("enter").unwrap();
     see(&mut h, &[" min "]);
     h.press("esc H").unwrap();
     see(&mut h, &["spring", "v1*"]);
     h.press("v").unwrap();
-    see(&mut h, &["km in 4 weeks", "v1", "now"]);
+    see(&mut h, &["km a week", "v1", "now"]);
     h.press("K").unwrap();
     see(&mut h, &["These are versions"]);
     h.press("esc z").unwrap();

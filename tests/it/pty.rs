@@ -247,9 +247,14 @@ fn a_fault_gives_the_terminal_back_and_leaves_a_note() {
 /// The terminal goes away without a word: the process must not stay behind.
 #[test]
 fn a_vanished_terminal_leaves_no_process() {
+    let (t, reader) = start(24, 80, &[]);
+    dropped_at(t, reader, &[("7 wins", "2a"), ("New activity", "x")]);
+}
+
+/// Presses keys where texts are on the screen, then the line is cut: the program must end.
+fn dropped_at(mut t: Terminal, mut reader: Box<dyn Read + Send>, steps: &[(&str, &str)]) {
     // Read here and not on a thread: whoever holds the other end keeps the line open.
-    let (mut t, mut reader) = start(24, 80, &[]);
-    for (text, keys) in [("7 wins", "2a"), ("New activity", "x")] {
+    for (text, keys) in steps {
         while !t.screen().contains(text) {
             let mut buffer = [0; 4096];
             let n = reader.read(&mut buffer).unwrap();
@@ -261,6 +266,46 @@ fn a_vanished_terminal_leaves_no_process() {
     let start = Instant::now();
     t.end();
     assert!(start.elapsed() < PATIENCE);
+}
+
+/// A run of the optimiser goes on whatever becomes of the lines of those who look at it.
+/// `PAMS_DROPS` says how many of them are cut.
+#[test]
+fn dropped_lines_lose_no_run() {
+    let drops = std::env::var("PAMS_DROPS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let pams = crate::plans::planned(240);
+    pams.ok(&["plan", "create"]);
+    pams.ok(&["plan", "rules", "--set", "seconds=600"]);
+    let mut spent = 0;
+    for n in 0..drops {
+        let mut command = CommandBuilder::new(EXE);
+        command.env("PAMS_HOME", pams.path());
+        let (t, reader) = spawn(24, 80, command, &[]);
+        let steps: &[(&str, &str)] = match n {
+            0 => &[("1 Home", "5"), ("Rivertown", "\r"), ("Routes: Rivertown", "o"), ("Optimising", "")],
+            _ => &[("1 Home", "5"), ("Optimising", "2"), ("owner: me", "a"), ("New activity", "x")],
+        };
+        dropped_at(t, reader, steps);
+        let start = Instant::now();
+        loop {
+            let offer = pams.json(&["plan", "offer"]);
+            let now = offer["best"]["spent_ms"].as_u64().unwrap();
+            assert!(offer["state"] == "waiting" && offer["failure"] == "" && now >= spent, "{offer}");
+            if now > spent {
+                spent = now;
+                break;
+            }
+            assert!(start.elapsed() < PATIENCE, "the run stands still: {offer}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    pams.ok(&["plan", "stop"]);
+    assert_eq!(
+        pams.json(&["plan", "list"])["items"].as_array().unwrap().len(),
+        1,
+        "what stands was not touched"
+    );
+    assert!(pams.json(&["plan", "offer"])["best"]["figures"]["unserved"] == 0);
 }
 
 /// Ctrl-Z gives the terminal back and hands the store over; `fg` finds what others did.

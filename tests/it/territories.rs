@@ -310,6 +310,10 @@ fn a_sample_of_each_kind_imports_cleanly() {
         }
         words.push("--yes");
         let report = pams.json(&words);
+        if words[0] == "plan" {
+            assert_eq!((&report["set"], &report["unknown"]), (&3.into(), &serde_json::json!([])), "{file}");
+            continue;
+        }
         let n = |name: &str| report[name].as_u64().unwrap();
         assert!(n("added") > 0, "{file}: {report}");
         assert_eq!((n("rejected"), n("skipped"), n("rows")), (0, 0, n("added")), "{file}: {report}");

@@ -86,6 +86,13 @@ pub fn dev() -> Command {
             "1000000",
         ))
         .subcommand(
+            Command::new("gen-unit")
+                .about("Make outlets.csv, distributors.csv and reps.csv of a planning unit with beats")
+                .arg(number("outlets", "50000", "Outlets of the unit"))
+                .arg(path("out", "FOLDER", "Write them there; here where not said").short('o'))
+                .arg(number("seed", "1", "Another unit for another number")),
+        )
+        .subcommand(
             Command::new("bench-routes")
                 .about("Plan a unit on a store of its own and measure each step")
                 .arg(number("outlets", "50000", "Outlets of the unit"))

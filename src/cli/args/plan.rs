@@ -135,14 +135,30 @@ pub fn plan() -> Command {
                 .arg(flag("off", "Free them")),
         )
         .subcommand(
+            Command::new("outlines")
+                .about("Take outlines of distributors' areas from a GeoJSON file, to be seen on the map")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE.geojson")
+                        .value_parser(value_parser!(PathBuf))
+                        .required(true)
+                        .help("Polygons whose features name the distributor: its code or name"),
+                )
+                .arg(dry_run()),
+        )
+        .subcommand(
             Command::new("export")
                 .about("The whole plan as a table, GeoJSON, a page or a plan file")
                 .arg(unit())
                 .arg(version("A version, or now, better, beats"))
                 .arg(
-                    text("format", "FORMAT", "csv, geojson, html or json")
-                        .default_value("csv")
-                        .value_parser(["csv", "geojson", "html", "json"]),
+                    text(
+                        "format",
+                        "FORMAT",
+                        "csv, geojson, html, json; task: what `pams solve journey` reads",
+                    )
+                    .default_value("csv")
+                    .value_parser(["csv", "geojson", "html", "json", "task"]),
                 )
                 .arg(out()),
         )

@@ -316,6 +316,7 @@ records! {
         11 capacity: decimal;
         12 brand: text;
         13 merged_into: one(Distributor), system;
+        14 outline: data, system;
     }
     index 131 [1];
     index 132 [2];
@@ -480,4 +481,4 @@ records! {
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;

@@ -55,6 +55,19 @@ impl Filter {
         all
     }
 
+    /// The first column that is named and is none of these.
+    pub fn beyond(&self, there: &[u16]) -> Option<u16> {
+        self.0.iter().find_map(|part| {
+            match &part.test {
+                // A word is looked for wherever it can be.
+                Test::Has(columns, _) if columns.len() > 1 => None,
+                Test::Has(columns, _) => columns.first().copied(),
+                Test::Is(column, _) | Test::Between(column, ..) | Test::Absent(column) => Some(*column),
+            }
+            .filter(|column| !there.contains(column))
+        })
+    }
+
     /// Row → whether it fits.
     pub fn fits(&self, rows: &Rows) -> Vec<bool> {
         let mut fits = vec![true; rows.count];

@@ -2,23 +2,37 @@
 //! what a change of it does to the whole.
 
 use super::journeys::{Journeys, Slot};
+use super::rules::a_week;
 use super::source::Source;
 use crate::domain::Outcome;
 use crate::solver::check::broken_rule;
-use crate::solver::journey::ground::Ground;
-use crate::solver::journey::{Quality, Rep, measured, metres};
+use crate::solver::journey::{Quality, Rep, Taken, measured};
 use crate::solver::problem::{Plan, Problem, Route, Why};
 use crate::solver::soft;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A unit on which routes can be driven.
 pub struct Drive<'a> {
     pub source: &'a Source,
-    pub problem: Problem,
-    pub reps: Vec<Rep>,
-    vehicle: HashMap<String, u32>,
+    pub problem: &'a Problem,
+    pub reps: &'a [Rep],
+    vehicle: HashMap<&'a str, u32>,
+}
+
+/// Of an outlet that nobody visits.
+pub const NOBODY: u32 = u32::MAX;
+
+/// A plan in the optimiser's numbers, with what each of its days takes.
+#[derive(Default)]
+pub struct Measured {
+    journeys: Journeys,
+    pub plan: Plan,
+    pub taken: Vec<Taken>,
+    /// Who visits each outlet.
+    pub rep_of: Vec<u32>,
 }
 
 /// A visit of a day: when it begins and how far it is from the one before.
@@ -74,6 +88,14 @@ pub struct RepSum {
 }
 
 impl RepSum {
+    pub fn hours_a_week(&self) -> f64 {
+        a_week(self.minutes / 60.0)
+    }
+
+    pub fn km_a_week(&self) -> f64 {
+        a_week(self.km)
+    }
+
     /// How far it is from the mean, in percent: "+4 %".
     pub fn to_mean(&self) -> String {
         format!("{:+} %", (self.off * 100.0).round() as i64)
@@ -97,9 +119,9 @@ fn clock(seconds: i64) -> String {
 
 impl<'a> Drive<'a> {
     pub fn of(source: &'a Source) -> Outcome<Drive<'a>> {
-        let (Ground { reps, .. }, problem) = source.ground()?;
-        let vehicle = (0..).zip(&reps).map(|(n, r)| (r.id.clone(), n)).collect();
-        Ok(Drive { source, problem, reps, vehicle })
+        let (ground, problem) = source.ground()?;
+        let vehicle = (0..).zip(&ground.reps).map(|(n, r)| (r.id.as_str(), n)).collect();
+        Ok(Drive { source, problem, reps: &ground.reps, vehicle })
     }
 
     pub fn vehicle(&self, rep: &str) -> Option<u32> {
@@ -123,27 +145,49 @@ impl<'a> Drive<'a> {
         Some(Route { vehicle, day, stops })
     }
 
-    pub fn plan(&self, journeys: &Journeys) -> Plan {
-        let mut routes = Vec::new();
-        let mut served = vec![false; self.source.task.outlets.len()];
+    /// The plan as it stands.
+    pub fn standing(&self) -> &Measured {
+        self.source.measured.get_or_init(|| self.measured(&self.source.journeys, &Measured::default()))
+    }
+
+    /// Another plan beside one that is measured: reps whose days are the very same are not
+    /// driven again.
+    pub fn measured(&self, journeys: &Journeys, beside: &Measured) -> Measured {
+        let mut there: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (n, route) in beside.plan.routes.iter().enumerate() {
+            there.entry(route.vehicle).or_default().push(n);
+        }
+        let mut routes = Vec::with_capacity(beside.plan.routes.len());
+        let mut taken = Vec::with_capacity(beside.taken.len());
         for (rep, days) in journeys {
-            for (slot, codes) in &days.days {
-                let Some(route) = self.route(rep, *slot, codes).filter(|r| !r.stops.is_empty()) else {
-                    continue;
-                };
-                route.stops.iter().for_each(|s| served[*s as usize] = true);
+            if beside.journeys.get(rep).is_some_and(|same| Arc::ptr_eq(same, days)) {
+                let same = self.vehicle(rep).and_then(|v| there.get(&v));
+                for n in same.into_iter().flatten() {
+                    routes.push(beside.plan.routes[*n].clone());
+                    taken.push(beside.taken[*n]);
+                }
+                continue;
+            }
+            let of_rep = days.days.iter().filter_map(|(slot, codes)| self.route(rep, *slot, codes));
+            for route in of_rep.filter(|route| !route.stops.is_empty()) {
+                taken.push(Taken::of(self.problem, &route));
                 routes.push(route);
             }
         }
-        Plan { routes, unserved: (0..served.len() as u32).filter(|n| !served[*n as usize]).collect() }
+        let mut rep_of = vec![NOBODY; self.source.task.outlets.len()];
+        for route in &routes {
+            route.stops.iter().for_each(|stop| rep_of[*stop as usize] = route.vehicle);
+        }
+        let unserved = (0..).zip(&rep_of).filter(|(_, rep)| **rep == NOBODY).map(|(n, _)| n).collect();
+        Measured { journeys: journeys.clone(), plan: Plan { routes, unserved }, taken, rep_of }
     }
 
-    pub fn measured(&self, plan: &Plan) -> Quality {
-        measured(&self.problem, &self.source.held.travel, plan)
+    pub fn quality(&self, of: &Measured) -> Quality {
+        measured(self.problem, &self.source.held.travel, &of.plan, &of.taken)
     }
 
     /// Each rep's sum, in the order of the reps.
-    pub fn sums(&self, plan: &Plan) -> Vec<RepSum> {
+    pub fn sums(&self, of: &Measured) -> Vec<RepSum> {
         let mut sums: Vec<RepSum> = self
             .reps
             .iter()
@@ -155,19 +199,19 @@ impl<'a> Drive<'a> {
             })
             .collect();
         let mut seen = vec![false; self.problem.customers.len()];
-        for route in &plan.routes {
+        for (route, day) in of.plan.routes.iter().zip(&of.taken) {
             let sum = &mut sums[route.vehicle as usize];
             sum.visits += route.stops.len();
             sum.days += 1;
-            sum.km += metres(&self.problem, route) * self.source.held.travel.circuity / 1_000.0;
-            sum.minutes += soft::length(&self.problem, route) as f64 / 60.0;
-            sum.broken_days += usize::from(broken_rule(&self.problem, route).is_some());
+            sum.km += day.metres * self.source.held.travel.circuity / 1_000.0;
+            sum.minutes += day.length as f64 / 60.0;
+            sum.broken_days += usize::from(day.broken.is_some());
             for stop in &route.stops {
                 sum.outlets += usize::from(!std::mem::replace(&mut seen[*stop as usize], true));
             }
         }
-        let aims = soft::Aims::of(&self.problem, &plan.routes);
-        for (sum, aim) in sums.iter_mut().zip(&aims.work) {
+        let work = Taken::work(self.problem, &of.plan, &of.taken);
+        for (sum, aim) in sums.iter_mut().zip(&soft::Aims::springs(self.problem, &work).0) {
             sum.off = if aim.aim > 0 { sum.minutes * 60.0 / aim.aim as f64 - 1.0 } else { 0.0 };
         }
         sums
@@ -175,8 +219,7 @@ impl<'a> Drive<'a> {
 
     /// A day, stop by stop: it leaves as the rules' day begins and waits where it is early.
     pub fn driven(&self, route: &Route, pinned: &[String]) -> Driven {
-        let problem = &self.problem;
-        let source = self.source;
+        let (problem, source) = (self.problem, self.source);
         let vehicle = &problem.vehicles[route.vehicle as usize];
         let home = problem.depot_place(vehicle.depot);
         let circuity = source.held.travel.circuity;
@@ -209,15 +252,14 @@ impl<'a> Drive<'a> {
         }
         now += i64::from(problem.travel(at, home));
         let rep = &self.reps[route.vehicle as usize].id;
-        let stay: f64 = stops.iter().map(|s| s.minutes).sum();
-        let length = soft::length(problem, route) as f64 / 60.0;
+        let taken = Taken::of(problem, route);
         Driven {
             rep: rep.clone(),
             rep_name: source.rep_name(rep),
             day: self.slot(route.day).to_string(),
-            km: metres(problem, route) * circuity / 1_000.0,
+            km: taken.metres * circuity / 1_000.0,
             minutes: (now - begin) as f64 / 60.0,
-            travel_minutes: length - stay,
+            travel_minutes: (taken.length - taken.service) as f64 / 60.0,
             broken: self.broken(route).map_or(String::new(), |why| told(why).to_owned()),
             back: clock(now),
             stops,
@@ -227,13 +269,13 @@ impl<'a> Drive<'a> {
     /// The rule that a route breaks: a day on which its rep does not work among them.
     pub fn broken(&self, route: &Route) -> Option<Why> {
         let works = self.problem.vehicles[route.vehicle as usize].days & 1 << route.day != 0;
-        if works { broken_rule(&self.problem, route) } else { Some(Why::Vehicles) }
+        if works { broken_rule(self.problem, route) } else { Some(Why::Vehicles) }
     }
 
     /// Where a stop fits into a day with the least way more, where the day then breaks no
     /// rule if there is such a place.
     pub fn best_place(&self, route: &Route, stop: u32) -> usize {
-        let problem = &self.problem;
+        let problem = self.problem;
         let home = problem.depot_place(problem.vehicles[route.vehicle as usize].depot);
         let place = |n: usize| route.stops.get(n).map_or(home, |s| *s as usize);
         let longer = |at: usize| {

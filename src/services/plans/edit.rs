@@ -1,8 +1,9 @@
 //! Edits of the plan as it stands: outlets moved to another rep or day, put elsewhere in a
 //! day, pinned. What an edit does to the whole is told before it is made, and after.
 
-use super::drive::{Drive, RepSum};
+use super::drive::{Drive, NOBODY, RepSum};
 use super::journeys::{self, Days, Journeys, Slot};
+use super::rules::a_week;
 use super::source::Source;
 use crate::domain::text::count;
 use crate::domain::{Failure, Outcome};
@@ -12,6 +13,7 @@ use crate::solver::problem::{Plan, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Outlets of one edit.
 const MOST: usize = 5_000;
@@ -50,7 +52,7 @@ pub struct Impact {
     pub reps: Vec<(RepSum, RepSum)>,
     /// Days that break a rule now and did not before.
     pub broken: Vec<String>,
-    /// "+3.2 km, +14 min, 1 day too long"
+    /// "+3.2 km, +14 min of travel a week, breaks a rule on 1 day"
     pub word: String,
 }
 
@@ -68,23 +70,33 @@ impl Command for EditPlan {
             return Err(Failure::invalid(format!("One edit is of at most {MOST} outlets")));
         }
         let drive = Drive::of(&source)?;
+        // Of reps whom nothing befalls the very same days stay.
         let mut journeys = source.journeys.clone();
         let wanted: BTreeSet<&String> = self.outlets.iter().collect();
         for code in &wanted {
             self.one(&drive, &mut journeys, code)?;
         }
-        let impact = impact(&drive, &source.journeys, &journeys, wanted.len());
+        let impact = impact(&drive, &journeys, wanted.len());
         if !self.dry_run {
-            journeys::save(cx, source.id, &source.unit.name, &journeys)?;
+            journeys::save(cx, &source, &journeys)?;
         }
         Ok(impact)
     }
 }
 
-/// The rep who has an outlet.
-fn rep_of(journeys: &Journeys, code: &str) -> Option<String> {
-    let has = |days: &Days| days.days.values().any(|stops| stops.iter().any(|s| s == code));
-    journeys.iter().find(|(_, days)| has(days)).map(|(rep, _)| rep.clone())
+/// The rep who has an outlet in the plan as it stands, one that is not reckoned with too.
+fn rep_of(drive: &Drive, code: &str, number: u32) -> Option<String> {
+    let rep = drive.standing().rep_of[number as usize];
+    if rep != NOBODY {
+        return Some(drive.reps[rep as usize].id.clone());
+    }
+    let mut others = drive.source.journeys.iter().filter(|(rep, _)| drive.vehicle(rep).is_none());
+    others.find(|(_, days)| days.outlets().contains(code)).map(|(rep, _)| rep.clone())
+}
+
+/// A rep's days, to be changed.
+fn days_of<'a>(journeys: &'a mut Journeys, rep: &str) -> Option<&'a mut Days> {
+    journeys.get_mut(rep).map(Arc::make_mut)
 }
 
 fn slots_of(days: &Days, code: &str) -> Vec<Slot> {
@@ -96,11 +108,11 @@ impl EditPlan {
         let number = drive.source.number.get(code).copied().ok_or_else(|| {
             Failure::not_found(format!("{code} is no outlet of {}", drive.source.unit.name))
         })?;
-        let has = rep_of(journeys, code);
+        let has = rep_of(drive, code, number);
         let nobody = || Failure::conflict(format!("{code} is not visited: move it to a rep first"));
         match &self.edit {
             Edit::Pin(pinned) => {
-                let days = has.and_then(|rep| journeys.get_mut(&rep)).ok_or_else(nobody)?;
+                let days = has.and_then(|rep| days_of(journeys, &rep)).ok_or_else(nobody)?;
                 days.pinned.retain(|c| c != code);
                 if *pinned {
                     days.pinned.push(code.clone());
@@ -110,7 +122,7 @@ impl EditPlan {
             }
             Edit::Place { day, place } => {
                 let slot = Slot::parse(day).map_err(Failure::invalid)?;
-                let days = has.and_then(|rep| journeys.get_mut(&rep)).ok_or_else(nobody)?;
+                let days = has.and_then(|rep| days_of(journeys, &rep)).ok_or_else(nobody)?;
                 let stops = days.days.get_mut(&slot).filter(|stops| stops.contains(code));
                 let stops =
                     stops.ok_or_else(|| Failure::not_found(format!("{code} is not visited on {slot}")))?;
@@ -133,12 +145,12 @@ impl EditPlan {
                 if let Some(slot) = after.iter().find(|slot| drive.day(**slot).is_none()) {
                     return Err(Failure::invalid(format!("{} is no working day here", slot.day())));
                 }
-                if let Some(days) = has.and_then(|rep| journeys.get_mut(&rep)) {
+                if let Some(days) = has.and_then(|rep| days_of(journeys, &rep)) {
                     days.days.values_mut().for_each(|stops| stops.retain(|c| c != code));
                 }
                 let distributor = drive.source.distributor_of(&rep);
-                let days =
-                    journeys.entry(rep.clone()).or_insert_with(|| Days { distributor, ..Days::default() });
+                let fresh = || Arc::new(Days { distributor, ..Days::default() });
+                let days = Arc::make_mut(journeys.entry(rep.clone()).or_insert_with(fresh));
                 for slot in after {
                     let stops = days.days.entry(slot).or_default();
                     let place =
@@ -200,44 +212,36 @@ fn slots(
     Ok(before.iter().map(moved).collect())
 }
 
-/// What became of a plan: the whole measured before and after, by the same measure.
-pub fn impact(drive: &Drive, before: &Journeys, after: &Journeys, outlets: usize) -> Impact {
-    let (was, is) = (drive.plan(before), drive.plan(after));
-    let (q_was, q_is) = (drive.measured(&was), drive.measured(&is));
-    let mut reps: Vec<(RepSum, RepSum)> = drive.sums(&was).into_iter().zip(drive.sums(&is)).collect();
+/// What becomes of the plan as it stands: the whole measured before and after, by the same
+/// measure.
+fn impact(drive: &Drive, after: &Journeys, outlets: usize) -> Impact {
+    let was = drive.standing();
+    let is = drive.measured(after, was);
+    let (q_was, q_is) = (drive.quality(was), drive.quality(&is));
+    let mut reps: Vec<(RepSum, RepSum)> = drive.sums(was).into_iter().zip(drive.sums(&is)).collect();
     reps.retain(|(a, b)| {
         a != b && (a.visits, a.minutes, a.broken_days) != (b.visits, b.minutes, b.broken_days)
     });
-    let routes = |plan: &Plan| -> BTreeSet<(u32, u32, Vec<u32>)> {
-        plan.routes.iter().map(|r| (r.vehicle, r.day, r.stops.clone())).collect()
-    };
-    let (then, now) = (routes(&was), routes(&is));
-    let broken_in = |changed: &mut dyn Iterator<Item = &(u32, u32, Vec<u32>)>| -> BTreeSet<String> {
-        let route = |(vehicle, day, stops): &(u32, u32, Vec<u32>)| Route {
-            vehicle: *vehicle,
-            day: *day,
-            stops: stops.clone(),
-        };
+    let broken_in = |plan: &Plan, other: &Plan| -> BTreeSet<String> {
+        let there: BTreeSet<&Route> = other.routes.iter().collect();
+        let changed = plan.routes.iter().filter(|r| !there.contains(r) && drive.broken(r).is_some());
         changed
-            .map(route)
-            .filter(|r| drive.broken(r).is_some())
             .map(|r| {
-                let driven = drive.driven(&r, &[]);
+                let driven = drive.driven(r, &[]);
                 format!("{} {}: {}", driven.rep_name, driven.day, driven.broken)
             })
             .collect()
     };
-    let old = broken_in(&mut then.difference(&now));
-    let new = broken_in(&mut now.difference(&then));
-    let broken: Vec<String> = new.difference(&old).cloned().collect();
-    let km = q_is.km - q_was.km;
-    let minutes = q_is.travel_minutes - q_was.travel_minutes;
+    let new = broken_in(&is.plan, &was.plan);
+    let broken: Vec<String> = new.difference(&broken_in(&was.plan, &is.plan)).cloned().collect();
+    let km = a_week(q_is.km - q_was.km);
+    let minutes = a_week(q_is.travel_minutes - q_was.travel_minutes);
     let mut word = match (km.abs() < 0.05, minutes.abs() < 0.5) {
         (true, true) => "no more and no less to drive".to_owned(),
-        _ => format!("{km:+.1} km, {minutes:+.0} min of travel"),
+        _ => format!("{km:+.1} km, {minutes:+.0} min of travel a week"),
     };
     let visits = |plan: &Plan| plan.routes.iter().map(|r| r.stops.len()).sum::<usize>() as i64;
-    let more = visits(&is) - visits(&was);
+    let more = visits(&is.plan) - visits(&was.plan);
     if more != 0 {
         word.push_str(&format!(", {more:+} visits"));
     }

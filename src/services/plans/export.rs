@@ -3,6 +3,7 @@
 
 use super::drive::{Drive, Driven};
 use super::journeys;
+use super::run::locked;
 use super::show::{Sheet, ShowDays};
 use super::source::Source;
 use super::versions::which;
@@ -20,7 +21,7 @@ use std::fmt::Write;
 pub struct ExportPlan {
     pub unit: String,
     pub version: String,
-    /// csv, geojson, html or json
+    /// csv, geojson, html, json, or task: what a run gets, as `pams solve journey` reads it
     pub format: String,
     /// Where the part begins that is wanted: what [`Exported::next`] said.
     pub from: usize,
@@ -97,9 +98,14 @@ impl Query for ExportPlan {
                 let count = plan.routes.len();
                 (serde_json::to_string(&plan).map_err(|e| Failure::internal(e.to_string()))? + "\n", count)
             }
+            "task" => {
+                let task = locked(source.task.clone(), &source, &of);
+                let count = task.outlets.len();
+                (serde_json::to_string(&task).map_err(|e| Failure::internal(e.to_string()))? + "\n", count)
+            }
             other => {
                 return Err(Failure::usage(format!("\"{other}\" is no form of a plan"))
-                    .hint("csv, geojson, html or json"));
+                    .hint("csv, geojson, html, json or task"));
             }
         };
         Ok(Exported::part(&text, self.from, count))
@@ -355,7 +361,12 @@ mod page {
         padding:0 1em;color:#1a1a1a;background:#fff}table{border-collapse:collapse;margin:.5em 0 1.5em}\
         td,th{text-align:left;padding:.15em .8em .15em 0;border-bottom:1px solid #ddd}\
         td.n,th.n{text-align:right}svg{width:100%;height:auto;border:1px solid #bbb}\
-        details{margin:.4em 0}summary{cursor:pointer}@media print{svg{page-break-after:always}}";
+        details{margin:.4em 0}summary{cursor:pointer}h2 a{font-size:60%;font-weight:normal}\
+        polyline{fill:none;stroke-opacity:.55}svg:has(g:target) g:not(:target){opacity:.12}\
+        g:target polyline{stroke-width:2.5;stroke-opacity:1}\
+        @media print{svg{page-break-after:always}}";
+    /// A page may load nothing, from nowhere.
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
     fn escaped(text: &str) -> String {
         text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
@@ -364,6 +375,7 @@ mod page {
     fn head(title: &str) -> String {
         format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title>\
              <style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n",
             escaped(title)
@@ -402,10 +414,11 @@ mod page {
         );
         map(&mut out, source, days);
         let mut rep = "";
-        for day in days {
+        for (n, day) in days.iter().enumerate() {
             if day.rep != rep {
                 rep = &day.rep;
-                let _ = writeln!(out, "<h2>{}</h2>", escaped(&day.rep_name));
+                let name = escaped(&day.rep_name);
+                let _ = writeln!(out, "<h2>{name} <a href=\"#r{n}\">on the map</a></h2>");
             }
             let _ = write!(
                 out,
@@ -443,10 +456,14 @@ mod page {
             wide * scale + 20.0,
             tall * scale + 20.0
         );
-        let mut reps: Vec<&str> = days.iter().map(|d| d.rep.as_str()).collect();
-        reps.dedup();
-        for day in days {
-            let colour = reps.iter().position(|r| *r == day.rep).unwrap_or(0) % COLOURS.len();
+        let (mut rep, mut colour) = ("", COLOURS.len() - 1);
+        for (n, day) in days.iter().enumerate() {
+            if day.rep != rep {
+                colour = (colour + 1) % COLOURS.len();
+                let end = if rep.is_empty() { "" } else { "</g>" };
+                let _ = writeln!(out, "{end}<g id=\"r{n}\" stroke=\"{}\">", COLOURS[colour]);
+                rep = &day.rep;
+            }
             let home = source.task.distributors.iter().find(|d| d.id == source.distributor_of(&day.rep));
             let home = home.map(|d| (d.lat, d.lon));
             let stops = day.stops.iter().map(|s| (s.latitude, s.longitude));
@@ -456,12 +473,14 @@ mod page {
             });
             let _ = writeln!(
                 out,
-                "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\".55\" points=\"{}\"><title>{} {}</title></polyline>",
-                COLOURS[colour],
+                "<polyline points=\"{}\"><title>{} {}</title></polyline>",
                 line.collect::<Vec<_>>().join(" "),
                 escaped(&day.rep_name),
                 escaped(&day.day)
             );
+        }
+        if !rep.is_empty() {
+            out.push_str("</g>\n");
         }
         let mut seen = std::collections::BTreeSet::new();
         for stop in days.iter().flat_map(|d| &d.stops).filter(|s| seen.insert(s.code.clone())) {

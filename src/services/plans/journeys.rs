@@ -2,6 +2,7 @@
 //! the cycle. A plan is the journeys of a unit.
 
 use super::rules::WEEKS;
+use super::source::Source;
 use crate::changes::codec;
 use crate::domain::schema::{Journey, Kind, Record};
 use crate::domain::{Failure, Id, Outcome};
@@ -12,6 +13,7 @@ use crate::store::{IndexKey, Reads};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Index of journeys by unit.
 const BY_UNIT: u8 = 155;
@@ -65,7 +67,7 @@ impl std::fmt::Display for Slot {
 }
 
 /// One rep's days, and outlets that stay where they are.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Days {
     pub distributor: String,
     pub days: BTreeMap<Slot, Vec<String>>,
@@ -89,6 +91,23 @@ pub fn unpack<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
     let raw = zstd::bulk::decompress(bytes, MOST_BYTES)
         .map_err(|e| Failure::internal(format!("A plan cannot be read: {e}")))?;
     frames::decode(&raw)
+}
+
+impl Written {
+    /// Whether these are those days.
+    fn is_of(&self, days: &Days) -> bool {
+        let same = |numbers: &[u32], codes: &[String]| {
+            let of = numbers.iter().map(|n| self.codes.get(*n as usize));
+            numbers.len() == codes.len() && of.zip(codes).all(|(of, code)| of == Some(code))
+        };
+        self.days.len() == days.days.len()
+            && same(&self.pinned, &days.pinned)
+            && self
+                .days
+                .iter()
+                .zip(&days.days)
+                .all(|((number, stops), (slot, codes))| *number == slot.number() && same(stops, codes))
+    }
 }
 
 impl Days {
@@ -127,7 +146,7 @@ impl Days {
 }
 
 /// All reps' days, by rep.
-pub type Journeys = BTreeMap<String, Days>;
+pub type Journeys = BTreeMap<String, Arc<Days>>;
 
 /// The id of a rep's journey in a unit: the same on every device.
 fn id(unit: Id, rep: &str) -> Id {
@@ -145,7 +164,7 @@ pub fn load(reads: &dyn Reads, unit: Id) -> Outcome<Journeys> {
     each_record(reads, Kind::Journey, (&from, &from.clone().after()), false, &mut |_, head| {
         let journey = Journey::from_fields(&head.fields);
         let days = Days::read(unpack(&journey.routes)?, journey.distributor);
-        all.insert(journey.rep, days);
+        all.insert(journey.rep, Arc::new(days));
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(all)
@@ -164,8 +183,8 @@ pub fn hash(reads: &dyn Reads, unit: Id) -> Outcome<String> {
 
 /// Writes journeys that differ from what stands, and takes away those of reps that have
 /// none any more. How many were written.
-pub fn save(cx: &mut WriteCx, unit: Id, name: &str, new: &Journeys) -> Outcome<usize> {
-    let old = load(cx.reads(), unit)?;
+pub fn save(cx: &mut WriteCx, source: &Source, new: &Journeys) -> Outcome<usize> {
+    let (unit, name, old) = (source.id, &source.unit.name, &source.journeys);
     let mut written = 0;
     for (rep, days) in new {
         if old.get(rep) == Some(days) {
@@ -198,9 +217,19 @@ pub fn encode(journeys: &Journeys) -> Outcome<Vec<u8>> {
     pack(&all)
 }
 
+/// How many reps' days in a whole plan in one piece are not those of `now`.
+pub fn differing(bytes: &[u8], now: &Journeys) -> Outcome<usize> {
+    let kept: Vec<(String, String, Written)> = unpack(bytes)?;
+    let same = kept.iter().filter(|(rep, of, written)| {
+        now.get(rep).is_some_and(|days| days.distributor == *of && written.is_of(days))
+    });
+    let same = same.count();
+    Ok(kept.len() + now.len() - same - kept.iter().filter(|(rep, ..)| now.contains_key(rep)).count())
+}
+
 pub fn decode(bytes: &[u8]) -> Outcome<Journeys> {
     let all: Vec<(String, String, Written)> = unpack(bytes)?;
-    Ok(all.into_iter().map(|(rep, of, written)| (rep, Days::read(written, of))).collect())
+    Ok(all.into_iter().map(|(rep, of, written)| (rep, Arc::new(Days::read(written, of)))).collect())
 }
 
 /// As the optimiser takes it.
@@ -220,14 +249,15 @@ pub fn from_routes(routes: &[DayRoute], distributor: impl Fn(&str) -> String, be
     let mut all = Journeys::new();
     for route in routes.iter().filter(|r| !r.outlets.is_empty()) {
         let Some(slot) = Slot::of(route) else { continue };
-        let days = all.entry(route.rep.clone()).or_insert_with(|| Days {
+        let fresh = || Days {
             distributor: distributor(&route.rep),
             pinned: before.get(&route.rep).map(|d| d.pinned.clone()).unwrap_or_default(),
             ..Days::default()
-        });
+        };
+        let days = Arc::make_mut(all.entry(route.rep.clone()).or_insert_with(|| Arc::new(fresh())));
         days.days.entry(slot).or_default().extend(route.outlets.iter().cloned());
     }
-    for days in all.values_mut() {
+    for days in all.values_mut().map(Arc::make_mut) {
         let visited: std::collections::BTreeSet<&String> = days.days.values().flatten().collect();
         let mut pinned = std::mem::take(&mut days.pinned);
         pinned.retain(|code| visited.contains(code));
@@ -246,10 +276,18 @@ mod tests {
         let mut days = Days { distributor: "D1".into(), pinned: codes(&["b"]), ..Days::default() };
         days.days.insert(Slot::parse("Tue 2").unwrap(), codes(&["a", "b", "ä\u{301}"]));
         days.days.insert(Slot::parse("sat, week 4").unwrap(), codes(&["b"]));
-        let plan = Journeys::from([("R1".into(), days), ("R2".into(), Days::default())]);
+        let plan = Journeys::from([("R1".into(), Arc::new(days)), ("R2".into(), Arc::default())]);
         assert_eq!(decode(&encode(&plan).unwrap()).unwrap(), plan);
         let routes = in_force(&plan).routes;
         assert_eq!(routes.len(), 2);
+        let whole = encode(&plan).unwrap();
+        assert_eq!(differing(&whole, &plan).unwrap(), 0);
+        let mut other = plan.clone();
+        Arc::make_mut(other.get_mut("R1").unwrap()).pinned.clear();
+        assert_eq!(differing(&whole, &other).unwrap(), 1);
+        other.insert("R3".into(), Arc::default());
+        other.remove("R2");
+        assert_eq!(differing(&whole, &other).unwrap(), 3);
         let again = from_routes(&routes, |_| "D1".into(), &plan);
         assert_eq!(again.get("R1"), plan.get("R1"));
         assert!(decode(b"no plan").is_err());

@@ -19,6 +19,11 @@ const SECONDS: i64 = 120;
 /// Weeks of a cycle.
 pub const WEEKS: u32 = 4;
 
+/// Of what a cycle has, what a mean week has: all that people compare is told so.
+pub fn a_week(of_cycle: f64) -> f64 {
+    of_cycle / f64::from(WEEKS)
+}
+
 /// Rules as they hold.
 #[derive(Clone, Debug)]
 pub struct Held {

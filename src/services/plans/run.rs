@@ -1,8 +1,12 @@
 //! A run of the optimiser: a job whose latest result is kept as it goes, so that a host
 //! that goes away loses seconds and the next one goes on from the best plan there was.
 
+use super::around;
+use super::inputs::Lack;
 use super::journeys::{self, Journeys};
-use super::source::{Lack, Source};
+use super::rules::a_week;
+use super::source::Source;
+use super::versions::{self, figures};
 use crate::domain::schema::Kind;
 use crate::domain::text::thousands;
 use crate::domain::{Failure, Id, Outcome};
@@ -18,6 +22,8 @@ use crate::solver::problem::Plan;
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -77,9 +83,20 @@ pub struct Best {
     /// All journeys, packed; they stay inside the program.
     #[serde(skip_serializing_if = "is_empty")]
     #[schemars(skip)]
-    pub(super) routes: Bytes,
+    routes: Bytes,
     /// Edits since: a run around them alone.
     pub edited: bool,
+}
+
+impl Best {
+    pub(super) fn journeys(&self) -> Outcome<Journeys> {
+        journeys::decode(&self.routes.0)
+    }
+
+    pub(super) fn set_journeys(&mut self, journeys: &Journeys) -> Outcome<()> {
+        self.routes = Bytes(journeys::encode(journeys)?);
+        Ok(())
+    }
 }
 
 fn is_empty(bytes: &Bytes) -> bool {
@@ -176,37 +193,42 @@ impl Command for OptimisePlan {
         let job = jobs::queue(cx, KIND, title, unit)?;
         Ok(Begun {
             job,
-            unit: source.unit.name,
+            unit: source.unit.name.clone(),
             outlets: source.task.outlets.len(),
             seconds: ms.div_ceil(1_000),
             before,
-            lacks: source.lacks,
+            lacks: source.lacks.clone(),
         })
     }
+}
+
+/// A task in which pinned outlets stay with their rep and on their days.
+pub(super) fn locked(task: Task, source: &Source, plan: &Journeys) -> Task {
+    let current = || Some("current".to_owned());
+    let pinned = plan.values().flat_map(|days| &days.pinned);
+    let locks = pinned.filter(|code| source.number.contains_key(*code)).map(|code| Lock {
+        outlet: code.clone(),
+        rep: current(),
+        days: current().into_iter().collect(),
+        ..Lock::default()
+    });
+    Task { locks: locks.collect(), ..task }
 }
 
 /// What the worker of a run gets.
 pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     let asked = kept(reads, job.subject)?.unwrap_or_default();
     let source = Source::load(reads, &job.subject.to_string())?;
-    let mut task = source.task.clone();
-    for days in source.journeys.values() {
-        let current = || Some("current".to_owned());
-        task.locks.extend(days.pinned.iter().filter(|code| source.number.contains_key(*code)).map(|code| {
-            Lock {
-                outlet: code.clone(),
-                rep: current(),
-                days: current().into_iter().collect(),
-                ..Lock::default()
-            }
-        }));
-    }
-    let in_force = match source.journeys.is_empty() {
-        false => Some(journeys::in_force(&source.journeys)),
-        true => source.today()?.map(|today| journeys::in_force(&today)),
+    let begins_with = source.begins_with()?;
+    let (task, plan) = match asked.edited.is_empty() {
+        true => (source.task.clone(), begins_with.clone()),
+        false => around::part(&source, begins_with, &asked.edited)?,
     };
+    let task = locked(task, &source, &plan);
+    let in_force = (!plan.is_empty()).then(|| journeys::in_force(&plan));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let edited = asked.edited.iter().filter_map(|code| source.number.get(code).copied()).collect();
+    let wanted: BTreeSet<&String> = asked.edited.iter().collect();
+    let edited = (0..).zip(&task.outlets).filter(|(_, o)| wanted.contains(&o.id)).map(|(n, _)| n).collect();
     frames::encode(&Given {
         task,
         in_force,
@@ -346,8 +368,14 @@ pub fn keep_piece(cx: &mut WriteCx, unit: Id, piece: &[u8]) -> Outcome<u32> {
 
 /// The end of a run: its last result, or the one before where it was stopped.
 pub fn ended(cx: &mut WriteCx, job: &Job, result: Result<Bytes, Failure>) -> Outcome<()> {
+    let asked = kept(cx.reads(), job.subject)?.unwrap_or_default();
     if let Ok(summary) = result {
-        keep_best(cx, job.subject, frames::decode(&summary.0)?)?;
+        let mut best: Best = frames::decode(&summary.0)?;
+        if best.edited {
+            let source = Source::load(cx.reads(), &job.subject.to_string())?;
+            best = around::whole(&source, &asked.edited, best)?;
+        }
+        keep_best(cx, job.subject, best)?;
     }
     let mut asked = kept(cx.reads(), job.subject)?.unwrap_or_default();
     asked.best.ended = true;
@@ -398,7 +426,7 @@ pub struct Offer {
     /// The plan was edited since the run began: it cannot be kept as it is.
     pub stale: bool,
     pub best: Best,
-    /// "-412 km": what it betters, in a word.
+    /// "-412 km a week": what it betters, in a word.
     pub word: String,
     pub failure: String,
 }
@@ -419,9 +447,12 @@ pub fn word(best: &Best) -> String {
     let unserved = best.figures.unserved;
     match &best.before {
         Some(before) => {
-            let km = best.figures.km - before.km;
-            let mut word =
-                format!("{}{} km", if km <= 0.0 { "-" } else { "+" }, thousands(km.abs().round() as u64));
+            let km = a_week(best.figures.km - before.km);
+            let mut word = format!(
+                "{}{} km a week",
+                if km <= 0.0 { "-" } else { "+" },
+                thousands(km.abs().round() as u64)
+            );
             for (what, a, b) in [
                 ("broken days", before.broken_days, best.figures.broken_days),
                 ("not visited", before.unserved, unserved),
@@ -432,10 +463,10 @@ pub fn word(best: &Best) -> String {
             }
             word
         }
-        None if unserved > 0 => {
-            format!("{} km, {unserved} not visited", thousands(best.figures.km.round() as u64))
+        None => {
+            let left = if unserved > 0 { format!(", {unserved} not visited") } else { String::new() };
+            format!("{} km a week{left}", thousands(a_week(best.figures.km).round() as u64))
         }
-        None => format!("{} km", thousands(best.figures.km.round() as u64)),
     }
 }
 
@@ -481,6 +512,7 @@ pub fn found(reads: &dyn Reads, source: &Source) -> Outcome<(Best, Journeys)> {
     let mut journeys = journeys::decode(&routes(reads, source.id)?)?;
     // Pins are the person's, not the optimiser's.
     for (rep, days) in &mut journeys {
+        let days = Arc::make_mut(days);
         let pinned = source.journeys.get(rep).map(|d| d.pinned.clone()).unwrap_or_default();
         let visited: std::collections::BTreeSet<&str> = days.outlets();
         let kept: Vec<String> = pinned.into_iter().filter(|code| visited.contains(code.as_str())).collect();
@@ -515,7 +547,9 @@ impl Command for KeepPlan {
             "" => format!("optimised: {}", word(&best)),
             reason => reason.to_owned(),
         };
-        super::versions::keep(cx, &source, &journeys, reason, best.figures)
+        // A run around an edit has measured what an edit changes.
+        let figures = if best.edited { figures(&source, &journeys)? } else { best.figures };
+        versions::keep(cx, &source, &journeys, reason, figures)
     }
 }
 
@@ -540,9 +574,9 @@ impl Query for ListLacks {
     fn run(&self, cx: &ReadCx) -> Outcome<Lacking> {
         let source = Source::load(cx.reads, &self.unit)?;
         let equation = source.equation();
-        let left_out = source.left_out.into_iter().take(NAMED);
-        let left_out = left_out.map(|(code, name, why)| (code, name, why.to_owned()));
-        Ok(Lacking { items: source.lacks, left_out: left_out.collect(), equation })
+        let left_out = source.left_out.iter().take(NAMED);
+        let left_out = left_out.map(|(code, name, why)| (code.clone(), name.clone(), (*why).to_owned()));
+        Ok(Lacking { items: source.lacks.clone(), left_out: left_out.collect(), equation })
     }
 }
 

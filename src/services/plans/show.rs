@@ -2,15 +2,18 @@
 //! stop, route sheets.
 
 use super::drive::{Drive, Driven, RepSum};
+use super::inputs::Lack;
 use super::journeys::{self, Journeys, Slot};
+use super::outlines::{Ring, thinned};
 use super::run::{Offer, offer};
-use super::source::{Lack, Source};
+use super::source::Source;
 use super::versions::{standing, which};
 use super::{rules, typed};
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Outcome};
 use crate::frames::Bytes;
-use crate::services::territories::{Limits, ListUnits, UnitShown, locks};
+use crate::services::outlets::filter::Filter;
+use crate::services::territories::{Limits, ListUnits, UnitShown, current, locks};
 use crate::services::{Query, ReadCx, names};
 use crate::solver::journey::Quality;
 use schemars::JsonSchema;
@@ -93,6 +96,10 @@ pub struct Outlets {
     pub points: Vec<(i32, i32)>,
     /// The tier of each, a number in [`Opened::tiers`].
     pub tier: Vec<u8>,
+    /// Whose each is, a number in [`Opened::depots`].
+    pub depot: Vec<u16>,
+    /// Around the area of each distributor that has an outline.
+    pub outlines: Vec<Vec<Ring>>,
     /// The rep of each, a number in [`Opened::reps`]; above them: nobody.
     pub rep: Vec<u16>,
     /// Days of each, a bit each: the first day of the first week is bit 0, seven a week.
@@ -147,7 +154,7 @@ impl Query for OpenPlan {
         let (version, edited) = standing(cx.reads, &source)?;
         if journeys.is_empty() && shown == "now" {
             // Before there is a plan today's beats are what there is to look at.
-            journeys = source.today()?.unwrap_or_default();
+            journeys = source.today()?.cloned().unwrap_or_default();
             shown = if journeys.is_empty() { "no plan".into() } else { "beats".into() };
         }
         let mut opened = Opened {
@@ -170,7 +177,9 @@ impl Query for OpenPlan {
             codes: outlets.iter().map(|o| o.id.clone()).collect(),
             points: outlets.iter().map(|o| (micro(o.lat), micro(o.lon))).collect(),
             tier: source.known.iter().map(|k| tiers[k.tier.as_str()]).collect(),
-            rep: vec![u16::MAX; outlets.len()],
+            depot: vec![],
+            outlines: source.outlines.iter().map(|rings| thinned(rings)).collect(),
+            rep: vec![],
             days: vec![0; outlets.len()],
         };
         opened.count = outlets.len();
@@ -178,22 +187,56 @@ impl Query for OpenPlan {
         opened.depots = depots.map(|d| (d.id.clone(), (micro(d.lat), micro(d.lon)))).collect();
         if !outlets.is_empty() {
             let drive = Drive::of(&source)?;
-            let plan = drive.plan(&journeys);
-            opened.figures = drive.measured(&plan);
-            opened.figures.unserved = plan.unserved.len();
-            opened.reps = drive.sums(&plan);
-            for route in &plan.routes {
+            let measured = drive.measured(&journeys, drive.standing());
+            opened.figures = drive.quality(&measured);
+            opened.reps = drive.sums(&measured);
+            all.depot = source.ground()?.0.of.iter().map(|depot| *depot as u16).collect();
+            all.rep = measured.rep_of.iter().map(|rep| *rep as u16).collect();
+            for route in &measured.plan.routes {
                 let slot = drive.slot(route.day);
                 for stop in &route.stops {
-                    all.rep[*stop as usize] = route.vehicle as u16;
                     all.days[*stop as usize] |= 1 << ((slot.week - 1) * 7 + slot.weekday);
                 }
             }
         }
         opened.packed = Bytes(journeys::pack(&all)?);
-        opened.lacks = source.lacks;
+        opened.lacks = source.lacks.clone();
         opened.milliseconds = begun.elapsed().as_secs_f64() * 1e3;
         Ok(opened)
+    }
+}
+
+/// Which outlets of a unit fit what is typed: words, `class=A`, `avg_sales>1000`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FindOutlets {
+    pub unit: String,
+    pub filter: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    pub count: usize,
+    #[schemars(skip)]
+    packed: Bytes,
+}
+
+impl Found {
+    /// The outlets as [`Outlets`] numbers them.
+    pub fn numbers(&self) -> Outcome<Vec<u32>> {
+        journeys::unpack(&self.packed.0)
+    }
+}
+
+impl Query for FindOutlets {
+    const NAME: &'static str = "plans.find";
+    type Reply = Found;
+
+    fn run(&self, cx: &ReadCx) -> Outcome<Found> {
+        let source = Source::load(cx.reads, &self.unit)?;
+        let filter = Filter::parse(Kind::Outlet, &self.filter)?;
+        let codes = current(cx.reads, source.id, &source.unit)?.fitting(cx.reads, &filter)?;
+        let numbers: Vec<u32> = codes.iter().filter_map(|code| source.number.get(code).copied()).collect();
+        Ok(Found { count: numbers.len(), packed: Bytes(journeys::pack(&numbers)?) })
     }
 }
 
@@ -232,7 +275,7 @@ impl Query for ShowDays {
         let source = Source::load(cx.reads, &self.unit)?;
         let (shown, mut journeys) = which(cx.reads, &source, &self.version)?;
         if journeys.is_empty() && shown == "now" {
-            journeys = source.today()?.unwrap_or_default();
+            journeys = source.today()?.cloned().unwrap_or_default();
         }
         sheet(&source, &journeys, self, shown)
     }

@@ -1,7 +1,8 @@
 //! Versions of a unit's plan: kept with a reason, compared, restored as a new version.
 
-use super::drive::{Drive, RepSum};
+use super::drive::{Drive, Measured, RepSum};
 use super::journeys::{self, Journeys, Slot};
+use super::outlines::Packed;
 use super::source::Source;
 use crate::domain::schema::{Kind, Plan, Record};
 use crate::domain::text::count;
@@ -54,7 +55,7 @@ pub(super) fn keep(
 ) -> Outcome<Kept> {
     let name = &source.unit.name;
     let number = all(cx.reads(), source.id)?.iter().filter_map(|(_, p)| p.number).max().unwrap_or(0) + 1;
-    let changed_reps = journeys::save(cx, source.id, name, journeys)?;
+    let changed_reps = journeys::save(cx, source, journeys)?;
     let plan = Plan {
         unit: Some(source.id),
         name: format!("{name} v{number}"),
@@ -79,8 +80,9 @@ pub(super) fn keep(
 /// The figures of journeys, all of them, as the optimiser's own are told.
 pub(super) fn figures(source: &Source, journeys: &Journeys) -> Outcome<Quality> {
     let built = source.build(None)?;
-    let plan = Drive::of(source)?.plan(journeys);
-    Ok(crate::solver::journey::quality(&built, &source.held.travel, &plan))
+    let drive = Drive::of(source)?;
+    let measured = drive.measured(journeys, drive.standing());
+    Ok(crate::solver::journey::quality(&built, &source.held.travel, &measured.plan))
 }
 
 /// What a first version is made of.
@@ -94,6 +96,8 @@ pub enum From {
     /// A file's text: what `pams plan export --json` writes, or a table of outlet, rep, day
     /// and order.
     File(String),
+    /// The same, as the program itself sends it.
+    Packed(Packed),
 }
 
 /// Makes a version.
@@ -112,7 +116,7 @@ impl Command for CreatePlan {
         let source = Source::load(cx.reads(), &self.unit)?;
         let (journeys, said) = match &self.from {
             From::Beats => {
-                let today = source.today()?.filter(|today| !today.is_empty()).ok_or_else(|| {
+                let today = source.today()?.filter(|today| !today.is_empty()).cloned().ok_or_else(|| {
                     Failure::not_found(format!("The outlets of {} name no reps", source.unit.name))
                         .hint("`pams plan optimise` makes a first plan without")
                 })?;
@@ -124,6 +128,7 @@ impl Command for CreatePlan {
             }
             From::Now => (source.journeys.clone(), "as it stands".to_owned()),
             From::File(text) => (read_file(&source, text)?, "from a file".to_owned()),
+            From::Packed(file) => (read_file(&source, &file.text()?)?, "from a file".to_owned()),
         };
         let reason = if self.reason.trim().is_empty() { said } else { self.reason.trim().to_owned() };
         let figures = figures(&source, &journeys)?;
@@ -238,7 +243,7 @@ pub(super) fn which(reads: &dyn Reads, source: &Source, which: &str) -> Outcome<
     match which.trim().trim_start_matches('v') {
         "" | "now" => Ok(("now".into(), source.journeys.clone())),
         "better" => Ok(("better".into(), super::run::found(reads, source)?.1)),
-        "beats" => Ok(("beats".into(), source.today()?.unwrap_or_default())),
+        "beats" => Ok(("beats".into(), source.today()?.cloned().unwrap_or_default())),
         number => {
             let of = all(reads, source.id)?;
             let wanted: i64 = number.parse().unwrap_or(-1);
@@ -376,9 +381,10 @@ impl Query for ComparePlans {
         let (a, one) = which(cx.reads, &source, &self.a)?;
         let (b, other) = which(cx.reads, &source, &self.b)?;
         let drive = Drive::of(&source)?;
-        let (plan_a, plan_b) = (drive.plan(&one), drive.plan(&other));
+        let plan_a = drive.measured(&one, drive.standing());
+        let plan_b = drive.measured(&other, &plan_a);
         let built = source.build(None)?;
-        let quality = |plan| crate::solver::journey::quality(&built, &source.held.travel, plan);
+        let quality = |of: &Measured| crate::solver::journey::quality(&built, &source.held.travel, &of.plan);
         let mut compared = Compared {
             unit: source.unit.name.clone(),
             a,
@@ -423,8 +429,5 @@ impl Query for ComparePlans {
 pub(super) fn standing(reads: &dyn Reads, source: &Source) -> Outcome<(u32, usize)> {
     let of = all(reads, source.id)?;
     let Some((_, plan)) = of.last() else { return Ok((0, 0)) };
-    let kept = journeys::decode(&plan.routes)?;
-    let reps: BTreeSet<&String> = kept.keys().chain(source.journeys.keys()).collect();
-    let edited = reps.into_iter().filter(|rep| kept.get(*rep) != source.journeys.get(*rep)).count();
-    Ok((plan.number.unwrap_or(0) as u32, edited))
+    Ok((plan.number.unwrap_or(0) as u32, journeys::differing(&plan.routes, &source.journeys)?))
 }

@@ -8,7 +8,8 @@ use crate::columns::{self, Chunk, Column, Numbers, Texts};
 use crate::domain::schema::{Kind, Type, Unit};
 use crate::domain::{Failure, Id, Outcome};
 use crate::frames;
-use crate::services::datasets::{self, Hash};
+use crate::services::datasets::{self, Hash, Rows};
+use crate::services::outlets::filter::Filter;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::Reads;
 use schemars::JsonSchema;
@@ -70,6 +71,35 @@ impl Snapshot {
             visit(&Chunk::read(&bytes).map_err(damaged)?)?;
         }
         Ok(())
+    }
+
+    /// What tells whether it was cut anew.
+    pub fn mark(&self) -> Outcome<Vec<u8>> {
+        frames::encode(&self.pieces)
+    }
+
+    /// The codes of the outlets that a filter lets through.
+    ///
+    /// # Errors
+    /// The filter names a field that snapshots do not have.
+    pub fn fitting(&self, reads: &dyn Reads, filter: &Filter) -> Outcome<Vec<String>> {
+        let schema = Kind::Outlet.schema();
+        let core: Vec<u16> = CORE.iter().filter_map(|name| schema.field_named(name)).map(|f| f.id).collect();
+        if let Some(field) = filter.beyond(&core).and_then(|number| schema.field(number)) {
+            return Err(Failure::usage(format!("Planning does not read the {} of outlets", field.label()))
+                .hint(format!("It reads {}", CORE.join(", "))));
+        }
+        let (code, mut columns) = (core[0], filter.columns());
+        columns.push(code);
+        let mut codes = Vec::new();
+        self.each(reads, &mut |chunk| {
+            let rows = Rows::of(Kind::Outlet, chunk, &columns)?;
+            let fits = filter.fits(&rows);
+            let through = (0..rows.count).filter(|row| fits[*row]);
+            codes.extend(through.map(|row| rows.text(code, row).to_owned()));
+            Ok(())
+        })?;
+        Ok(codes)
     }
 
     /// Some of its columns: texts, then numbers, each over all outlets.

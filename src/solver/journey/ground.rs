@@ -146,21 +146,23 @@ impl Ground {
 
 /// Positions, names and amounts that cannot be.
 fn places(task: &Task, faults: &mut Faults) {
-    let mut seen = HashSet::new();
-    let mut place = |what: &str, id: &str, lat: f64, lon: f64, faults: &mut Faults| {
-        if id.is_empty() {
-            faults.add(format!("{what}: its id is missing"));
-        } else if !seen.insert((what.to_owned(), id.to_owned())) {
-            faults.add(format!("{what} {id}: there are two of this id"));
-        }
+    let mut seen: HashSet<(&str, &str)> = HashSet::with_capacity(task.outlets.len());
+    let mut name = |what: &'static str, id, faults: &mut Faults| match id {
+        "" => faults.add(format!("{what}: its id is missing")),
+        id if !seen.insert((what, id)) => faults.add(format!("{what} {id}: there are two of this id")),
+        _ => {}
+    };
+    let place = |what: &str, id: &str, lat: f64, lon: f64, faults: &mut Faults| {
         if !((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon)) {
             faults.add(format!("{what} {id}: {lat}, {lon} is no latitude and longitude in degrees"));
         }
     };
     for d in &task.distributors {
+        name("distributor", &d.id, faults);
         place("distributor", &d.id, d.lat, d.lon, faults);
     }
     for o in &task.outlets {
+        name("outlet", &o.id, faults);
         place("outlet", &o.id, o.lat, o.lon, faults);
         if !(0.0..=1_440.0).contains(&o.minutes) {
             faults.add(format!("outlet {}: a visit takes 0 to 1,440 minutes, not {}", o.id, o.minutes));
@@ -191,9 +193,11 @@ impl Plane {
         let mut lats: Vec<f64> = all.iter().map(|p| p.0).collect();
         let mut lons: Vec<f64> = all.iter().map(|p| p.1).collect();
         // The median is not moved by a position that is wrong.
-        lats.sort_by(f64::total_cmp);
-        lons.sort_by(f64::total_cmp);
-        Plane { lat: lats[lats.len() / 2], lon: lons[lons.len() / 2] }
+        let middle = |all: &mut Vec<f64>| {
+            let half = all.len() / 2;
+            *all.select_nth_unstable_by(half, f64::total_cmp).1
+        };
+        Plane { lat: middle(&mut lats), lon: middle(&mut lons) }
     }
 
     /// Metres from the middle.
@@ -243,9 +247,9 @@ fn distributors_of(task: &Task, at: &[(f64, f64)], depots: &[Depot], faults: &mu
             ));
         }
         let far = |d: &u32| distance((depots[*d as usize].x, depots[*d as usize].y), *at);
-        let nearest = (0..depots.len() as u32).min_by(|a, b| far(a).total_cmp(&far(b)));
+        let nearest = || (0..depots.len() as u32).min_by(|a, b| far(a).total_cmp(&far(b)));
         of.push(match outlet.distributor.as_str() {
-            "" => nearest.unwrap_or(0),
+            "" => nearest().unwrap_or(0),
             id => number.get(id).copied().unwrap_or_else(|| {
                 faults.add(format!("outlet {}: there is no distributor \"{id}\"", outlet.id));
                 0

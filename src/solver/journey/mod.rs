@@ -14,7 +14,7 @@ mod report;
 mod staff;
 
 pub use build::{Built, build};
-pub use quality::{Quality, measured, metres, quality};
+pub use quality::{Quality, Taken, measured, metres, quality};
 pub use report::{Outcome, days_of, report};
 
 use serde::{Deserialize, Serialize};

@@ -62,28 +62,60 @@ pub struct Quality {
 
 /// Measures a plan, one that breaks rules too.
 pub fn quality(built: &Built, travel: &Travel, plan: &Plan) -> Quality {
-    let mut q = measured(&built.problem, travel, plan);
+    let mut q = measured(&built.problem, travel, plan, &Taken::all(&built.problem, plan));
     shape(&built.problem, travel, plan, &mut q);
     rhythm(&built.problem, plan, &mut q);
     q
 }
 
-/// What of it needs a look at the routes alone: travel, balance and broken rules.
-pub fn measured(problem: &Problem, travel: &Travel, plan: &Plan) -> Quality {
+/// What a day takes, driven once: sums over a plan are made of these.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Taken {
+    /// Seconds: travel and visits, and of them the visits.
+    pub length: i64,
+    pub service: i64,
+    /// As the crow flies.
+    pub metres: f64,
+    pub broken: Option<Why>,
+}
+
+impl Taken {
+    pub fn of(problem: &Problem, route: &Route) -> Taken {
+        let service = |stop: &u32| i64::from(problem.customers[*stop as usize].service);
+        Taken {
+            length: soft::length(problem, route),
+            service: route.stops.iter().map(service).sum(),
+            metres: metres(problem, route),
+            broken: broken_rule(problem, route),
+        }
+    }
+
+    /// Of each route of a plan.
+    pub fn all(problem: &Problem, plan: &Plan) -> Vec<Taken> {
+        plan.routes.iter().map(|route| Taken::of(problem, route)).collect()
+    }
+
+    /// Travel and visits of each vehicle in the cycle.
+    pub fn work(problem: &Problem, plan: &Plan, taken: &[Taken]) -> Vec<i64> {
+        let mut work = vec![0; problem.vehicles.len()];
+        plan.routes.iter().zip(taken).for_each(|(route, day)| work[route.vehicle as usize] += day.length);
+        work
+    }
+}
+
+/// What of it needs a look at what the days take alone: travel, balance and broken rules.
+pub fn measured(problem: &Problem, travel: &Travel, plan: &Plan, taken: &[Taken]) -> Quality {
     let mut q = Quality { unserved: plan.unserved.len(), ..Quality::default() };
     let visits: usize = plan.routes.iter().map(|r| r.stops.len()).sum();
     let (mut seconds, mut service) = (0i64, 0i64);
-    for route in &plan.routes {
-        let stay: i64 = route.stops.iter().map(|s| i64::from(problem.customers[*s as usize].service)).sum();
-        let length = soft::length(problem, route);
-        seconds += length - stay;
-        service += stay;
-        q.km += metres(problem, route) * travel.circuity / 1_000.0;
+    for (route, day) in plan.routes.iter().zip(taken) {
+        seconds += day.length - day.service;
+        service += day.service;
+        q.km += day.metres * travel.circuity / 1_000.0;
         let longest = i64::from(problem.vehicles[route.vehicle as usize].max_duration);
-        q.overtime_minutes += (length - longest).max(0) as f64 / 60.0;
-        let broken = broken_rule(problem, route);
-        q.broken_days += usize::from(broken.is_some());
-        match broken {
+        q.overtime_minutes += (day.length - longest).max(0) as f64 / 60.0;
+        q.broken_days += usize::from(day.broken.is_some());
+        match day.broken {
             Some(Why::Window) => q.missed_windows += 1,
             Some(Why::Stops) => q.over_stops += 1,
             _ => {}
@@ -94,7 +126,7 @@ pub fn measured(problem: &Problem, travel: &Travel, plan: &Plan) -> Quality {
     q.minutes_per_visit = share(q.travel_minutes, visits as f64);
     q.km_per_visit = share(q.km, visits as f64);
     q.travel_share = share(seconds as f64, (seconds + service) as f64);
-    balance(problem, plan, &mut q);
+    balance(problem, plan, taken, &mut q);
     q
 }
 
@@ -111,16 +143,16 @@ pub fn metres(problem: &Problem, route: &Route) -> f64 {
     sum
 }
 
-fn balance(problem: &Problem, plan: &Plan, q: &mut Quality) {
-    let work = soft::work(problem, &plan.routes);
+fn balance(problem: &Problem, plan: &Plan, taken: &[Taken], q: &mut Quality) {
+    let work = Taken::work(problem, plan, taken);
     let n = work.len().max(1) as f64;
     let mean = work.iter().sum::<i64>() as f64 / n;
     let variance = work.iter().map(|w| (*w as f64 - mean).powi(2)).sum::<f64>() / n;
     let (most, least) = (work.iter().max().copied().unwrap_or(0), work.iter().min().copied().unwrap_or(0));
     q.hours_cv = if mean > 0.0 { variance.sqrt() / mean } else { 0.0 };
     q.hours_max_over_min = most as f64 / (least as f64).max(1.0);
-    let aims = soft::Aims::of(problem, &plan.routes);
-    for (vehicle, (work, aim)) in work.iter().zip(&aims.work).enumerate() {
+    let (cycle, days) = soft::Aims::springs(problem, &work);
+    for (vehicle, (work, aim)) in work.iter().zip(&cycle).enumerate() {
         let group = problem.vehicles[vehicle].group;
         let size = problem.vehicles.iter().filter(|v| v.group == group).count();
         if size >= SMALLEST_GROUP && aim.aim > 0 {
@@ -129,9 +161,9 @@ fn balance(problem: &Problem, plan: &Plan, q: &mut Quality) {
             q.reps_off_balance += usize::from(off > BAND);
         }
     }
-    let near = plan.routes.iter().filter(|r| {
-        let aim = aims.day[r.vehicle as usize].aim as f64;
-        (soft::length(problem, r) as f64 - aim).abs() <= BAND * aim
+    let near = plan.routes.iter().zip(taken).filter(|(route, day)| {
+        let aim = days[route.vehicle as usize].aim as f64;
+        (day.length as f64 - aim).abs() <= BAND * aim
     });
     q.days_within_tenth = near.count() as f64 / plan.routes.len().max(1) as f64;
 }

@@ -45,6 +45,15 @@ fn is_blank(cell: &Cell) -> bool {
     cell.symbol() == " " && look(cell) == PLAIN
 }
 
+/// Whether a cell looks right when printed in a style: the ink of nothing is not seen.
+fn fits(cell: &Cell, style: Look) -> bool {
+    const SEEN: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED).union(Modifier::CROSSED_OUT);
+    let of = look(cell);
+    let unseen =
+        cell.symbol() == " " && of.bg == style.bg && !of.modifier.union(style.modifier).intersects(SEEN);
+    of == style || unseen
+}
+
 impl<W: Write> Frugal<W> {
     pub fn new(out: W) -> Frugal<W> {
         let shown = Buffer::empty(Rect::default());
@@ -83,7 +92,7 @@ impl<W: Write> Frugal<W> {
                 Some((cx, cy)) if cy == y && cx == x => {}
                 Some((cx, cy)) if cy == y && cx < x => {
                     let between = (cx..x).map(|x| &self.shown[(x, y)]);
-                    let same = |c: &Cell| look(c) == style && c.symbol().len() == 1;
+                    let same = |c: &Cell| fits(c, style) && c.symbol().len() == 1;
                     if x - cx <= BRIDGE && between.clone().all(same) {
                         between.for_each(|c| bytes.extend(c.symbol().bytes()));
                     } else {
@@ -92,7 +101,9 @@ impl<W: Write> Frugal<W> {
                 }
                 from => go(&mut bytes, from, (x, y))?,
             }
-            restyle(&mut bytes, &mut style, look(cell))?;
+            if !fits(cell, style) {
+                restyle(&mut bytes, &mut style, look(cell))?;
+            }
             bytes.extend(cell.symbol().bytes());
             let after = x + cell.symbol().width().max(1) as u16;
             // Behind the last column terminals differ in where the cursor is.

@@ -1,13 +1,14 @@
 //! What is done in Routes.
 
-use super::{Routes, View, WEEKS};
-use crate::domain::Outcome;
+use super::{Outlines, Routes, View};
+use crate::domain::failure::said;
 use crate::domain::schema::Kind;
 use crate::domain::text::count;
+use crate::domain::{Failure, Outcome};
 use crate::engine::{Engine, files};
 use crate::services::plans::{
-    self, CreatePlan, Edit, EditPlan, ExportPlan, From, Impact, KeepPlan, MEANS, OptimisePlan, PRESETS,
-    PrintSheet, RestorePlan, SetPlanRules, ShowDays, Steer, SteerRun,
+    self, CreatePlan, Edit, EditPlan, ExportPlan, From, Impact, KeepPlan, MEANS, OptimisePlan, Outlined,
+    PRESETS, Packed, PrintSheet, RestorePlan, SetOutlines, SetPlanRules, ShowDays, Steer, SteerRun, a_week,
 };
 use crate::solver::journey::WEEKDAYS;
 use crate::tui::app::Cx;
@@ -36,7 +37,13 @@ impl Routes {
         let unit = self.which();
         match id {
             "record.open" => return self.enter(cx),
-            "list.filter" => return Ask::Prompt(Prompt::new("unit", &self.filter, Wanted::Filter)),
+            "list.filter" if self.view == View::Units => {
+                return Ask::Prompt(Prompt::new("unit", &self.filter, Wanted::Filter));
+            }
+            "list.filter" => {
+                let label = "outlets on the map: a word, class=A, visit_frequency>2";
+                return Ask::Prompt(Prompt::new(label, &self.only, Wanted::Filter));
+            }
             "list.inside" => self.on_map = !self.on_map && self.opened.is_some(),
             "list.mark" => {
                 if let Some(code) = self.stop().map(|s| s.code.clone()) {
@@ -95,7 +102,11 @@ impl Routes {
             "routes.next_week" => self.step_day(self.opened.as_ref().map_or(6, |o| o.work_days as i32)),
             "routes.tier" => self.next_tier(),
             "routes.clusters" => self.clusters = !self.clusters,
-            "routes.outlines" => self.outlines = !self.outlines,
+            "routes.outlines" => self.outlines = self.outlines.next(),
+            "routes.areas" => {
+                let label = "read outlines of distributors from (.geojson)";
+                return Ask::Prompt(Prompt::new(label, "", Wanted::Pane("areas".into())));
+            }
             "routes.move" => return self.ask_where(),
             "routes.earlier" => return self.reorder(-1),
             "routes.later" => return self.reorder(1),
@@ -149,8 +160,7 @@ impl Routes {
     /// The outlet in the middle of the map.
     pub(super) fn nearest(&self) -> Option<usize> {
         let of = &self.outlets;
-        let shown = |n: &usize| self.tier.is_none_or(|tier| of.tier[*n] == tier);
-        let points = (0..of.points.len()).filter(shown).map(|n| (n, of.points[n]));
+        let points = (0..of.points.len()).filter(|n| self.is_shown(*n)).map(|n| (n, of.points[n]));
         self.framed().nearest(points)
     }
 
@@ -279,7 +289,7 @@ impl Routes {
             .collect();
         let reps = opened.reps.iter().filter(|r| Some(&r.rep) != here.as_ref());
         all.extend(reps.map(|r| {
-            let note = format!("{:.1} h a week, {}", r.minutes / 60.0 / f64::from(WEEKS), r.to_mean());
+            let note = format!("{:.1} h a week, {}", r.hours_a_week(), r.to_mean());
             Choice::new(format!("to {}", r.name), note, format!("rep {}", r.rep))
         }));
         let chosen = self.chosen();
@@ -322,8 +332,22 @@ impl Routes {
                     let done = engine.run(&KeepPlan { unit, reason })?;
                     let kept = done.reply;
                     let text =
-                        format!("{} v{}: {:.0} km in the cycle", kept.unit, kept.number, kept.figures.km);
+                        format!("{} v{}: {:.0} km a week", kept.unit, kept.number, a_week(kept.figures.km));
                     Ok((text, Some(done.txn)))
+                }))
+            }
+            "areas" => {
+                self.outlines = Outlines::Distributors;
+                let path = typed.trim().to_owned();
+                Ask::Act(act(move |engine| {
+                    let text = String::from_utf8_lossy(&files::read_path(&path)?.1).into_owned();
+                    let done = engine.run(&SetOutlines { file: Packed::of(&text)?, dry_run: false })?;
+                    let Outlined { set, same, unknown } = done.reply;
+                    let mut word = format!("{} set, {same} the same already", count(set, "outline"));
+                    if !unknown.is_empty() {
+                        word.push_str(&format!("; no distributor is called {}", unknown.join(", ")));
+                    }
+                    Ok((word, Some(done.txn)))
                 }))
             }
             "export" => {
@@ -390,10 +414,8 @@ impl Routes {
 
 fn written(path: &str, text: &str) -> Outcome<()> {
     let mut file = files::new_file(path)?;
-    file.write_all(text.as_bytes()).map_err(|e| {
-        let said = crate::domain::failure::said(&e);
-        crate::domain::Failure::invalid(format!("{path} cannot be written: {said}"))
-    })
+    file.write_all(text.as_bytes())
+        .map_err(|e| Failure::invalid(format!("{path} cannot be written: {}", said(&e))))
 }
 
 /// The form of a unit's rules, which are made where there are none yet.
@@ -473,12 +495,11 @@ fn asked(ask: EditPlan) -> Ask {
         Data::Confirm(seen.map(|impact: Impact| {
             let mut text = format!("Move {}: {}", count(impact.outlets, "outlet"), impact.word);
             for (before, after) in impact.reps.iter().take(2) {
-                let week = 60.0 * f64::from(WEEKS);
                 text.push_str(&format!(
                     "; {} {:.1} > {:.1} h a week",
                     after.name,
-                    before.minutes / week,
-                    after.minutes / week
+                    before.hours_a_week(),
+                    after.hours_a_week()
                 ));
             }
             text.push_str(". Do it?");

@@ -4,13 +4,14 @@
 mod act;
 mod view;
 
-use crate::domain::Outcome;
 use crate::domain::schema::Kind;
 use crate::domain::text::fold;
+use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, Progress};
+use crate::services::outlets::filter::Filter;
 use crate::services::plans::{
-    self, ComparePlans, Compared, Lacking, ListLacks, ListOffers, ListPlanned, ListPlans, OpenPlan, Opened,
-    PlanLine, Planned, Sheet, ShowDays, ShowOffer, Slot as Day,
+    self, ComparePlans, Compared, FindOutlets, Lacking, ListLacks, ListOffers, ListPlanned, ListPlans,
+    OpenPlan, Opened, PlanLine, Planned, Sheet, ShowDays, ShowOffer, Slot as Day, WEEKS,
 };
 use crate::services::territories::CutSnapshots;
 use crate::tui::app::Cx;
@@ -26,8 +27,6 @@ use std::collections::BTreeSet;
 
 /// Between two looks at what a run has found, in milliseconds of the run.
 const LOOK_MS: u64 = 1_000;
-/// Weeks of a cycle.
-const WEEKS: u32 = 4;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum View {
@@ -42,6 +41,25 @@ enum View {
     Versions,
     /// What planning lacks.
     Lacks,
+}
+
+/// What outlines are drawn around.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Outlines {
+    #[default]
+    Nothing,
+    Reps,
+    Distributors,
+}
+
+impl Outlines {
+    fn next(self) -> Outlines {
+        match self {
+            Outlines::Nothing => Outlines::Reps,
+            Outlines::Reps => Outlines::Distributors,
+            Outlines::Distributors => Outlines::Nothing,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -76,10 +94,17 @@ pub struct Routes {
     frame: Option<Frame>,
     tier: Option<u8>,
     clusters: bool,
-    outlines: bool,
+    /// What is typed to see some of the outlets alone, and which fit.
+    only: String,
+    fitting: Option<Vec<bool>>,
+    /// Why what is typed is no question.
+    unread: Option<String>,
+    outlines: Outlines,
     canvas: Rect,
     waits: &'static str,
     looked_ms: u64,
+    /// How far the job is that was heard of last.
+    heard: Option<(Id, u64)>,
 }
 
 /// Cuts the unit's snapshot where that is missing or old: outlets may have changed, or
@@ -149,6 +174,7 @@ impl Routes {
             self.weekday = 0;
         }
         self.opened = Some(opened);
+        self.find(cx);
         self.look_at_rep(cx);
     }
 
@@ -257,6 +283,33 @@ impl Routes {
         }
     }
 
+    /// Which outlets fit what is typed.
+    fn find(&mut self, cx: &mut Cx) {
+        if self.only.trim().is_empty() {
+            self.fitting = None;
+            return;
+        }
+        let ask = FindOutlets { unit: self.which(), filter: self.only.clone() };
+        cx.ask(
+            Slot::Find,
+            move |engine: &Engine| Ok(engine.ask(&ask).and_then(|found| found.numbers())),
+            |panes, numbers, _| {
+                let of = &mut panes.routes;
+                of.unread = numbers.as_ref().err().map(|f: &Failure| f.message.clone());
+                let numbers = numbers.unwrap_or_default();
+                let mut fitting = vec![false; of.outlets.codes.len()];
+                numbers.iter().filter_map(|n| fitting.get_mut(*n as usize).map(|fits| *fits = true)).count();
+                of.fitting = Some(fitting).filter(|_| of.unread.is_none());
+            },
+        );
+    }
+
+    /// Whether an outlet is on the map: of the tier, and fitting what is typed.
+    fn is_shown(&self, n: usize) -> bool {
+        self.tier.is_none_or(|tier| self.outlets.tier[n] == tier)
+            && self.fitting.as_ref().is_none_or(|fits| fits.get(n) == Some(&true))
+    }
+
     fn look_at_offer(&mut self, cx: &mut Cx) {
         let unit = self.which();
         cx.ask(
@@ -275,6 +328,12 @@ impl Routes {
             View::Versions => &mut self.version,
             View::Lacks => &mut self.lack,
         }
+    }
+
+    /// Milliseconds of the run: a result is kept only where it is better, time goes on.
+    fn spent_ms(&self) -> u64 {
+        let heard = self.heard.filter(|(job, _)| Some(*job) == self.offer.job);
+        self.offer.best.spent_ms.max(heard.map_or(0, |(_, done)| done))
     }
 
     fn is_running(&self) -> bool {
@@ -298,6 +357,7 @@ impl Pane for Routes {
                 ("map.left", "move"),
                 ("map.all", "all of it"),
                 ("record.open", "nearest outlet"),
+                ("list.filter", "only some"),
                 ("routes.clusters", "counts"),
                 ("list.inside", "back to the list"),
             ];
@@ -374,6 +434,7 @@ impl Pane for Routes {
     }
 
     fn job(&mut self, progress: Progress, cx: &mut Cx) {
+        self.heard = Some((progress.job, progress.done));
         if self.unit.is_some() && (progress.ended || progress.done.abs_diff(self.looked_ms) >= LOOK_MS) {
             self.looked_ms = progress.done;
             self.look_at_offer(cx);
@@ -490,10 +551,23 @@ impl Pane for Routes {
         self.taken(what, value, cx)
     }
 
-    fn set_filter(&mut self, text: &str, _: &mut Cx) {
-        self.filter = text.to_owned();
-        self.list.cursor = 0;
-        self.settle();
+    fn set_filter(&mut self, text: &str, cx: &mut Cx) {
+        match self.view {
+            View::Units => {
+                self.filter = text.to_owned();
+                self.list.cursor = 0;
+                self.settle();
+            }
+            // A part that is being typed is no question yet.
+            _ if self.only != text => {
+                self.only = text.to_owned();
+                self.unread = Filter::parse(Kind::Outlet, text).err().map(|f| f.message);
+                if self.unread.is_none() {
+                    self.find(cx);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn state(&self) -> serde_json::Value {

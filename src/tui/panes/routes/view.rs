@@ -1,8 +1,8 @@
 //! How Routes looks.
 
-use super::{Routes, View, WEEKS};
+use super::{Outlines, Routes, View};
 use crate::domain::text::count;
-use crate::services::plans::{Opened, RepSum, micro};
+use crate::services::plans::{Opened, RepSum, a_week, micro};
 use crate::solver::journey::Quality;
 use crate::tui::map::{Map, NOBODY, hull};
 use crate::tui::table::thousands;
@@ -109,7 +109,7 @@ impl Routes {
             " {} reps  {} outlets  {} km a week",
             opened.reps.iter().filter(|r| r.visits > 0).count(),
             thousands(opened.count as u64),
-            n(q.km / f64::from(WEEKS))
+            n(a_week(q.km))
         );
         if q.broken_days > 0 {
             sums.push_str(&format!("  {}", count(q.broken_days, "broken day")));
@@ -130,7 +130,7 @@ impl Routes {
     fn run_line(&self) -> (String, &'static str) {
         let offer = &self.offer;
         let best = &offer.best;
-        let at = || format!("{} of {}", clock(best.spent_ms), clock(best.ms));
+        let at = || format!("{} of {}", clock(self.spent_ms()), clock(best.ms));
         match (offer.state.as_str(), offer.found) {
             ("waiting", false) => {
                 (" Optimising: waits, or makes a first plan    x stop".into(), "status.warning")
@@ -249,9 +249,9 @@ impl Routes {
                 &format!("{:02} {}", place + 1, r.name),
                 &r.outlets.to_string(),
                 &r.visits.to_string(),
-                &format!("{:.1}", week(r)),
+                &format!("{:.1}", r.hours_a_week()),
                 &r.to_mean(),
-                &n(r.km / f64::from(WEEKS)),
+                &n(r.km_a_week()),
                 &if r.broken_days > 0 { format!("{} !", r.broken_days) } else { "-".into() },
             ]);
             let cursor = place == self.reps.cursor;
@@ -355,8 +355,8 @@ impl Routes {
         }
         for (row, place) in self.pairs.visible().enumerate() {
             let Some((a, b)) = compared.reps.get(place) else { continue };
-            let hours = |r: &RepSum| format!("{:.1} h", week(r));
-            let change = format!("{:+.1} h", week(b) - week(a));
+            let hours = |r: &RepSum| format!("{:.1} h", r.hours_a_week());
+            let change = format!("{:+.1} h", b.hours_a_week() - a.hours_a_week());
             let text = cells(&b.name, &hours(a), &hours(b), &change);
             let style = if place == self.pairs.cursor { "selection" } else { "text" };
             put(buf, area, 0, y + 2 + row as u16, &cx.fit(&text, wide), cx.style(style));
@@ -406,7 +406,7 @@ impl Routes {
                 cx.fit_right(broken, 8)
             )
         };
-        let head = cells(["", "kept", "by", "km", "broken", "reason"]);
+        let head = cells(["", "kept", "by", "km/wk", "broken", "reason"]);
         put(buf, area, 0, 0, &cx.cut(&format!("  {head}"), wide), cx.style("text.muted"));
         for (y, place) in self.version.visible().enumerate() {
             let Some(v) = versions.get(place) else { continue };
@@ -415,7 +415,7 @@ impl Routes {
                 &format!("v{}{stands}", v.number),
                 &v.at,
                 &v.by,
-                &n(v.figures.km),
+                &n(a_week(v.figures.km)),
                 &v.figures.broken_days.to_string(),
                 &v.reason,
             ]);
@@ -469,8 +469,7 @@ impl Routes {
         let canvas = part(area, 0, 0, area.width, area.height.saturating_sub(1));
         let frame = self.framed();
         let of = &self.outlets;
-        let shown = |n: &usize| self.tier.is_none_or(|tier| of.tier[*n] == tier);
-        let all: Vec<usize> = (0..of.points.len()).filter(shown).collect();
+        let all: Vec<usize> = (0..of.points.len()).filter(|n| self.is_shown(*n)).collect();
         let points: Vec<(i32, i32)> = all.iter().map(|n| of.points[*n]).collect();
         let groups: Vec<u16> = all.iter().map(|n| of.rep[*n]).collect();
         let labels: Vec<String> = match self.clusters || self.view == View::Stops {
@@ -478,11 +477,27 @@ impl Routes {
             false => (1..=opened.reps.len()).map(|n| format!("{n:02}")).collect(),
         };
         let mut lines: Vec<(u16, Vec<(i32, i32)>)> = Vec::new();
-        if self.outlines {
-            for rep in 0..opened.reps.len() as u16 {
-                let of: Vec<(i32, i32)> =
-                    (0..groups.len()).filter(|n| groups[*n] == rep).map(|n| points[n]).collect();
-                lines.push((rep, hull(&of)));
+        let around: Option<(usize, &Vec<u16>)> = match self.outlines {
+            Outlines::Nothing => None,
+            Outlines::Reps => Some((opened.reps.len(), &of.rep)),
+            Outlines::Distributors => Some((opened.depots.len(), &of.depot)),
+        };
+        if let Some((count, groups)) = around {
+            let mut members = vec![Vec::new(); count];
+            for n in &all {
+                let group = groups.get(*n).and_then(|group| members.get_mut(usize::from(*group)));
+                group.into_iter().for_each(|members| members.push(of.points[*n]));
+            }
+            let given = |n: usize| match self.outlines {
+                Outlines::Distributors => of.outlines.get(n).filter(|rings| !rings.is_empty()),
+                _ => None,
+            };
+            let ink = |n: usize| if self.outlines == Outlines::Reps { n as u16 } else { NOBODY };
+            for (n, members) in members.iter().enumerate() {
+                match given(n) {
+                    Some(rings) => lines.extend(rings.iter().map(|ring| (ink(n), ring.clone()))),
+                    None => lines.push((ink(n), hull(members))),
+                }
             }
         }
         // Names of depots only where they stand on nothing else.
@@ -517,16 +532,21 @@ impl Routes {
             clusters: self.clusters,
         };
         let drawn = map.draw(canvas, buf, cx);
-        let tier = match self.tier.and_then(|t| opened.tiers.get(usize::from(t))) {
-            Some(tier) => format!("tier {tier}"),
-            None => "all tiers".into(),
-        };
         let mut foot = format!(
-            " 1 cell = {:.1} km  {tier}  {} in sight + {} outside",
-            drawn.km,
+            " {} in sight + {} outside",
             thousands(drawn.inside as u64),
             thousands(drawn.outside as u64)
         );
+        if !self.only.trim().is_empty() {
+            foot.push_str(&format!("  only {} (/)", self.only.trim()));
+        }
+        if let Some(tier) = self.tier.and_then(|t| opened.tiers.get(usize::from(t))) {
+            foot.push_str(&format!("  tier {tier} (t)"));
+        }
+        foot.push_str(&match drawn.km < 1.0 {
+            true => format!("  1 cell = {:.0} m", drawn.km * 1_000.0),
+            false => format!("  1 cell = {:.1} km", drawn.km),
+        });
         let mut style = "text.muted";
         if self.on_map {
             style = "text";
@@ -535,6 +555,9 @@ impl Routes {
             if let Some(code) = self.nearest().and_then(|n| of.codes.get(n)) {
                 foot = format!(" @ {code}{foot}");
             }
+        }
+        if let Some(why) = &self.unread {
+            (foot, style) = (format!(" {why} (/)"), "status.warning");
         }
         put(
             buf,
@@ -547,17 +570,12 @@ impl Routes {
     }
 }
 
-/// Hours a week.
-fn week(r: &RepSum) -> f64 {
-    r.minutes / 60.0 / f64::from(WEEKS)
-}
-
 type Figure = (&'static str, fn(&Quality) -> f64, bool);
 
 /// What is told of two plans beside each other, and whether it has decimals.
 const FIGURES: [Figure; 7] = [
-    ("km in 4 weeks", |q| q.km, false),
-    ("hours of travel", |q| q.travel_minutes / 60.0, true),
+    ("km a week", |q| a_week(q.km), false),
+    ("hours of travel a week", |q| a_week(q.travel_minutes / 60.0), true),
     ("busiest rep off mean, %", |q| q.worst_off_balance * 100.0, true),
     ("days near the mean, %", |q| q.days_within_tenth * 100.0, true),
     ("days with a broken rule", |q| q.broken_days as f64, false),
