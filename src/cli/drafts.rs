@@ -2,8 +2,8 @@
 
 use crate::cli::{Context, output, record};
 use crate::domain::schema::Kind;
-use crate::domain::{Failure, Outcome};
-use crate::services::drafts::{DiscardDrafts, ListDrafts, ResolveDraft, ShowDraft};
+use crate::domain::{Failure, FailureKind, Outcome};
+use crate::services::drafts::{DiscardDrafts, ListDrafts, ResolveDraft, RetryDrafts, ShowDraft};
 use crate::services::records::History;
 use crate::services::undo::{Recent, Redo, Undo, Undone};
 use clap::ArgMatches;
@@ -55,6 +55,27 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
                     .collect();
                 let theirs = format!("theirs ({}, {})", draft.theirs_by, draft.theirs_at);
                 output::table(&["field", "base", "mine", &theirs], &rows);
+            }
+        }
+        "retry" => {
+            let which: Vec<String> =
+                matches.get_many::<String>("id").into_iter().flatten().cloned().collect();
+            let retried = engine.run(&RetryDrafts { which })?.reply;
+            if context.json {
+                output::json(&retried);
+            } else {
+                retried.settled.iter().for_each(|title| output::line(&format!("settled: {title}")));
+                let rows = retried.left.iter();
+                rows.for_each(|left| {
+                    output::line(&format!("left: {} {}: {}", left.draft.short(), left.title, left.why));
+                });
+            }
+            if !retried.left.is_empty() {
+                return Err(Failure::new(
+                    FailureKind::Partial,
+                    format!("{} go on waiting", crate::domain::text::count(retried.left.len(), "draft")),
+                )
+                .hint("`pams drafts show ID` has both sides; `pams drafts resolve ID` settles one"));
             }
         }
         "resolve" => resolve(context, &engine, &id(), matches)?,

@@ -46,7 +46,7 @@ fn read_file(matches: &ArgMatches) -> Outcome<(String, Vec<u8>)> {
     Ok((given.unwrap_or(name), bytes))
 }
 
-fn options(context: &Context, matches: &ArgMatches) -> Outcome<Options> {
+pub(super) fn options(context: &Context, matches: &ArgMatches) -> Outcome<Options> {
     let pairs = |name: &str| -> Outcome<Vec<(String, String)>> {
         let given = matches.get_many::<String>(name).into_iter().flatten();
         given

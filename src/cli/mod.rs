@@ -11,6 +11,7 @@ mod bench_migration;
 mod bench_outlets;
 mod bench_routes;
 mod bench_solver;
+mod connect;
 mod db;
 mod drafts;
 mod gen_hierarchy;
@@ -21,6 +22,7 @@ mod journey;
 mod legacy;
 mod load;
 mod migration;
+mod note;
 mod notices;
 mod outlets;
 mod output;
@@ -199,6 +201,10 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
             None => Ok(()),
         },
         "login" | "logout" | "whoami" | "sync" | "remote" | "trust" => remote::run(&context, noun, matches),
+        "connect" => match matches.subcommand() {
+            Some((verb, matches)) => connect::run(&context, verb, matches),
+            None => Ok(()),
+        },
         "jobs" => jobs::run(&context, matches),
         "job-resident" => {
             let path = |name: &str| matches.get_one::<std::path::PathBuf>(name).cloned().unwrap_or_default();
@@ -209,6 +215,10 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
         }
         "job-worker" => crate::jobs::serve(crate::services::jobs::work),
         "solve" => solve::run(&context, matches),
+        "note" => match matches.subcommand() {
+            Some((_, matches)) => note::import(&context, matches),
+            None => Ok(()),
+        },
         "notices" => notices::run(&context, matches),
         "drafts" => drafts::run(&context, matches),
         "undo" | "redo" | "history" | "recent" => drafts::time(&context, noun, matches),

@@ -263,7 +263,7 @@ fn show(context: &Context, engine: &Engine, unit: String, matches: &ArgMatches) 
         sheet.text.lines().for_each(output::line);
         return Ok(());
     }
-    let opened = engine.ask(&OpenPlan { unit, version })?;
+    let opened = engine.ask(&OpenPlan { unit, version, at_once: false })?;
     if context.json {
         let mut value = serde_json::to_value(&opened).map_err(|e| Failure::internal(e.to_string()))?;
         if let Some(fields) = value.as_object_mut() {
@@ -351,7 +351,7 @@ fn rules(context: &Context, engine: &Engine, unit: String, matches: &ArgMatches)
     }
     let preset = one(matches, "preset");
     let rules = match input.is_empty() && preset.is_empty() {
-        true => engine.ask(&OpenPlan { unit, version: String::new() })?.rules,
+        true => engine.ask(&OpenPlan { unit, ..OpenPlan::default() })?.rules,
         false => engine.run(&SetPlanRules { unit, preset, input })?.reply,
     };
     if context.json {

@@ -14,6 +14,9 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     if super::imports::VERBS.contains(&verb) {
         return super::imports::run(context, verb, matches);
     }
+    if verb == "pull" {
+        return super::connect::pull(context, matches);
+    }
     let engine = context.cli()?;
     let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned().unwrap_or_default();
     let month =

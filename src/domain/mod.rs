@@ -7,6 +7,7 @@ pub mod effort;
 pub mod failure;
 pub mod id;
 pub mod money;
+pub mod note;
 pub mod planning;
 pub mod problem;
 pub mod quick;

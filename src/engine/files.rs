@@ -1,11 +1,12 @@
 //! Files on their way in: read where the person is, sent to the host in pieces.
 
 use crate::domain::failure::said;
+use crate::domain::note::MOST;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Door, Engine};
 use crate::frames::Bytes;
 use crate::intake::bulk::source::unreadable;
-use crate::intake::open::MAX_BYTES;
+use crate::intake::open::{MAX_BYTES, decode};
 use crate::services::imports::uploads::{DropPieces, PIECE_BYTES, PutPiece, Source};
 use crate::services::imports::{Line, ListLines, Options, StartReview, Started, Target};
 use crate::services::new_id;
@@ -29,6 +30,19 @@ pub fn read_path(path: &str) -> Outcome<(String, Vec<u8>)> {
     }
     let name = Path::new(path).file_name().map_or(path.to_owned(), |n| n.to_string_lossy().into_owned());
     Ok((name, read_all(file)?))
+}
+
+/// A text file in whatever encoding it is.
+pub fn read_text(path: &str) -> Outcome<String> {
+    as_text(&read_path(path)?.1)
+}
+
+/// Bytes as a text that a person wrote.
+pub fn as_text(bytes: &[u8]) -> Outcome<String> {
+    match bytes.len() > MOST || bytes.contains(&0) {
+        true => Err(Failure::invalid(format!("That is no note: a text of at most {} KiB is", MOST >> 10))),
+        false => Ok(decode(bytes).0),
+    }
 }
 
 pub fn read_all(from: impl Read) -> Outcome<Vec<u8>> {

@@ -470,7 +470,8 @@ fn text_has_breaks(rows: &[Vec<Cell>]) -> bool {
     rows.iter().flatten().any(|c| matches!(c, Cell::Text(t) if t.contains('\n')))
 }
 
-fn decode(bytes: &[u8]) -> (String, String) {
+/// Text of bytes in whatever encoding they are, and its name.
+pub fn decode(bytes: &[u8]) -> (String, String) {
     if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(bytes) {
         let (text, _) = encoding.decode_without_bom_handling(&bytes[mark..]);
         return (text.into_owned(), encoding.name().to_lowercase());

@@ -1,9 +1,12 @@
 //! The way to a remote instance: HTTPS with a trusted key, the session's cookie, and what
-//! is sent and heard. It knows no store; [`crate::services::sync`] is what it carries.
+//! is sent and heard. It knows no store; [`crate::services::sync`] is what it carries. Other
+//! systems that are asked for tables have a file each beside it.
 
 pub mod background;
 pub mod link;
 pub mod online;
+mod private;
+pub mod salesforce;
 pub mod sync;
 pub mod trust;
 
@@ -36,21 +39,25 @@ pub struct Client {
     patience: Duration,
 }
 
+/// What calls go out with, and what drives them.
+fn way(trust: &Arc<trust::Verifier>) -> Outcome<(reqwest::Client, tokio::runtime::Runtime)> {
+    let failed = |what: &dyn std::fmt::Display| Failure::internal(format!("HTTPS cannot be set up: {what}"));
+    let http = reqwest::Client::builder()
+        .tls_backend_preconfigured(trust.config()?)
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("pams/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| failed(&e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok((http, runtime.map_err(|e| failed(&e))?))
+}
+
 impl Client {
     pub fn new(url: &str, trust: Arc<trust::Verifier>, cookie: &str) -> Outcome<Client> {
-        let failed =
-            |what: &dyn std::fmt::Display| Failure::internal(format!("HTTPS cannot be set up: {what}"));
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(trust.config()?)
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("pams/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| failed(&e))?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed(&e))?;
+        let (http, runtime) = way(&trust)?;
         Ok(Client {
             http,
             runtime,

@@ -1,13 +1,13 @@
 //! Tables of rows by the million: a manifest names the chunks, a record of the log names the
 //! manifest. Rows lie in the order of their keys.
 
-use crate::changes::codec;
 use crate::columns::{Chunk, Column, Numbers, Texts};
 use crate::domain::schema::{Dataset, Kind, Record, Type};
 use crate::domain::value::FieldId;
 use crate::domain::{Failure, Fields, Id, Outcome, Value, decimal};
 use crate::frames;
 use crate::intake::bulk::{EXTRA, Tally, codes};
+use crate::services::each_live;
 use crate::services::imports::uploads::unhex;
 use crate::store::{IndexKey, Reads};
 use chrono::{Datelike, NaiveDate};
@@ -99,20 +99,14 @@ pub fn table(reads: &dyn Reads, kind: Kind) -> Outcome<Option<Table<'_>>> {
 
 /// Key → fields that people changed. A field that is emptied is named under `cleared`.
 pub fn overlay(reads: &dyn Reads, kind: Kind) -> Outcome<BTreeMap<String, Fields>> {
-    let (mut all, mut failed) = (BTreeMap::new(), None);
-    reads.heads(kind, Id::default(), &mut |_, bytes| match codec::decode_head(bytes) {
-        Ok(head) => {
-            if let (false, Some(Value::Text(key))) = (head.deleted, head.fields.get(&1)) {
-                all.insert(key.clone(), head.fields);
-            }
-            ControlFlow::Continue(())
+    let mut all = BTreeMap::new();
+    each_live(reads, kind, &mut |_, head| {
+        if let Some(Value::Text(key)) = head.fields.get(&1) {
+            all.insert(key.clone(), head.fields);
         }
-        Err(error) => {
-            failed = Some(error);
-            ControlFlow::Break(())
-        }
+        ControlFlow::Continue(())
     })?;
-    failed.map_or(Ok(all), |e| Err(crate::store::StoreError::from(e).into()))
+    Ok(all)
 }
 
 pub fn manifest(reads: &dyn Reads, hash: &Hash) -> Outcome<Manifest> {

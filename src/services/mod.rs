@@ -149,6 +149,34 @@ pub fn each_record(
     failed.map_or(Ok(()), Err)
 }
 
+/// Live records of a kind in the order of their ids, until `visit` stops.
+pub fn each_live(
+    reads: &dyn Reads,
+    kind: Kind,
+    visit: &mut dyn FnMut(Id, Head) -> ControlFlow<()>,
+) -> Outcome<()> {
+    let mut failed = None;
+    reads.heads(kind, Id::default(), &mut |id, bytes| match codec::decode_head(bytes) {
+        Ok(head) if head.deleted => ControlFlow::Continue(()),
+        Ok(head) => visit(id, head),
+        Err(error) => {
+            failed = Some(store::StoreError::from(error));
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The live records of a kind in the order of their ids: for kinds that are few.
+pub fn all_live<T: Record>(reads: &dyn Reads) -> Outcome<Vec<(Id, T)>> {
+    let mut all = Vec::new();
+    each_live(reads, T::KIND, &mut |id, head| {
+        all.push((id, T::from_fields(&head.fields)));
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
 /// One command's transaction: reads what it wrote, and writes through the log.
 pub struct WriteCx<'a, 't> {
     pub batch: &'a mut Batch<'t>,

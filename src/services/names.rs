@@ -4,6 +4,7 @@ use crate::domain::quick::Lookup;
 use crate::domain::schema::{Kind, name_of};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
+use crate::services::each_live;
 use crate::store::{IndexKey, Reads, fold_key};
 use std::ops::ControlFlow;
 
@@ -52,10 +53,24 @@ pub fn exact(reads: &dyn Reads, kind: Kind, text: &str) -> Outcome<Vec<Id>> {
 /// Live, unarchived records whose name or alias is `text`; if none is, those that
 /// start with it.
 pub fn find(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) -> Outcome<Vec<(Id, String)>> {
+    match called(reads, kind, text, within, true)? {
+        none if none.is_empty() => called(reads, kind, text, within, false),
+        found => Ok(found),
+    }
+}
+
+/// Those whose name or alias is `text`, or begins with it.
+pub fn called(
+    reads: &dyn Reads,
+    kind: Kind,
+    text: &str,
+    within: Option<Id>,
+    whole: bool,
+) -> Outcome<Vec<(Id, String)>> {
     if fold_key(text).is_empty() {
         return Ok(vec![]);
     }
-    for whole in [true, false] {
+    {
         let mut found: Vec<(Id, String)> = Vec::new();
         for number in name_indexes(kind) {
             let prefix = match whole {
@@ -83,12 +98,9 @@ pub fn find(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) -> Ou
                 return Err(error.into());
             }
         }
-        if !found.is_empty() {
-            found.sort_by(|a, b| a.1.cmp(&b.1));
-            return Ok(found);
-        }
+        found.sort_by(|a, b| a.1.cmp(&b.1));
+        Ok(found)
     }
-    Ok(vec![])
 }
 
 pub fn is_archived(kind: Kind, fields: &Fields) -> bool {
@@ -156,11 +168,8 @@ fn unknown(reads: &dyn Reads, kind: Kind, text: &str) -> Outcome<Failure> {
     let mut names: Vec<String> = Vec::new();
     let mut called: Option<(String, Fields)> = None;
     if name_indexes(kind).next().is_some() {
-        reads.heads(kind, Id::default(), &mut |_, bytes| {
-            if let Ok(head) = crate::changes::codec::decode_head(bytes)
-                && !head.deleted
-                && let Some(name) = name_of(kind, &head.fields).map(str::to_owned)
-            {
+        each_live(reads, kind, &mut |_, head| {
+            if let Some(name) = name_of(kind, &head.fields).map(str::to_owned) {
                 if text::fold(&name) == text::fold(text) {
                     called = Some((name, head.fields));
                 } else if !is_archived(kind, &head.fields) {

@@ -7,7 +7,7 @@ use crate::domain::schema::{Kind, name_of};
 use crate::domain::value::{FieldId, Value};
 use crate::domain::when::{Month, Toward, parse_date};
 use crate::domain::{Failure, Id, Outcome, text};
-use crate::services::Settings;
+use crate::services::{Settings, each_live, migration};
 use crate::store::{Reads, Stored};
 use chrono::NaiveDate;
 use std::collections::{HashMap, HashSet};
@@ -25,7 +25,7 @@ const REFERENCES: [(&str, FieldId, Kind); 6] = [
     ("use", 7, Kind::UseCase),
 ];
 /// What help and completion say.
-pub const OPERATORS: &str = "words  \"a phrase\"  -not  owner:  type:  account:  project:  usecase:  before:  after:  on:  effort:none";
+pub const OPERATORS: &str = "words  \"a phrase\"  -not  owner:  type:  account:  project:  usecase:  batch:  before:  after:  on:  effort:none";
 
 #[derive(Debug, PartialEq)]
 struct Word {
@@ -48,6 +48,8 @@ pub struct Search {
     pub to: Option<NaiveDate>,
     /// Only those with an effort, or only those without.
     effort: Option<bool>,
+    /// Loads of legacy activities, and whether those made of them are unwanted.
+    batches: Vec<(Vec<Id>, bool)>,
     /// Which words the name of a record holds.
     names: HashMap<Id, u64>,
 }
@@ -86,6 +88,7 @@ impl Search {
                     search.from = Some(search.from.map_or(first, |d| d.max(first)));
                     search.to = Some(search.to.map_or(last, |d| d.min(last)));
                 }
+                "batch" => search.batches.push((migration::called(reads, &value)?, unwanted)),
                 "effort" => search.effort = Some((value == "none") == unwanted),
                 "" => {
                     let folded = text::fold(&value);
@@ -113,7 +116,8 @@ impl Search {
 
     /// Whether every record in its stretch of dates fits.
     pub fn is_open(&self) -> bool {
-        self.words.is_empty() && self.references.is_empty() && self.effort.is_none()
+        let is_open = self.words.is_empty() && self.references.is_empty();
+        is_open && self.effort.is_none() && self.batches.is_empty()
     }
 
     /// The one record that a field must be, if the search names one.
@@ -123,7 +127,11 @@ impl Search {
     }
 
     /// Whether a stored activity fits; its date is bounded by the caller.
-    pub fn matches(&mut self, reads: &dyn Reads, head: &[u8]) -> Stored<bool> {
+    pub fn matches(&mut self, reads: &dyn Reads, of: Id, head: &[u8]) -> Stored<bool> {
+        let made = |batches: &[Id]| batches.iter().any(|batch| migration::made(*batch, of));
+        if self.batches.iter().any(|(batches, unwanted)| made(batches) == *unwanted) {
+            return Ok(false);
+        }
         let [kind, effort, owner, account, project, uses, summary] =
             codec::pick(head, [1, 3, 4, 5, 6, 7, 9])?;
         if self.effort.is_some_and(|wanted| effort.is_some() != wanted) {
@@ -211,16 +219,14 @@ fn called(reads: &dyn Reads, settings: &Settings, kind: Kind, typed: &str) -> Ou
         return Ok(ids);
     }
     let wanted = text::fold(typed);
-    reads.heads(kind, Id::default(), &mut |id, bytes| {
-        if let Ok(head) = codec::decode_head(bytes) {
-            let held = head.fields.values().any(|value| match value {
-                Value::Text(name) => text::fold(name).contains(&wanted),
-                Value::Texts(names) => names.iter().any(|n| text::fold(n).contains(&wanted)),
-                _ => false,
-            });
-            if held && !head.deleted {
-                ids.insert(id);
-            }
+    each_live(reads, kind, &mut |id, head| {
+        let held = head.fields.values().any(|value| match value {
+            Value::Text(name) => text::fold(name).contains(&wanted),
+            Value::Texts(names) => names.iter().any(|n| text::fold(n).contains(&wanted)),
+            _ => false,
+        });
+        if held {
+            ids.insert(id);
         }
         ControlFlow::Continue(())
     })?;

@@ -83,7 +83,13 @@ impl App {
                 }
                 self.complain(&failure, effects);
             }
-            Data::Form(Ok(start)) => self.layers.push(Layer::Form(Box::new(Form::new(start)))),
+            Data::Form(Ok(start)) => {
+                // The line that asked for it is done.
+                if matches!(self.layers.last(), Some(Layer::Prompt(_))) {
+                    self.layers.pop();
+                }
+                self.layers.push(Layer::Form(Box::new(Form::new(start))));
+            }
             Data::Form(Err(failure)) => self.complain(&failure, effects),
             Data::Saved(result) => self.saved(result.map(|(txn, s)| (txn, *s)), effects),
             Data::Logged(Ok((_, text))) => {

@@ -12,7 +12,7 @@ use crate::tui::keys::{Key, Keymap, Match};
 use crate::tui::layers::{ask_again, picker_key, suggest};
 use crate::tui::msg::{Data, Deadline, Effect, Into, Job, Msg, Slot, Work};
 use crate::tui::overlay::{Confirm, Help};
-use crate::tui::panes::{Ask, PaneId, Panes, SPLIT, anything, places};
+use crate::tui::panes::{Ask, PaneId, Panes, SPLIT, anything, from_note, places};
 use crate::tui::picker::Picker;
 use crate::tui::quick::{Prompt, Quick, Wanted};
 use crate::tui::review::Review;
@@ -31,6 +31,8 @@ pub const SESSION: &str = "ui/session";
 pub const PREFETCH: &str = "prefetch/accounts";
 /// Keys that wait for what is being opened.
 const MAX_HELD: usize = 1_000;
+/// Lines of a pasted text from which it is a note; of fewer the first is a line to log.
+const NOTE_LINES: usize = 3;
 /// Characters of one paste that are taken.
 const MAX_PASTE: usize = 20_000;
 /// A half-typed sequence shows what can follow after this.
@@ -393,7 +395,14 @@ impl App {
             Some((at, _)) => (&text[..at], true),
             None => (text, false),
         };
-        self.paste_into(text, effects);
+        match self.layers.is_empty() && text.trim().lines().count() >= NOTE_LINES {
+            // Outside a text, several lines are a note: a form shows what it says.
+            true => {
+                let note = crate::domain::text::clean(&text.replace("\r\n", "\n").replace('\r', "\n"));
+                self.take(from_note(move || Ok(note)), effects);
+            }
+            false => self.paste_into(text, effects),
+        }
         if cut {
             self.warn(format!("Only the first {MAX_PASTE} characters were pasted"));
         }
@@ -519,7 +528,10 @@ impl App {
             return Some(command::READ_ONLY);
         }
         match self.panes.here() {
-            _ if !self.layers.is_empty() => None,
+            _ if !self.layers.is_empty() => match self.layers.last() {
+                Some(Layer::Review(review)) => review.refuses(id),
+                _ => None,
+            },
             pane if pane.lacks().contains(&id) => Some(command::NOT_HERE),
             pane => pane.refuses(id),
         }

@@ -81,6 +81,8 @@ pub const ALL: &[Spec] = &[
     spec("activities.owner", "activities", "Owner: me or all", "scope mine everyone"),
     spec("activities.sort", "activities", "Sort: newest or oldest first", "order"),
     spec("list.filter", "list", "Filter what is listed", "search find operators -not owner: type: before:"),
+    spec("activities.note", "activities", "Read a meeting note into the form", "import extract text file")
+        .writing(),
     spec("activities.repeat", "activities", "Repeat this activity with the default date", "again copy yank")
         .writing(),
     spec("activities.dates", "activities", "One month or all dates", "everything all time"),
@@ -138,6 +140,7 @@ pub const ALL: &[Spec] = &[
     spec("routes.next_week", "routes", "The same day of the next week", "route"),
     spec("routes.tier", "routes", "Only outlets of one tier on the map", "filter class"),
     spec("routes.clusters", "routes", "Counts instead of dots on the map", "clusters"),
+    spec("routes.blocks", "routes", "The map in half blocks, in braille", "dots canvas font"),
     spec("routes.outlines", "routes", "Outlines around reps, around distributors", "hull boundary polygon"),
     spec("routes.move", "routes", "Move the outlet, or those marked, to another rep or day", "assign")
         .writing(),
@@ -234,6 +237,7 @@ pub const ALL: &[Spec] = &[
     spec("drafts.mine", "drafts", "Resolve: mine counts", "conflict").writing(),
     spec("drafts.theirs", "drafts", "Resolve: theirs counts", "conflict").writing(),
     spec("drafts.base", "drafts", "Resolve: as it was before", "conflict").writing(),
+    spec("drafts.retry", "drafts", "Try again: those marked, or all that wait", "save conflict").writing(),
     spec("form.save", "form", "Save", "submit").writing(),
     spec("form.next", "form", "Next field", ""),
     spec("form.last", "form", "Field before", ""),

@@ -155,13 +155,10 @@ impl Form {
             start: Input::new(),
             key,
         };
-        form.start = form.input();
+        if !start.typed {
+            form.start = form.input();
+        }
         form
-    }
-
-    /// What it starts with was typed, in the log line: leaving asks about it.
-    pub fn count_as_typed(&mut self) {
-        self.start = Input::new();
     }
 
     /// The texts of all fields that hold something.

@@ -85,9 +85,7 @@ impl App {
                 "line.as_form" => match quick.as_form() {
                     Ok(start) => {
                         layers.pop();
-                        let mut form = Form::new(start);
-                        form.count_as_typed();
-                        layers.push(Layer::Form(Box::new(form)));
+                        layers.push(Layer::Form(Box::new(Form::new(start))));
                     }
                     Err(failure) => self.complain(&failure, effects),
                 },

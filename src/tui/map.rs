@@ -4,12 +4,15 @@
 use crate::tui::widgets::{DrawCx, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 /// Styles of groups that differ; more groups take them in turn.
 const STYLES: usize = 6;
 /// First braille pattern (Unicode block 2800), and the bit of each dot by row and column.
 const BRAILLE: u32 = 0x2800;
 const DOTS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+/// The dots in the upper half of a cell.
+const UPPER: u32 = DOTS[0][0] | DOTS[0][1] | DOTS[1][0] | DOTS[1][1];
 /// Cells of a cluster across and down.
 const CLUSTER: (usize, usize) = (8, 3);
 /// Zooms in and out of what shows everything.
@@ -25,6 +28,9 @@ pub const NOBODY: u16 = u16::MAX;
 pub struct Frame {
     lat: f64,
     lon: f64,
+    /// How long a degree of longitude is beside one of latitude. It stays while the frame is
+    /// moved, so that every dot moves by the same and a terminal can move them itself.
+    shrink: f64,
     per_dot: f64,
     pub zoom: i32,
 }
@@ -33,7 +39,7 @@ impl Frame {
     /// All of the points, but for a few that stand far outside.
     pub fn around(points: &[(i32, i32)], area: Rect) -> Frame {
         if points.is_empty() {
-            return Frame { lat: 0.0, lon: 0.0, per_dot: 1_000.0, zoom: 0 };
+            return Frame { lat: 0.0, lon: 0.0, shrink: 1.0, per_dot: 1_000.0, zoom: 0 };
         }
         let (south, north) = middle_span(points.iter().map(|p| p.0));
         let (west, east) = middle_span(points.iter().map(|p| p.1));
@@ -41,25 +47,25 @@ impl Frame {
         let span = |from: f64, to: f64| (to - from).max(100.0);
         let (dots_x, dots_y) = (f64::from(area.width.max(1)) * 2.0, f64::from(area.height.max(1)) * 4.0);
         let per_dot = (span(west, east) * shrink / dots_x).max(span(south, north) / dots_y) * 1.02;
-        Frame { lat: (south + north) / 2.0, lon: (west + east) / 2.0, per_dot, zoom: 0 }
+        Frame { lat: (south + north) / 2.0, lon: (west + east) / 2.0, shrink, per_dot, zoom: 0 }
     }
 
     pub fn zoomed(self, by: i32) -> Frame {
         let zoom = (self.zoom + by).clamp(*ZOOMS.start(), *ZOOMS.end());
         let factor = 1.5f64.powi(self.zoom - zoom);
-        Frame { per_dot: self.per_dot * factor, zoom, ..self }
+        Frame { per_dot: self.per_dot * factor, shrink: shrink(self.lat), zoom, ..self }
     }
 
     /// Moves by so many cells to the east and to the south.
     pub fn panned(self, east: f64, south: f64) -> Frame {
         let lat = (self.lat - south * 4.0 * self.per_dot).clamp(-89e6, 89e6);
-        let lon = self.lon + east * 2.0 * self.per_dot / shrink(self.lat);
+        let lon = self.lon + east * 2.0 * self.per_dot / self.shrink;
         Frame { lat, lon, ..self }
     }
 
     /// The same scale around another place.
     pub fn at(self, (lat, lon): (i32, i32)) -> Frame {
-        Frame { lat: f64::from(lat), lon: f64::from(lon), ..self }
+        Frame { lat: f64::from(lat), lon: f64::from(lon), shrink: shrink(f64::from(lat)), ..self }
     }
 
     /// How wide a cell is; as far as a cell is high is twice that.
@@ -69,23 +75,22 @@ impl Frame {
 
     /// The dot of a place, which may lie outside.
     fn dot(&self, area: Rect, (lat, lon): (i32, i32)) -> (f64, f64) {
-        let x = (f64::from(lon) - self.lon) * shrink(self.lat) / self.per_dot + f64::from(area.width);
+        let x = (f64::from(lon) - self.lon) * self.shrink / self.per_dot + f64::from(area.width);
         let y = (self.lat - f64::from(lat)) / self.per_dot + f64::from(area.height) * 2.0;
         (x, y)
     }
 
     /// The point nearest to the middle of what is in sight.
     pub fn nearest(&self, points: impl Iterator<Item = (usize, (i32, i32))>) -> Option<usize> {
-        let shrink = shrink(self.lat);
         let far = |(lat, lon): (i32, i32)| {
-            let (y, x) = (f64::from(lat) - self.lat, (f64::from(lon) - self.lon) * shrink);
+            let (y, x) = (f64::from(lat) - self.lat, (f64::from(lon) - self.lon) * self.shrink);
             x * x + y * y
         };
         points.min_by(|a, b| far(a.1).total_cmp(&far(b.1))).map(|(n, _)| n)
     }
 }
 
-/// A degree of longitude is as long as it is in the middle of the map.
+/// How long a degree of longitude is at a latitude, beside one of latitude.
 fn shrink(lat: f64) -> f64 {
     (lat / 1e6).to_radians().cos().max(0.01)
 }
@@ -107,6 +112,9 @@ pub struct Map<'a> {
     pub signs: &'a [(String, (i32, i32))],
     /// Counts instead of dots.
     pub clusters: bool,
+    /// Half blocks: two dots a cell, each in the style of its own group, for fonts without
+    /// braille and for areas that lie close.
+    pub blocks: bool,
 }
 
 /// What was drawn.
@@ -118,10 +126,18 @@ pub struct Drawn {
     pub outside: usize,
 }
 
+/// The dots of a cell and whose they are: in its upper half, in its lower, the last one.
+#[derive(Clone, Copy, Default)]
+struct Inked {
+    dots: u32,
+    halves: [u16; 2],
+    last: u16,
+}
+
 struct Canvas {
     wide: usize,
     high: usize,
-    cells: Vec<(u32, u16)>,
+    cells: Vec<Inked>,
 }
 
 impl Canvas {
@@ -134,7 +150,9 @@ impl Canvas {
             return false;
         }
         let cell = &mut self.cells[y / 4 * self.wide + x / 2];
-        *cell = (cell.0 | DOTS[y % 4][x % 2], group);
+        cell.dots |= DOTS[y % 4][x % 2];
+        cell.halves[y % 4 / 2] = group;
+        cell.last = group;
         true
     }
 
@@ -178,7 +196,7 @@ impl Map<'_> {
             return Drawn { outside: self.points.len(), ..Drawn::default() };
         }
         let frame = self.frame.unwrap_or_else(|| Frame::around(self.points, area));
-        let mut canvas = Canvas { wide, high, cells: vec![(0, 0); wide * high] };
+        let mut canvas = Canvas { wide, high, cells: vec![Inked::default(); wide * high] };
         let mut drawn = Drawn { km: frame.cell_km(), ..Drawn::default() };
         let across = wide.div_ceil(CLUSTER.0);
         let mut clusters = vec![0u32; across * high.div_ceil(CLUSTER.1)];
@@ -210,18 +228,9 @@ impl Map<'_> {
             let dots: Vec<Dot> = line.iter().map(|p| frame.dot(area, *p)).collect();
             dots.windows(2).for_each(|pair| canvas.line(pair[0], pair[1], *group));
         }
-        for (n, (dots, group)) in canvas.cells.iter().enumerate().filter(|(_, (dots, _))| *dots != 0) {
-            let sign = match (cx.ascii, dots.count_ones() > 3) {
-                (true, true) => ":".to_owned(),
-                (true, false) => ".".to_owned(),
-                (false, _) => char::from_u32(BRAILLE + dots).map(String::from).unwrap_or_default(),
-            };
-            let style = match *group {
-                NOBODY => "text".to_owned(),
-                other if self.chosen.is_some_and(|chosen| chosen != other) => "text.muted".to_owned(),
-                group => format!("map.route.{}", usize::from(group) % STYLES + 1),
-            };
-            put(buf, area, (n % wide) as u16, (n / wide) as u16, &sign, cx.style(&style));
+        for (n, cell) in canvas.cells.iter().enumerate().filter(|(_, cell)| cell.dots != 0) {
+            let (sign, style) = self.sign(cell, cx);
+            put(buf, area, (n % wide) as u16, (n / wide) as u16, &sign, style);
         }
         for (n, count) in clusters.iter().enumerate().filter(|(_, count)| **count > 0) {
             let text = count.to_string();
@@ -250,6 +259,33 @@ impl Map<'_> {
             }
         }
         drawn
+    }
+
+    fn style(&self, group: u16, cx: &DrawCx) -> Style {
+        match group {
+            NOBODY => cx.style("text"),
+            other if self.chosen.is_some_and(|chosen| chosen != other) => cx.style("text.muted"),
+            group => cx.style(&format!("map.route.{}", usize::from(group) % STYLES + 1)),
+        }
+    }
+
+    /// What stands for the dots of a cell.
+    fn sign(&self, cell: &Inked, cx: &DrawCx) -> (String, Style) {
+        let style = self.style(cell.last, cx);
+        if cx.ascii {
+            return (if cell.dots.count_ones() > 3 { ":" } else { "." }.to_owned(), style);
+        }
+        if !self.blocks {
+            return (char::from_u32(BRAILLE + cell.dots).map(String::from).unwrap_or_default(), style);
+        }
+        let [upper, lower] = cell.halves.map(|group| self.style(group, cx));
+        match (cell.dots & UPPER != 0, cell.dots & !UPPER != 0) {
+            (true, false) => ("▀".to_owned(), upper),
+            (false, _) => ("▄".to_owned(), lower),
+            // Two colours in a cell: the lower one lies behind.
+            _ if upper != lower && lower.fg.is_some() => ("▀".to_owned(), Style { bg: lower.fg, ..upper }),
+            _ => ("█".to_owned(), upper),
+        }
     }
 }
 
@@ -319,6 +355,29 @@ mod tests {
         let at = |sign: char| rows.iter().position(|r| r.contains(sign)).unwrap();
         assert!(at('2') < at('1'), "north is up");
         assert_eq!(Map::default().draw(area, &mut buf, &cx), Drawn::default());
+    }
+
+    #[test]
+    fn half_blocks_show_two_groups_in_a_cell() {
+        let theme = Theme::load("dark", None, crate::tui::theme::Depth::True).unwrap();
+        let cx = DrawCx { theme: &theme, ascii: false, aloud: false };
+        let area = Rect::new(0, 0, 1, 1);
+        let frame = Frame { lat: 0.0, lon: 0.0, shrink: 1.0, per_dot: 1.0, zoom: 0 };
+        let drawn = |points: &[(i32, i32)], groups: &[u16], chosen: Option<u16>| {
+            let mut buf = Buffer::empty(area);
+            let frame = Some(frame);
+            Map { points, groups, frame, chosen, blocks: true, ..Map::default() }.draw(area, &mut buf, &cx);
+            buf[(0, 0)].clone()
+        };
+        let (high, low) = ((1, 0), (-1, 0));
+        assert_eq!(drawn(&[high], &[0], None).symbol(), "▀");
+        assert_eq!(drawn(&[low], &[0], None).symbol(), "▄");
+        assert_eq!(drawn(&[high, low], &[0, 0], None).symbol(), "█");
+        let both = drawn(&[high, low], &[0, 1], None);
+        assert_eq!((both.symbol(), both.fg), ("▀", drawn(&[high], &[0], None).fg));
+        assert_eq!(both.bg, drawn(&[low], &[1], None).fg);
+        let one = drawn(&[high, low], &[0, 1], Some(1));
+        assert_eq!(one.fg, cx.style("text.muted").fg.unwrap_or_default(), "who is not chosen stands back");
     }
 
     #[test]

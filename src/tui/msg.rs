@@ -141,6 +141,8 @@ pub struct FormStart {
     pub notes: Vec<(String, String)>,
     /// The draft this form came from; resolved when it is saved.
     pub draft: Option<Id>,
+    /// What it starts with was typed, in the log line or a note: leaving asks about it.
+    pub typed: bool,
 }
 
 pub type Job = Box<dyn FnOnce(&Engine) -> Data + Send>;

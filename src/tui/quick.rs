@@ -131,6 +131,7 @@ impl Quick {
             input,
             notes,
             draft: None,
+            typed: true,
         })
     }
 

@@ -12,6 +12,7 @@ use crate::services::imports::{
     TakeBack, Target,
 };
 use crate::tui::app::Cx;
+use crate::tui::command::Refused;
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Slot};
 use crate::tui::widgets::DrawCx;
@@ -102,6 +103,17 @@ impl Review {
     /// The file is not read to its end yet.
     pub fn is_reading(&self) -> bool {
         self.shown.report.is_none() && self.shown.failure.is_none()
+    }
+
+    /// Before it is read, or where it cannot be, there is nothing to be said to it.
+    pub fn refuses(&self, id: &str) -> Refused {
+        let of_review = id.starts_with("review.") && !matches!(id, "review.leave" | "review.drop");
+        match (&self.shown.report, &self.shown.failure) {
+            _ if !of_review => None,
+            (Some(_), _) => None,
+            (None, Some(_)) => Some("The file cannot be read: D gives it up"),
+            (None, None) => Some("The file is being read"),
+        }
     }
 
     pub fn file(&self) -> &str {

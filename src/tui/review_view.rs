@@ -87,10 +87,7 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
     };
     let equation = report.equation();
     put(buf, area, 1, 2, &cx.cut(&equation, wide - 2), cx.style("text.title"));
-    let note = match report.again.as_str() {
-        "" => UNWRITTEN.to_owned(),
-        again => format!("the same file was imported {again}"),
-    };
+    let note = UNWRITTEN;
     let totals = totals(report);
     let head = head(Some(report), area.width);
     if head > HEAD {
@@ -99,7 +96,7 @@ pub fn draw(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         put(buf, area, equation.width() as u16 + 4, 2, &totals, cx.style("text.muted"));
     }
     if equation.width() + note.width() + 3 <= wide {
-        put(buf, area, (wide - note.len() - 1) as u16, 2, &note, cx.style("text.muted"));
+        put(buf, area, (wide - note.len() - 1) as u16, 2, note, cx.style("text.muted"));
     }
     if review.part == Part::Columns {
         let below = part(area, 0, head, area.width, area.height.saturating_sub(head));
@@ -237,15 +234,22 @@ fn row(
 }
 
 fn draw_mode(review: &Review, report: &Report, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    let again = !report.again.is_empty();
+    if again {
+        words.push(format!("imported before, {}", report.again));
+    }
     if report.target == Target::Wins {
-        words.push(match review.shown.options.append {
-            true => "append (p): removes nothing",
-            false => "replace (p): what is gone is removed",
-        });
+        let mode = match (review.shown.options.append, again) {
+            (true, false) => "append (p): removes nothing",
+            (false, false) => "replace (p): what is gone is removed",
+            (true, true) => "append (p)",
+            (false, true) => "replace (p)",
+        };
+        words.push(mode.into());
     }
     if review.shown.options.stub_accounts {
-        words.push("new accounts are made (m)");
+        words.push("new accounts are made (m)".into());
     }
     if !words.is_empty() {
         let text = format!(" {} ", words.join(", "));

@@ -287,6 +287,62 @@ fn a_conflict_waits_as_a_draft_and_is_settled_by_field() {
     );
 }
 
+/// What waits is tried again together: forms and conflicts that nothing is in the way of any
+/// more are settled, and nobody's value is written over.
+#[test]
+fn drafts_are_tried_again_together() {
+    use pams::changes::Via;
+    use pams::domain::Kind;
+    use pams::services::drafts::KeepForm;
+    use pams::services::records::{Save, Show};
+    let pams = Pams::with_names();
+    let ids = ["first", "second"].map(|text| pams.log(&format!("demo acme 1h 2026-02-03 : {text}")));
+    let socket = pams.path().join("state/pams.sock");
+    let workers = pams::jobs::Workers::Here;
+    let places = pams::engine::Places { store: pams.store(), socket, workers, lasting: true };
+    let engine = pams::engine::Engine::open(places, Via::Cli, || 1_771_583_400_000, false).unwrap();
+    for id in &ids {
+        let seen = engine.ask(&Show { kind: Kind::Activity, which: id.clone() }).unwrap().item;
+        let edit = |summary: &str| Save {
+            kind: Kind::Activity,
+            id: Some(seen.id),
+            input: [("summary".to_owned(), summary.to_owned())].into(),
+            seen_rev: Some(seen.rev),
+            ack: vec![],
+        };
+        engine.run(&edit("theirs")).unwrap();
+        engine.run(&edit("mine")).unwrap().reply.draft.expect("a conflict makes a draft");
+    }
+    let input = [("type", "demo"), ("account", "Newco"), ("date", "2026-02-04"), ("effort", "2h")];
+    let form = KeepForm {
+        kind: Kind::Activity,
+        target: None,
+        title: "New activity".into(),
+        message: String::new(),
+        input: input.map(|(field, text)| (field.to_owned(), text.to_owned())).into(),
+    };
+    engine.run(&form).unwrap();
+    drop(engine);
+    let retried = pams.partly(&["drafts", "retry"]);
+    assert_eq!(retried["settled"], serde_json::json!([]));
+    let why = retried["left"].to_string();
+    assert!(why.contains("a side has to be chosen for summary") && why.contains("Newco"), "{why}");
+    assert_eq!(retried["left"].as_array().unwrap().len(), 3);
+    // Somebody takes their change back; the account that the form names is made.
+    pams.ok(&["activity", "edit", &ids[0], "--summary", "first"]);
+    pams.ok(&["account", "add", "Newco"]);
+    let retried = pams.partly(&["drafts", "retry"]);
+    assert_eq!(retried["settled"].as_array().unwrap().len(), 2, "{retried}");
+    assert_eq!(retried["left"].as_array().unwrap().len(), 1, "{retried}");
+    let mut now = pams.summaries();
+    now.sort();
+    assert_eq!(now, ["", "mine", "theirs"], "{retried}");
+    // Together done, together taken back.
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["drafts", "list"])["items"].as_array().unwrap().len(), 3);
+    pams.ok(&["db", "check"]);
+}
+
 #[test]
 fn undo_stops_before_the_set_up_and_skips_what_changed_nothing() {
     let pams = Pams::new();

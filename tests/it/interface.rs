@@ -258,6 +258,8 @@ fn drafts_are_settled_by_field_and_in_bulk() {
     h.press("m enter").unwrap();
     assert!(h.text().contains("Settled:"), "{}", h.text());
     h.press("u").unwrap();
+    h.press("r").unwrap();
+    assert!(h.text().contains(" left, the first: "), "{}", h.text());
     h.press("*").unwrap();
     assert!(h.text().contains("4 marked"), "{}", h.text());
     h.press("t").unwrap();
@@ -429,6 +431,8 @@ fn megabytes_pasted_are_cut_and_told() {
     assert!(h.text().contains("Only the first 20000 characters were pasted"), "{}", h.text());
     h.press("esc y").unwrap();
     h.send(Msg::Paste("\u{1b}[2Jdemo acme 1h\n".repeat(300_000))).unwrap();
+    assert!(h.text().contains("read from the note") && h.text().contains("Only the first"), "{}", h.text());
+    h.press("esc y").unwrap().send(Msg::Paste("\u{1b}[2Jdemo acme 1h\nno more".into())).unwrap();
     assert!(h.text().contains("log> [2Jdemo acme 1h"), "{}", h.text());
 }
 

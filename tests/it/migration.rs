@@ -88,6 +88,13 @@ fn a_legacy_file_goes_from_drafts_to_live_and_back() {
     );
     let done = pams.json(&["migration", "promote", "2025-03"]);
     assert_eq!((&done["promoted"], &done["kept"]), (&json!(4), &json!(1)), "{done}");
+    // What came of the load is found by its name, and what did not without it.
+    let found = |filter: &str| {
+        let words = ["activity", "list", "--owner", "all", "--filter", filter];
+        pams.json(&words)["items"].as_array().unwrap().len()
+    };
+    assert_eq!((found("batch:legacy"), found("batch:nosuch")), (4, 0));
+    assert_eq!(found("-batch:legacy") + 4, found(""));
     let again = pams.json(&["migration", "promote", "2025-03"]);
     assert_eq!((&again["changed"], &again["promoted"]), (&json!(0), &json!(4)), "{again}");
     let all = live(&pams);

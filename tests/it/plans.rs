@@ -4,6 +4,7 @@
 use crate::program::{Pams, texts};
 use pams::changes::Via;
 use pams::engine::Engine;
+use pams::services::plans::{OpenPlan, Opened};
 use pams::tui::testing::Harness;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -197,6 +198,57 @@ fn what_an_edit_does_is_what_measuring_anew_says() {
     let offer = pams.json(&["plan", "optimise", "--edited", fixed]);
     assert_eq!(offer["best"]["edited"], true);
     pams.ok(&["db", "check"]);
+}
+
+/// An outlet that a rep of another distributor has belongs to the reps of its own: a run
+/// around an edit gets them too, wherever they are.
+#[test]
+fn a_run_around_an_edit_drops_no_outlet() {
+    let pams = planned(240);
+    assert!(pams.fails(4, &["plan", "optimise", "--edited", "X1"]).contains("no outlet of the plan"));
+    pams.ok(&["plan", "create"]);
+    let all = visits(&pams, "now");
+    // In the far west, of the western distributor; its neighbours as well.
+    let near: Vec<&String> = all.keys().filter(|code| code[1..].parse::<usize>().unwrap() % 20 < 2).collect();
+    let mut words = vec!["plan", "move"];
+    words.extend(near.iter().map(|code| code.as_str()));
+    words.extend(["--rep", "R4", "--yes"]);
+    pams.ok(&words);
+    let edited = near[0].as_str();
+    let offer = pams.json(&["plan", "optimise", "--edited", edited]);
+    assert_eq!(offer["best"]["edited"], true);
+    assert_eq!(offer["best"]["figures"]["unserved"], 0, "{offer}");
+    if offer["found"] == true {
+        pams.json(&["plan", "keep"]);
+    }
+    let after = visits(&pams, "now");
+    assert!(after.keys().eq(all.keys()), "each outlet is visited");
+    assert!(after.iter().all(|(code, (_, days))| days.len() == all[code].1.len()));
+}
+
+/// What is too much for one plan is refused with the way to cut it.
+#[test]
+fn a_unit_over_the_limit_is_guided_to_split() {
+    let pams = Pams::with_names();
+    let mut text = "Outlet Code,Outlet Name,Lat,Lon,Territory,Salesperson Code,Beat\n".to_owned();
+    for n in 0..50_001 {
+        let (lat, lon) = (46.0 + f64::from(n / 250) * 0.002, 9.0 + f64::from(n % 250) * 0.002);
+        text.push_str(&format!("O{n:05},Shop {n},{lat:.6},{lon:.6},Allshire,R{},B1\n", n % 7));
+    }
+    write(&pams, "outlets.csv", &text);
+    pams.ok(&["outlets", "import", &pams.path().join("outlets.csv").display().to_string(), "--yes"]);
+    let split = ["territory", "split", "--levels", "territory", "--level", "territory", "--yes"];
+    pams.ok(&[&split[..], &["--max-outlets", "60000"]].concat());
+    for words in [&["plan", "show"][..], &["plan", "optimise"], &["plan", "create"]] {
+        let failed = pams.fails(3, words);
+        assert!(failed.contains("50001 outlets: a unit is planned with at most 50000"), "{failed}");
+        assert!(failed.contains("`pams territory split`"), "{failed}");
+    }
+    pams.ok(&split);
+    let units = pams.json(&["territory", "list"]);
+    let sizes: Vec<u64> =
+        units["items"].as_array().unwrap().iter().map(|u| u["outlets"].as_u64().unwrap()).collect();
+    assert!(sizes.len() > 1 && sizes.iter().sum::<u64>() == 50_001, "{units}");
 }
 
 /// Processes whose command line has a text.
@@ -485,6 +537,18 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     let workers = pams::jobs::Workers::Here;
     let places = pams::engine::Places { workers, lasting: false, ..folders.places() };
     let engine = Engine::open(places, Via::Tui, now, false).unwrap();
+    // Where the outlets are and whose is there at once, what they drive a little later.
+    let open = |at_once| {
+        let unit = "Rivertown".to_owned();
+        engine.ask(&OpenPlan { unit, version: String::new(), at_once }).unwrap()
+    };
+    let (first, all, again) = (open(true), open(false), open(true));
+    assert_eq!([&first.shown, &all.shown, &again.shown], ["measuring", "beats", "beats"]);
+    let outlets = |of: &Opened| of.reps.iter().map(|r| (r.rep.clone(), r.outlets)).collect::<Vec<_>>();
+    assert_eq!(outlets(&first), outlets(&all));
+    assert_eq!(first.outlets().unwrap().rep, all.outlets().unwrap().rep);
+    assert!(first.reps.iter().all(|r| r.visits == 0) && all.reps.iter().all(|r| r.visits > 0));
+
     let mut h = Harness::new(&engine, 120, 32).unwrap();
     let see = |h: &mut Harness, texts: &[&str]| {
         let screen = h.text();
@@ -537,6 +601,11 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     see(&mut h, &["Planning does not read the city"]);
     h.press("/ ctrl-u enter b").unwrap();
     see(&mut h, &["116 in sight + 0 outside"]);
+    // In half blocks, for fonts without braille.
+    h.press("#").unwrap();
+    see(&mut h, &["▀"]);
+    assert_eq!(lines(&mut h), 0, "no braille is left");
+    h.press("#").unwrap();
     h.press("enter").unwrap();
     see(&mut h, &[" min "]);
     h.press("esc H").unwrap();

@@ -6,6 +6,7 @@ use pams::server::openapi;
 use pams::server::routes::{Needs, ROUTES};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -489,14 +490,10 @@ fn another_key_is_a_hard_stop_until_a_person_agrees() {
     assert!(ana.ok(&["trust"]).contains(&server.pin));
 }
 
-#[test]
-fn a_certificate_of_a_known_authority_needs_no_confirmation() {
+/// An authority in `ca.pem`, and what it vouches for as this machine: `cert.pem`, `key.pem`.
+pub fn certificates(folder: &Path) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-    let pams = Pams::new();
-    pams.ok(&["init", "--server", "--tenant", "Halden", "--name", "Root"]);
-    let at = |name: &str| pams.path().join(name).display().to_string();
-    std::fs::write(at("password"), PASSWORD).unwrap();
-    pams.ok(&["user", "password", "Root", "--password-file", &at("password")]);
+    let at = |name: &str| folder.join(name);
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
@@ -508,6 +505,16 @@ fn a_certificate_of_a_known_authority_needs_no_confirmation() {
     let served = served.signed_by(&key, &issuer).unwrap();
     std::fs::write(at("cert.pem"), served.pem()).unwrap();
     std::fs::write(at("key.pem"), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_certificate_of_a_known_authority_needs_no_confirmation() {
+    let pams = Pams::new();
+    pams.ok(&["init", "--server", "--tenant", "Halden", "--name", "Root"]);
+    let at = |name: &str| pams.path().join(name).display().to_string();
+    std::fs::write(at("password"), PASSWORD).unwrap();
+    pams.ok(&["user", "password", "Root", "--password-file", &at("password")]);
+    certificates(&pams.path());
     let words =
         ["serve", "--listen", "127.0.0.1:0", "--json", "--cert", &at("cert.pem"), "--key", &at("key.pem")];
     let mut child = pams.command(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -340,6 +340,56 @@ fn an_import_is_reviewed_left_resumed_committed_and_undone() {
     assert!(h.text().contains("There is no file"), "{}", h.text());
 }
 
+/// R-F8: the states of a review as docs/import-review.md names them, each as it looks at
+/// 80 by 24. Reading, columns and problems have snapshots of their own above and below.
+#[test]
+fn each_state_of_a_review_has_its_screen() {
+    let engine = demo();
+    let (folder, file) = report();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    let open = |h: &mut Harness, file: &str| {
+        h.press("3 I ctrl-u").unwrap().type_text(file).unwrap().press("enter").unwrap();
+    };
+    open(&mut h, &file);
+    h.press("n e").unwrap();
+    insta::assert_snapshot!("review_typing_at_80_by_24", h.text());
+    h.press("esc").unwrap();
+    // Everything that waits is set aside: nothing is left to be looked at but what may be.
+    h.press("N 2 1").unwrap();
+    assert!(h.text().contains("0 set aside"), "{}", h.text());
+    insta::assert_snapshot!("review_ready_at_80_by_24", h.text());
+    h.press("C").unwrap();
+    assert!(h.text().contains("Imported report.csv"), "{}", h.text());
+    // The same file again: it says so, and has nothing to write.
+    open(&mut h, &file);
+    assert!(h.text().contains("imported before, "), "{}", h.text());
+    insta::assert_snapshot!("review_again_at_80_by_24", h.text());
+    h.press("D y").unwrap();
+    // A month that would lose most of its rows is asked about before anything is written.
+    let month = |rows: usize| {
+        let head = REPORT.lines().next().unwrap().to_owned();
+        let row = |n| format!("10{n},Acme Corp,Closed Won,100,2025-11-0{n},Nora Lind");
+        std::iter::once(head).chain((1..=rows).map(row)).collect::<Vec<_>>().join("\n")
+    };
+    for rows in [9, 3] {
+        let file = folder.path().join(format!("{rows}.csv"));
+        std::fs::write(&file, month(rows)).unwrap();
+        open(&mut h, file.to_str().unwrap());
+        h.press("C").unwrap();
+    }
+    insta::assert_snapshot!("review_question_at_80_by_24", h.text());
+    h.press("n").unwrap();
+    assert!(h.text().contains("[4 Review]"), "no leaves it as it is: {}", h.text());
+    h.press("D y").unwrap();
+    // What is no table says why, and what to do.
+    let broken = folder.path().join("broken.xlsx");
+    std::fs::write(&broken, b"PK\x03\x04 and nothing behind it").unwrap();
+    open(&mut h, broken.to_str().unwrap());
+    insta::assert_snapshot!("review_failed_at_80_by_24", h.text());
+    h.press("D y").unwrap();
+    assert!(!h.text().contains("under review"), "{}", h.text());
+}
+
 /// A name that nobody has is told, and the review stays where it was.
 #[test]
 fn a_wrong_name_leaves_the_review_open() {

@@ -71,6 +71,7 @@ pub fn command() -> Command {
                 .arg(flag("allow-empty-effort", "Enablement may have no effort"))
                 .arg(flag("dry-run", "Show how the line is read, save nothing")),
         )
+        .subcommand(note())
         .subcommand(wins())
         .subcommand(outlets::outlets())
         .subcommand(territory::territory())
@@ -483,7 +484,7 @@ fn review() -> Arg {
     flag("review", "Leave it for a review, in the interface or with `pams import`")
 }
 
-fn imports() -> [Command; 7] {
+fn imports() -> [Command; 8] {
     let file = || {
         Arg::new("file").required(true).value_name("FILE").help("A workbook or CSV file; - is standard input")
     };
@@ -492,6 +493,9 @@ fn imports() -> [Command; 7] {
     [
         import_options(
             Command::new("import").about("Import a workbook of wins and losses").arg(file()).arg(name()),
+        ),
+        import_options(
+            Command::new("pull").about("Import a month's closed opportunities from Salesforce; this month's"),
         ),
         Command::new("inspect").about("Show a file's sheets and columns").arg(file()).arg(name()),
         Command::new("versions").about("Imports, of one month or all").arg(month()),
@@ -613,6 +617,15 @@ fn jobs() -> Command {
         .subcommand(Command::new("cancel").about("Stop one").arg(id("Id or its end")))
 }
 
+fn note() -> Command {
+    Command::new("note").about("Meeting notes").subcommand_required(true).subcommand(
+        Command::new("import")
+            .about("Read a note; what it proposes waits in Drafts as a form, nothing is saved")
+            .arg(Arg::new("file").required(true).value_name("FILE").help("A text file; - is standard input"))
+            .arg(flag("dry-run", "Show what it proposes, keep nothing")),
+    )
+}
+
 fn drafts() -> Command {
     Command::new("drafts")
         .about("Changes that wait for a person")
@@ -641,6 +654,13 @@ fn drafts() -> Command {
                         .help("For an unsaved form: fill or change a field"),
                 )
                 .arg(flag("allow-empty-effort", "Enablement may have no effort")),
+        )
+        .subcommand(
+            Command::new("retry")
+                .about(
+                    "Try again: forms are saved that can be by now, conflicts settled that are none any more",
+                )
+                .arg(Arg::new("id").num_args(0..).value_name("ID").help("Some; all where not said")),
         )
         .subcommand(
             Command::new("discard")

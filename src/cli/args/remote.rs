@@ -61,6 +61,26 @@ pub fn commands() -> Vec<Command> {
             .about("The remote instance of this profile")
             .subcommand_required(true)
             .subcommand(Command::new("status").about("Where, as whom, what waits, when it was last in sync")),
+        Command::new("connect")
+            .about("Systems whose tables are imported")
+            .subcommand_required(true)
+            .subcommand(
+                Command::new("salesforce")
+                    .about("Sign in to a Salesforce organisation with a connected app, and keep that here")
+                    .arg(text("url", "URL", "https://example.my.salesforce.com").required(true))
+                    .arg(text("client-id", "ID", "The connected app's consumer key").required(true))
+                    .arg(
+                        path(
+                            "secret-file",
+                            "FILE",
+                            "Its consumer secret, in the first line of a file; - is standard input",
+                        )
+                        .required(true),
+                    )
+                    .arg(path("add-ca", "FILE.pem", "Certificates to believe besides the system's")),
+            )
+            .subcommand(Command::new("show").about("What is connected"))
+            .subcommand(Command::new("forget").about("Forget the connection and its secret")),
         Command::new("trust")
             .about("The keys of servers that were confirmed")
             .arg(Arg::new("url").value_name("URL"))

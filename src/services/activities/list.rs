@@ -279,7 +279,7 @@ impl ListActivities {
         let mut rows: Vec<Row> = Vec::new();
         for (id, head) in heads.into_iter().filter(|(_, h)| !h.deleted) {
             let Some(Value::Date(date)) = head.fields.get(&2) else { continue };
-            if list.dates.contains(date) && list.fits(reads, &codec::encode_head(&head))? {
+            if list.dates.contains(date) && list.fits(reads, id, &codec::encode_head(&head))? {
                 rows.push((IndexKey::new(BY_DATE).date(*date).id(id).0, id, head));
             }
         }
@@ -293,13 +293,13 @@ impl ListActivities {
 }
 
 impl Prepared {
-    fn fits(&mut self, reads: &dyn Reads, head: &[u8]) -> Outcome<bool> {
+    fn fits(&mut self, reads: &dyn Reads, id: Id, head: &[u8]) -> Outcome<bool> {
         let picked = codec::pick(head, [4, 5, 6]).map_err(StoreError::from)?;
         let wanted = self.wanted.iter().zip(picked);
         let named = wanted.into_iter().all(|(wanted, value)| {
             wanted.is_none_or(|wanted| value.and_then(codec::picked_id) == Some(wanted))
         });
-        Ok(named && (self.search.is_open() || self.search.matches(reads, head)?))
+        Ok(named && (self.search.is_open() || self.search.matches(reads, id, head)?))
     }
 }
 
@@ -314,7 +314,7 @@ fn fitting(
     ids.sort_unstable();
     let (mut kept, mut failed) = (HashMap::new(), None);
     reads.heads_of(Kind::Activity, &ids, &mut |id, bytes| {
-        match list.fits(reads, bytes) {
+        match list.fits(reads, id, bytes) {
             Ok(true) => drop(kept.insert(id, bytes.to_vec())),
             Ok(false) => {}
             Err(failure) => failed = Some(failure),

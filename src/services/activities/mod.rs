@@ -3,11 +3,13 @@
 mod bulk;
 mod line;
 mod list;
+mod note;
 mod sums;
 
 pub use bulk::*;
 pub use line::*;
 pub use list::*;
+pub use note::*;
 pub use sums::*;
 
 use crate::domain::effort::show_effort;

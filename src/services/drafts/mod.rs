@@ -2,6 +2,9 @@
 //! an unsaved form is kept when its person leaves it or the line drops.
 
 pub mod held;
+mod retry;
+
+pub use retry::{Left, Retried, RetryDrafts};
 
 use crate::changes::{Cause, Op, Verdict, codec, hlc};
 use crate::domain::schema::{Draft, Kind, MonthState, Record};

@@ -1,6 +1,5 @@
 //! Imports that were committed: their rows set aside, their versions, their mappings.
 
-use crate::changes::codec;
 use crate::domain::schema::{Batch, Kind, Mapping as MappingRecord, Record};
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome, text};
@@ -9,7 +8,7 @@ use crate::intake::mapping::{DEFAULT_WINS, Mapping};
 use crate::intake::wins::Aside;
 use crate::services::imports::{Plan, Report, Review, Target, hex, uploads};
 use crate::services::show::{Item, Shower};
-use crate::services::{Command, Query, ReadCx, Settings, WriteCx, names};
+use crate::services::{Command, Query, ReadCx, Settings, WriteCx, each_live, names};
 use crate::store::{IndexKey, Reads};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,12 +109,8 @@ impl Query for ListBatches {
     fn run(&self, cx: &ReadCx) -> Outcome<Vec<Item>> {
         let settings = cx.settings()?;
         let mut heads = Vec::new();
-        cx.reads.heads(Kind::Batch, Id::default(), &mut |id, bytes| {
-            if let Ok(head) = codec::decode_head(bytes)
-                && !head.deleted
-            {
-                heads.push((id, head));
-            }
+        each_live(cx.reads, Kind::Batch, &mut |id, head| {
+            heads.push((id, head));
             ControlFlow::Continue(())
         })?;
         let mut shower = Shower::new(cx.reads);

@@ -1,10 +1,11 @@
 //! Rows of a review that a rule is about: what they say, and what can be said to them.
 
 use crate::domain::schema::{Kind, name_of};
-use crate::domain::{Id, Outcome, text};
+use crate::domain::{Outcome, text};
 use crate::intake::bulk::STATUSES;
 use crate::intake::bulk::mend::MENDED;
 use crate::intake::fixes::Place;
+use crate::services::each_live;
 use crate::services::imports::{Answer, Report, Target};
 use crate::store::Reads;
 use schemars::JsonSchema;
@@ -62,13 +63,8 @@ pub fn complete(reads: &dyn Reads, report: &Report, all: &[Line], lines: &mut [L
 
 fn names_of(reads: &dyn Reads, kind: Kind) -> Outcome<Vec<String>> {
     let mut names = Vec::new();
-    reads.heads(kind, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = crate::changes::codec::decode_head(bytes)
-            && !head.deleted
-            && let Some(name) = name_of(kind, &head.fields)
-        {
-            names.push(name.to_owned());
-        }
+    each_live(reads, kind, &mut |_, head| {
+        names.extend(name_of(kind, &head.fields).map(str::to_owned));
         if names.len() < MAX_NAMES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     Ok(names)

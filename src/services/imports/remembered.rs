@@ -3,14 +3,13 @@
 
 use super::Review;
 use crate::domain::schema::{Kind, Mapping, Record};
-use crate::domain::{Failure, Id, Outcome, text};
+use crate::domain::{Failure, Outcome, text};
 use crate::intake::bulk::Said;
-use crate::services::WriteCx;
+use crate::services::{WriteCx, all_live};
 use crate::store::{IndexKey, Reads};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 /// What a committed import of a file of these columns said of them: said again of the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,19 +55,13 @@ fn mapping_name(kind: Kind, fingerprint: &str) -> String {
 pub(super) fn remembered(reads: &dyn Reads, kind: Kind) -> Outcome<BTreeMap<String, Remembered>> {
     let mut all = BTreeMap::new();
     let begin = mapping_name(kind, "");
-    reads.heads(Kind::Mapping, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = crate::changes::codec::decode_head(bytes)
-            && !head.deleted
+    for (_, mapping) in all_live::<Mapping>(reads)? {
+        if let (Some(print), Ok(said)) =
+            (mapping.name.strip_prefix(&begin), serde_json::from_str(&mapping.text))
         {
-            let mapping = Mapping::from_fields(&head.fields);
-            if let (Some(print), Ok(said)) =
-                (mapping.name.strip_prefix(&begin), serde_json::from_str(&mapping.text))
-            {
-                all.insert(print.to_owned(), said);
-            }
+            all.insert(print.to_owned(), said);
         }
-        ControlFlow::Continue(())
-    })?;
+    }
     Ok(all)
 }
 

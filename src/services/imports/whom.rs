@@ -2,15 +2,13 @@
 //! was said before, and names that only one has. Nobody is guessed.
 
 use super::Options;
-use crate::changes::codec;
 use crate::domain::schema::{Alias, Kind, Record, User};
 use crate::domain::{Id, Outcome, text};
-use crate::services::{Query, ReadCx, WriteCx, names};
+use crate::services::{Query, ReadCx, WriteCx, all_live, names};
 use crate::store::{IndexKey, Reads};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 
 /// Remembered answers that one reply holds.
 const MAX_REMEMBERED: usize = 5_000;
@@ -212,22 +210,14 @@ impl Query for ListRemembered {
     type Reply = Vec<Remembered>;
 
     fn run(&self, cx: &ReadCx) -> Outcome<Vec<Remembered>> {
-        let mut found = Vec::new();
-        cx.reads.heads(Kind::Alias, Id::default(), &mut |id, bytes| {
-            if let Ok(head) = codec::decode_head(bytes)
-                && !head.deleted
-            {
-                found.push((id, Alias::from_fields(&head.fields)));
-            }
-            if found.len() < MAX_REMEMBERED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
+        let found = all_live::<Alias>(cx.reads)?.into_iter().take(MAX_REMEMBERED);
         let said = |(id, alias): (Id, Alias)| {
             let scopes = crate::services::migration::SCOPES;
             let kind = scopes.iter().find(|(scope, _)| *scope == alias.scope).map_or(Kind::Account, |s| s.1);
             let who = alias.target.parse().ok().map(|of| names::name(cx.reads, kind, of)).transpose()?;
             Ok(Remembered { id, scope: alias.scope, text: alias.text, who: who.unwrap_or_default() })
         };
-        let mut all = found.into_iter().map(said).collect::<Outcome<Vec<Remembered>>>()?;
+        let mut all = found.map(said).collect::<Outcome<Vec<Remembered>>>()?;
         all.sort_by(|a, b| (&b.scope, &a.text).cmp(&(&a.scope, &b.text)));
         Ok(all)
     }

@@ -4,9 +4,9 @@
 //! imported for them before, as a diff; months that are absent stay, and a file of
 //! losses never erases wins. Own entries are never touched.
 
-use crate::changes::{Head, codec};
+use crate::changes::Head;
 use crate::domain::money::Currency;
-use crate::domain::schema::{Account, Kind, Notification, Record, Win};
+use crate::domain::schema::{Account, Kind, Notification, Record, User, Win};
 use crate::domain::value::Value;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Fields, Id, Money, Outcome, text};
@@ -19,11 +19,10 @@ use crate::intake::wins::{Aside, WinRow, WinsRead};
 use crate::services::imports::batches::{self, Rejects, mapping_text};
 use crate::services::imports::whom::Whom;
 use crate::services::imports::{Column, Line, MAX_SHOWN, MonthCounts, Options, Prepared, Report, Review};
-use crate::services::{Settings, WriteCx, names, wins};
+use crate::services::{Settings, WriteCx, all_live, names, wins};
 use crate::store::{IndexKey, Reads};
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 
 /// A month that would lose more than this share of its rows asks first.
 const MAX_REMOVED: f64 = 0.2;
@@ -312,17 +311,12 @@ fn ask_for_names(reads: &dyn Reads, plan: &Plan, report: &mut Report) -> Outcome
             *accounts.entry(&row.account).or_default() += 1;
         }
     }
-    let mut users = Vec::new();
-    reads.heads(Kind::User, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = codec::decode_head(bytes)
-            && let Some(name) = crate::domain::schema::name_of(Kind::User, &head.fields)
-        {
-            users.push(name.to_owned());
-        }
-        ControlFlow::Continue(())
-    })?;
+    let users = all_live::<User>(reads)?;
     let near = |raw: &str| {
-        text::nearest(raw, users.iter().map(String::as_str), 3).into_iter().map(str::to_owned).collect()
+        text::nearest(raw, users.iter().map(|(_, user)| user.name.as_str()), 3)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     };
     report.unmatched_owners = owners.into_iter().map(|(raw, n)| (raw.to_owned(), n, near(raw))).collect();
     report.unmatched_owners.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));

@@ -9,7 +9,7 @@ use crate::domain::schema::{Account, ActivityType, Alias, Kind, Project, Record,
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::imports::whom;
-use crate::services::{Command, Query, ReadCx, WriteCx, names};
+use crate::services::{Command, Query, ReadCx, WriteCx, each_live, names};
 use crate::store::{Reads, fold_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,15 +146,10 @@ impl Book {
 }
 
 fn each(reads: &dyn Reads, kind: Kind, visit: &mut dyn FnMut(Id, &Fields)) -> Outcome<()> {
-    reads.heads(kind, Id::default(), &mut |id, bytes| {
-        if let Ok(head) = codec::decode_head(bytes)
-            && !head.deleted
-        {
-            visit(id, &head.fields);
-        }
+    each_live(reads, kind, &mut |id, head| {
+        visit(id, &head.fields);
         ControlFlow::Continue(())
-    })?;
-    Ok(())
+    })
 }
 
 /// A project's text is remembered with its account's: two accounts may have one "Platform".

@@ -17,8 +17,27 @@ mod show;
 mod staged;
 mod steps;
 
+use crate::domain::{Id, Outcome, text};
+use crate::store::Reads;
+
 pub use choices::{Choice, DUPLICATES, Fate, Rules, SIDES, What};
 pub use counts::*;
 pub use meanings::*;
 pub use show::*;
 pub use steps::*;
+
+/// Loads whose file is called so, or whose id ends so.
+pub fn called(reads: &dyn Reads, name: &str) -> Outcome<Vec<Id>> {
+    let wanted = text::fold(name);
+    let all = staged::batches(reads)?.into_iter();
+    let fits = |(id, batch): &(Id, _)| -> bool {
+        let batch: &crate::domain::schema::Batch = batch;
+        text::fold(&batch.file).contains(&wanted) || id.ends_with(name)
+    };
+    Ok(all.filter(fits).map(|(id, _)| id).collect())
+}
+
+/// Whether an activity was made of a row of this load.
+pub fn made(batch: Id, activity: Id) -> bool {
+    ids::record(batch, activity).is_some()
+}

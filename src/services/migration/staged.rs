@@ -3,17 +3,17 @@
 
 use crate::changes::codec;
 use crate::columns::Chunk;
-use crate::domain::schema::{Batch, Kind, Record};
+use crate::domain::schema::{Batch, Kind};
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
 use crate::intake::bulk::EXTRA;
 use crate::intake::bulk::legacy::{KEYS, NAMED, PAIRS, column};
+use crate::services::all_live;
 use crate::services::datasets::{self, Hash, Manifest};
 use crate::services::imports::uploads::unhex;
 use crate::store::Reads;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 /// A batch of legacy activities and what it is made of.
 pub struct Staged<'a> {
@@ -58,19 +58,9 @@ impl Row {
 
 /// All batches of legacy activities, the oldest first.
 pub fn batches(reads: &dyn Reads) -> Outcome<Vec<(Id, Batch)>> {
-    let mut found = Vec::new();
-    reads.heads(Kind::Batch, Id::default(), &mut |id, bytes| {
-        if let Ok(head) = codec::decode_head(bytes)
-            && !head.deleted
-        {
-            let batch = Batch::from_fields(&head.fields);
-            if batch.target == Kind::Activity.schema().plural {
-                found.push((id, batch));
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(found)
+    let mut all = all_live::<Batch>(reads)?;
+    all.retain(|(_, batch)| batch.target == Kind::Activity.schema().plural);
+    Ok(all)
 }
 
 impl<'a> Staged<'a> {

@@ -1,16 +1,14 @@
 //! What is wrong with the outlets, rule by rule.
 
-use crate::changes::codec;
-use crate::domain::schema::{Batch, Kind, Record};
-use crate::domain::{Id, Outcome};
+use crate::domain::Outcome;
+use crate::domain::schema::{Batch, Kind};
 use crate::intake::rules;
 use crate::services::datasets::{Manifest, Table};
 use crate::services::imports::uploads::unhex;
-use crate::services::{Query, ReadCx, datasets};
+use crate::services::{Query, ReadCx, all_live, datasets};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// How many outlets each rule points at.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -84,19 +82,12 @@ fn count(manifest: &Manifest, code: &str) -> u64 {
 
 /// What the import before the last one made, if there was one.
 fn before(reads: &dyn Reads, table: &Table) -> Outcome<Option<Manifest>> {
-    let mut hashes = Vec::new();
-    reads.heads(Kind::Batch, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = codec::decode_head(bytes) {
-            let batch = Batch::from_fields(&head.fields);
-            let ours =
-                !head.deleted && batch.target == table.kind.schema().plural && batch.state == "committed";
-            hashes.extend(Some(batch.mapping).filter(|_| ours).and_then(|m| unhex(&m)));
-        }
-        ControlFlow::Continue(())
-    })?;
+    let batches = all_live::<Batch>(reads)?.into_iter().map(|(_, batch)| batch);
+    let ours = |b: &Batch| b.target == table.kind.schema().plural && b.state == "committed";
+    let mut hashes = batches.filter(ours).filter_map(|batch| unhex(&batch.mapping)).rev();
     // Batches lie in the order they were made; the last one is what is there now.
-    match hashes.iter().rev().nth(1) {
-        Some(hash) => Ok(datasets::manifest(reads, hash).ok()),
+    match hashes.nth(1) {
+        Some(hash) => Ok(datasets::manifest(reads, &hash).ok()),
         None => Ok(None),
     }
 }

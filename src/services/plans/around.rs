@@ -7,7 +7,7 @@ use super::journeys::Journeys;
 use super::run::Best;
 use super::source::Source;
 use crate::domain::Outcome;
-use crate::solver::journey::Task;
+use crate::solver::journey::{Outlet, Task};
 use crate::solver::problem::distance;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,29 @@ fn reps<'a>(source: &'a Source, plan: &'a Journeys, edited: &[String]) -> Outcom
         let codes = all[..near].iter().map(|(_, n)| source.task.outlets[*n as usize].id.as_str());
         found.extend(codes.filter_map(|code| rep_of.get(code).copied()));
     }
-    Ok(found)
+    // Nobody visits anything near: everybody could.
+    if found.is_empty() {
+        found.extend(plan.keys());
+    }
+    // An outlet that a rep of another distributor has can go back to those of its own: they
+    // take part too, or nobody could visit it.
+    let edited: BTreeSet<&String> = edited.iter().collect();
+    loop {
+        let takes_part = |o: &&Outlet| {
+            edited.contains(&o.id) || rep_of.get(o.id.as_str()).is_some_and(|rep| found.contains(rep))
+        };
+        let outlets = source.task.outlets.iter().filter(takes_part);
+        let wanted: BTreeSet<&str> = outlets.map(|o| o.distributor.as_str()).collect();
+        let reps = source.task.reps.iter().filter(|rep| found.contains(&rep.id));
+        let known: BTreeSet<&str> = reps.map(|rep| rep.distributor.as_str()).collect();
+        let is_missing = |of: &str| wanted.contains(of) && !known.contains(of);
+        let more = source.task.reps.iter().filter(|rep| is_missing(&rep.distributor));
+        let more: Vec<&String> = more.map(|rep| &rep.id).collect();
+        if more.is_empty() {
+            return Ok(found);
+        }
+        found.extend(more);
+    }
 }
 
 /// The part of a unit that a run around edited outlets gets: near reps with what they have,
@@ -44,14 +66,15 @@ pub fn part(source: &Source, plan: &Journeys, edited: &[String]) -> Outcome<(Tas
         plan.iter().filter(|(rep, _)| near.contains(rep)).map(|(r, d)| (r.clone(), d.clone())).collect();
     let reps = source.task.reps.iter().filter(|rep| near.contains(&rep.id));
     let mut task = Task { reps: reps.cloned().collect(), ..source.held.task(&source.unit.name) };
-    let of: BTreeSet<&str> = task.reps.iter().map(|rep| rep.distributor.as_str()).collect();
-    let distributors = source.task.distributors.iter().filter(|d| of.contains(d.id.as_str()));
-    task.distributors = distributors.cloned().collect();
     let mut codes: BTreeSet<&str> = plan.values().flat_map(|days| days.outlets()).collect();
     codes.extend(edited.iter().map(String::as_str));
-    let outlets = source.task.outlets.iter();
-    let outlets = outlets.filter(|o| codes.contains(o.id.as_str()) && of.contains(o.distributor.as_str()));
+    let outlets = source.task.outlets.iter().filter(|o| codes.contains(o.id.as_str()));
     task.outlets = outlets.cloned().collect();
+    // Those without a rep too: as many as the work takes are reckoned with.
+    let mut of: BTreeSet<&str> = task.reps.iter().map(|rep| rep.distributor.as_str()).collect();
+    of.extend(task.outlets.iter().map(|o| o.distributor.as_str()));
+    let distributors = source.task.distributors.iter().filter(|d| of.contains(d.id.as_str()));
+    task.distributors = distributors.cloned().collect();
     Ok((task, plan))
 }
 

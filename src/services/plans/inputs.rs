@@ -5,12 +5,11 @@
 use super::journeys::{self, Journeys};
 use super::outlines::{self, Ring};
 use super::rules::{self, Held, WEEKS};
-use crate::changes::codec;
 use crate::domain::planning::clock;
-use crate::domain::schema::{Distributor, Record, Rep, Unit};
+use crate::domain::schema::{Distributor, Rep, Unit};
 use crate::domain::text::{count, fold};
-use crate::domain::{Failure, Fields, Id, Outcome, decimal};
-use crate::services::territories;
+use crate::domain::{Failure, Id, Outcome, decimal};
+use crate::services::{all_live, territories};
 use crate::solver::journey::ground::Ground;
 use crate::solver::journey::{self};
 use crate::solver::journey::{Beat, Built, InForce, Outlet, Task, WEEKDAYS, build};
@@ -20,7 +19,6 @@ use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 /// Outlets of a unit that is planned as one.
@@ -115,18 +113,6 @@ fn rows(reads: &dyn Reads, id: Id, unit: &Unit) -> Outcome<Vec<Row>> {
             },
         })
         .collect())
-}
-
-fn live<T: Record>(reads: &dyn Reads, visit: &mut dyn FnMut(T)) -> Outcome<()> {
-    reads.heads(T::KIND, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = codec::decode_head(bytes)
-            && !head.deleted
-        {
-            visit(T::from_fields(&Fields::clone(&head.fields)));
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(())
 }
 
 /// Visits that spread over the cycle's weeks: up to as many as weeks, else a multiple.
@@ -269,14 +255,14 @@ impl Inputs {
             *sum = (sum.0 + outlet.lat, sum.1 + outlet.lon, sum.2 + 1.0);
         }
         let (mut places, mut outlines) = (HashMap::new(), HashMap::new());
-        live(reads, &mut |d: Distributor| {
-            if sums.contains_key(&d.external_id) && !d.archived {
+        for (_, d) in all_live::<Distributor>(reads)?.into_iter().filter(|(_, d)| !d.archived) {
+            if sums.contains_key(&d.external_id) {
                 outlines.insert(d.external_id.clone(), outlines::rings(&d));
             }
-            if let (Some(lat), Some(lon), false) = (d.latitude, d.longitude, d.archived) {
+            if let (Some(lat), Some(lon)) = (d.latitude, d.longitude) {
                 places.insert(d.external_id, (lat as f64 / 1e6, lon as f64 / 1e6));
             }
-        })?;
+        }
         for (id, (lat, lon, n)) in sums {
             let (lat, lon) = match places.get(&id) {
                 Some(at) => *at,
@@ -311,21 +297,21 @@ impl Inputs {
         let here: BTreeSet<String> =
             self.unit.path.last().into_iter().chain([&self.unit.name]).map(|name| fold(name)).collect();
         let mut records: BTreeMap<String, Rep> = BTreeMap::new();
-        live(reads, &mut |rep: Rep| {
+        for (_, rep) in all_live::<Rep>(reads)? {
             let code = if rep.external_id.is_empty() { rep.name.clone() } else { rep.external_id.clone() };
             let ours = of.contains_key(&code) || whole && here.contains(&fold(&rep.territory));
             if ours && !rep.archived {
                 records.insert(code, rep);
             }
-        })?;
+        }
         let mut depot_of: HashMap<String, String> = HashMap::new();
         let ids: BTreeSet<&str> = self.task.distributors.iter().map(|d| d.id.as_str()).collect();
-        live(reads, &mut |d: Distributor| {
+        for (_, d) in all_live::<Distributor>(reads)? {
             if ids.contains(d.external_id.as_str()) {
                 depot_of.insert(fold(&d.name), d.external_id.clone());
                 depot_of.insert(fold(&d.external_id), d.external_id);
             }
-        })?;
+        }
         let mut reps = Vec::new();
         let codes: BTreeSet<&String> = of.keys().chain(records.keys()).chain(planned.keys()).collect();
         for code in codes {
@@ -429,6 +415,11 @@ impl Inputs {
     /// is dealt one; the order within a day, which outlets do not say, is a short one.
     pub fn today(&self) -> Outcome<Option<&Journeys>> {
         self.today.get_or_init(|| self.find_today()).as_ref().map(Option::as_ref).map_err(Failure::clone)
+    }
+
+    /// Whether today's beats are known already; it takes a while to find them.
+    pub fn knows_today(&self) -> bool {
+        self.today.get().is_some()
     }
 
     fn find_today(&self) -> Outcome<Option<Journeys>> {

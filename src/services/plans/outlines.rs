@@ -2,12 +2,11 @@
 //! are. They are drawn on the map; who serves an outlet is what the outlet says.
 
 use super::journeys::{pack, unpack};
-use crate::changes::codec;
 use crate::domain::schema::{Distributor, Kind, Record};
 use crate::domain::text::fold;
 use crate::domain::{Failure, Fields, Id, Outcome};
 use crate::frames::Bytes;
-use crate::services::{Command, WriteCx};
+use crate::services::{Command, WriteCx, each_live};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,15 +67,11 @@ impl Command for SetOutlines {
     fn run(&self, cx: &mut WriteCx) -> Outcome<Outlined> {
         let given = read(&self.file.text()?)?;
         let mut known: HashMap<String, (Id, Fields)> = HashMap::new();
-        cx.reads().heads(Kind::Distributor, Id::default(), &mut |id, bytes| {
-            if let Ok(head) = codec::decode_head(bytes)
-                && !head.deleted
-            {
-                let of = Distributor::from_fields(&head.fields);
-                // A code says whose it is before a name does.
-                known.insert(fold(&of.external_id), (id, Fields::clone(&head.fields)));
-                known.entry(fold(&of.name)).or_insert((id, Fields::clone(&head.fields)));
-            }
+        each_live(cx.reads(), Kind::Distributor, &mut |id, head| {
+            let of = Distributor::from_fields(&head.fields);
+            // A code says whose it is before a name does.
+            known.insert(fold(&of.external_id), (id, head.fields.clone()));
+            known.entry(fold(&of.name)).or_insert((id, head.fields));
             ControlFlow::Continue(())
         })?;
         let mut outlined = Outlined::default();

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::versions::{self, figures};
 use crate::domain::schema::Kind;
 use crate::domain::text::thousands;
-use crate::domain::{Failure, Id, Outcome};
+use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::frames::{self, Bytes};
 use crate::jobs::{Emit, Out};
 use crate::services::jobs::{self, Job, JobState};
@@ -42,7 +42,7 @@ const NAMED: usize = 1_000;
 /// Points of the curve that are kept.
 const CURVE: usize = 240;
 /// Milliseconds of a run around an edit.
-const EDIT: u64 = 300;
+const EDIT: u64 = 250;
 
 /// What a worker gets.
 #[derive(Serialize, Deserialize)]
@@ -177,6 +177,10 @@ impl Command for OptimisePlan {
             if !source.number.contains_key(code) {
                 return Err(Failure::not_found(format!("{code} is no outlet of the plan")));
             }
+        }
+        if !self.edited.is_empty() && source.begins_with()?.is_empty() {
+            return Err(Failure::conflict(format!("{} has no plan that was edited", source.unit.name))
+                .hint("`pams plan optimise` without --edited makes one"));
         }
         let ms = match (self.seconds, self.edited.is_empty()) {
             (0, true) => source.held.seconds * 1_000,
@@ -372,8 +376,12 @@ pub fn ended(cx: &mut WriteCx, job: &Job, result: Result<Bytes, Failure>) -> Out
     if let Ok(summary) = result {
         let mut best: Best = frames::decode(&summary.0)?;
         if best.edited {
-            let source = Source::load(cx.reads(), &job.subject.to_string())?;
-            best = around::whole(&source, &asked.edited, best)?;
+            best = match Source::load(cx.reads(), &job.subject.to_string()) {
+                Ok(source) => around::whole(&source, &asked.edited, best)?,
+                // The unit is gone: nobody asks for what was found.
+                Err(gone) if gone.kind == FailureKind::NotFound => return Ok(()),
+                Err(failure) => return Err(failure),
+            };
         }
         keep_best(cx, job.subject, best)?;
     }
@@ -593,6 +601,7 @@ pub struct OfferLine {
     pub name: String,
     pub state: String,
     pub word: String,
+    pub job: Option<Id>,
     pub spent_ms: u64,
     pub ms: u64,
 }
@@ -612,7 +621,8 @@ impl Query for ListOffers {
             }
             let name = crate::services::names::name(cx.reads, Kind::Unit, unit)?;
             let (spent_ms, ms) = (offer.best.spent_ms, offer.best.ms);
-            all.push(OfferLine { unit, name, state: offer.state, word: offer.word, spent_ms, ms });
+            let (state, word, job) = (offer.state, offer.word, offer.job);
+            all.push(OfferLine { unit, name, state, word, job, spent_ms, ms });
         }
         Ok(all)
     }

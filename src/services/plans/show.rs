@@ -1,7 +1,7 @@
 //! What planning shows: the units, one of them with all its outlets on a map, a day stop by
 //! stop, route sheets.
 
-use super::drive::{Drive, Driven, RepSum};
+use super::drive::{Drive, Driven, NOBODY, RepSum};
 use super::inputs::Lack;
 use super::journeys::{self, Journeys, Slot};
 use super::outlines::{Ring, thinned};
@@ -9,16 +9,17 @@ use super::run::{Offer, offer};
 use super::source::Source;
 use super::versions::{standing, which};
 use super::{rules, typed};
-use crate::domain::schema::Kind;
-use crate::domain::{Failure, Outcome};
+use crate::domain::schema::{Kind, Plan, Record};
+use crate::domain::{Failure, Id, Outcome};
 use crate::frames::Bytes;
 use crate::services::outlets::filter::Filter;
 use crate::services::territories::{Limits, ListUnits, UnitShown, current, locks};
-use crate::services::{Query, ReadCx, names};
+use crate::services::{Query, ReadCx, each_live, names};
 use crate::solver::journey::Quality;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 /// Units with how far their planning is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +34,8 @@ pub struct Planned {
     pub state: String,
     /// Who holds it.
     pub holder: String,
+    /// The run of it, how far that is and how far it goes.
+    pub job: Option<Id>,
     pub spent_ms: u64,
     pub ms: u64,
 }
@@ -44,18 +47,14 @@ impl Query for ListPlanned {
     fn run(&self, cx: &ReadCx) -> Outcome<Vec<Planned>> {
         let units = ListUnits { limits: Limits::default() }.run(cx)?;
         let mut versions: BTreeMap<_, u32> = BTreeMap::new();
-        cx.reads.heads(Kind::Plan, Default::default(), &mut |_, bytes| {
-            if let Ok(head) = crate::changes::codec::decode_head(bytes)
-                && !head.deleted
-            {
-                let plan =
-                    <crate::domain::schema::Plan as crate::domain::schema::Record>::from_fields(&head.fields);
-                if let (Some(unit), Some(number)) = (plan.unit, plan.number) {
-                    let of = versions.entry(unit).or_default();
-                    *of = (*of).max(number as u32);
-                }
+        // One after the other: a version holds a whole plan.
+        each_live(cx.reads, Kind::Plan, &mut |_, head| {
+            let plan = Plan::from_fields(&head.fields);
+            if let (Some(unit), Some(number)) = (plan.unit, plan.number) {
+                let of = versions.entry(unit).or_default();
+                *of = (*of).max(number as u32);
             }
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })?;
         let offers = super::ListOffers {}.run(cx)?;
         let mut all = Vec::new();
@@ -73,12 +72,15 @@ impl Query for ListPlanned {
                 Some((holder, _)) => names::name(cx.reads, Kind::User, holder)?,
                 None => String::new(),
             };
-            let (spent_ms, ms) = run.map_or((0, 0), |o| (o.spent_ms, o.ms));
-            all.push(Planned { unit, version, state, holder, spent_ms, ms });
+            let (job, spent_ms, ms) = run.map_or((None, 0, 0), |o| (o.job, o.spent_ms, o.ms));
+            all.push(Planned { unit, version, state, holder, job, spent_ms, ms });
         }
         Ok(all)
     }
 }
+
+/// Shown at once, while today's beats are not measured yet.
+pub const MEASURING: &str = "measuring";
 
 /// Opens a unit for planning.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +88,8 @@ pub struct OpenPlan {
     pub unit: String,
     /// "now", "better", "beats" or a version.
     pub version: String,
+    /// Before there is a plan: do not wait until today's beats are measured.
+    pub at_once: bool,
 }
 
 /// The outlets of a unit, each a number in every column.
@@ -107,6 +111,11 @@ pub struct Outlets {
 }
 
 impl Opened {
+    /// Whose each outlet is is known, what they drive is not yet.
+    pub fn is_measuring(&self) -> bool {
+        self.shown == MEASURING
+    }
+
     pub fn outlets(&self) -> Outcome<Outlets> {
         journeys::unpack(&self.packed.0)
     }
@@ -154,8 +163,15 @@ impl Query for OpenPlan {
         let (version, edited) = standing(cx.reads, &source)?;
         if journeys.is_empty() && shown == "now" {
             // Before there is a plan today's beats are what there is to look at.
-            journeys = source.today()?.cloned().unwrap_or_default();
-            shown = if journeys.is_empty() { "no plan".into() } else { "beats".into() };
+            let waits = self.at_once && !source.knows_today();
+            if !waits {
+                journeys = source.today()?.cloned().unwrap_or_default();
+            }
+            shown = match (waits, journeys.is_empty()) {
+                (true, _) => MEASURING.into(),
+                (_, true) => "no plan".into(),
+                _ => "beats".into(),
+            };
         }
         let mut opened = Opened {
             unit: source.unit.name.clone(),
@@ -187,9 +203,16 @@ impl Query for OpenPlan {
         opened.depots = depots.map(|d| (d.id.clone(), (micro(d.lat), micro(d.lon)))).collect();
         if !outlets.is_empty() {
             let drive = Drive::of(&source)?;
-            let measured = drive.measured(&journeys, drive.standing());
+            let mut measured = drive.measured(&journeys, drive.standing());
             opened.figures = drive.quality(&measured);
             opened.reps = drive.sums(&measured);
+            if opened.is_measuring() {
+                let named = source.known.iter().map(|k| drive.vehicle(&k.rep).unwrap_or(NOBODY));
+                measured.rep_of = named.collect();
+                for rep in &measured.rep_of {
+                    opened.reps.get_mut(*rep as usize).into_iter().for_each(|sum| sum.outlets += 1);
+                }
+            }
             all.depot = source.ground()?.0.of.iter().map(|depot| *depot as u16).collect();
             all.rep = measured.rep_of.iter().map(|rep| *rep as u16).collect();
             for route in &measured.plan.routes {

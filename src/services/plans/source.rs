@@ -1,19 +1,20 @@
 //! A unit as it is planned: what planning begins with, and the plan as it stands. Reading
 //! the first takes longer than most of what is asked of it, so the unit that was read last
-//! stays in memory, its plan measured. It is known by the content of all that it is made of: what has changed,
-//! here or by sync, is read again.
+//! stays in memory, its plan measured. It is known by the content of all that it is made of:
+//! what has changed, here or by sync, is read again.
 
 use super::drive::Measured;
 use super::inputs::{Inputs, Planned};
 use super::journeys::{self, Journeys};
 use crate::changes::codec;
-use crate::domain::Outcome;
 use crate::domain::schema::{Kind, Record};
+use crate::domain::{Id, Outcome};
 use crate::services::territories;
 use crate::store::Reads;
 use std::ops::{ControlFlow, Deref};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+/// The unit that was read last.
 static LAST: Mutex<Option<Source>> = Mutex::new(None);
 
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct Source {
     inputs: Arc<Inputs>,
     /// The plan as it stands; empty: there is none.
     pub journeys: Journeys,
+    /// What that plan takes, once somebody has asked.
     pub(super) measured: Arc<OnceLock<Measured>>,
 }
 
@@ -69,12 +71,7 @@ impl Source {
 }
 
 /// The content of what inputs are made of beside the unit and its snapshot.
-fn content(
-    reads: &dyn Reads,
-    unit: crate::domain::Id,
-    planned: &Planned,
-    hasher: &mut blake3::Hasher,
-) -> Outcome<()> {
+fn content(reads: &dyn Reads, unit: Id, planned: &Planned, hasher: &mut blake3::Hasher) -> Outcome<()> {
     if let Some(rules) = reads.fields(Kind::PlanRules, unit)? {
         hasher.update(&codec::content_hash(&rules));
     }
@@ -82,7 +79,7 @@ fn content(
         hasher.update(rep.as_bytes()).update(&[0]).update(distributor.as_bytes()).update(&[0]);
     }
     for kind in [Kind::Distributor, Kind::Rep] {
-        reads.heads(kind, Default::default(), &mut |id, bytes| {
+        reads.heads(kind, Id::default(), &mut |id, bytes| {
             hasher.update(&id.0).update(bytes);
             ControlFlow::Continue(())
         })?;

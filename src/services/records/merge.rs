@@ -1,12 +1,12 @@
 //! Which records use a record, and several made one.
 
 use super::live;
-use crate::changes::{Cause, codec};
+use crate::changes::Cause;
 use crate::domain::schema::{Kind, Type, name_of};
 use crate::domain::value::{FieldId, Value};
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::show::{Item, Shower};
-use crate::services::{Command, WriteCx, names};
+use crate::services::{Command, WriteCx, each_live, names};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,11 +27,8 @@ pub(super) fn references(reads: &dyn Reads, kind: Kind, targets: &[Id]) -> Outco
             continue;
         }
         let mut found = Vec::new();
-        reads.heads(*other, Id::default(), &mut |id, bytes| {
-            if let Ok(head) = codec::decode_head(bytes)
-                && !head.deleted
-                && !(*other == kind && targets.contains(&id))
-            {
+        each_live(reads, *other, &mut |id, head| {
+            if !(*other == kind && targets.contains(&id)) {
                 let hit = |f: &&FieldId| match head.fields.get(f) {
                     Some(Value::Id(id)) => targets.contains(id),
                     Some(Value::Ids(ids)) => ids.iter().any(|id| targets.contains(id)),

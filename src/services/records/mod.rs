@@ -10,7 +10,7 @@ pub use browse::*;
 pub use look::*;
 pub use merge::{Merge, Merged};
 
-use crate::changes::{Head, Verdict, codec};
+use crate::changes::{Head, Verdict};
 use crate::domain::check::{Facts, check};
 use crate::domain::problem::Severity;
 use crate::domain::schema::{ActivityType, Kind, Record, User, name_of};
@@ -18,7 +18,9 @@ use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::input::{self, Input};
 use crate::services::show::{Item, Shower};
-use crate::services::{Command, Settings, WriteCx, activities, names, outlets, verdict_word, wins};
+use crate::services::{
+    Command, Settings, WriteCx, activities, each_live, names, outlets, verdict_word, wins,
+};
 use crate::store::Reads;
 use merge::references;
 use schemars::JsonSchema;
@@ -322,10 +324,8 @@ impl Command for Archive {
 
 fn archived_named(reads: &dyn Reads, kind: Kind, which: &str) -> Outcome<Id> {
     let mut found = None;
-    reads.heads(kind, Id::default(), &mut |id, bytes| {
-        if let Ok(head) = codec::decode_head(bytes)
-            && !head.deleted
-            && names::is_archived(kind, &head.fields)
+    each_live(reads, kind, &mut |id, head| {
+        if names::is_archived(kind, &head.fields)
             && name_of(kind, &head.fields).is_some_and(|n| text::fold(n).starts_with(&text::fold(which)))
         {
             found = Some(id);

@@ -9,7 +9,7 @@ use crate::services::datasets::{self, Hash};
 use crate::services::imports::hex;
 use crate::services::imports::uploads::unhex;
 use crate::services::sync::MAX_PAGE_BYTES;
-use crate::services::{Command, Query, ReadCx, WriteCx};
+use crate::services::{Command, Query, ReadCx, WriteCx, each_live};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,20 +48,12 @@ fn texts(
     kind: Kind,
     of: impl Fn(&crate::domain::Fields) -> Vec<String>,
 ) -> Outcome<Vec<Hash>> {
-    let (mut found, mut failed) = (Vec::new(), None);
-    reads.heads(kind, Id::default(), &mut |_, bytes| match crate::changes::codec::decode_head(bytes) {
-        Ok(head) => {
-            if !head.deleted {
-                found.extend(of(&head.fields).iter().filter_map(|text| unhex(text)));
-            }
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            failed = Some(error);
-            ControlFlow::Break(())
-        }
+    let mut found = Vec::new();
+    each_live(reads, kind, &mut |_, head| {
+        found.extend(of(&head.fields).iter().filter_map(|text| unhex(text)));
+        ControlFlow::Continue(())
     })?;
-    failed.map_or(Ok(found), |e| Err(crate::store::StoreError::from(e).into()))
+    Ok(found)
 }
 
 /// The pieces that are relied on and not here.

@@ -2,15 +2,13 @@
 //! or waits as a Draft where it was made without the line. A lock is taken at the server,
 //! where there is one, and does not end by itself: whoever may break it says why.
 
-use crate::changes::codec;
 use crate::domain::schema::{Kind, Lock, Record};
 use crate::domain::{Failure, Id, Outcome};
 use crate::services::permissions::{self, Rights};
-use crate::services::{Command, Query, ReadCx, WriteCx, names};
+use crate::services::{Command, Query, ReadCx, WriteCx, all_live, names};
 use crate::store::{self, Reads};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// Who holds a unit, if anybody does, and since which change of the log, which no later holder shares.
 pub fn holder(reads: &dyn Reads, unit: Id) -> Outcome<Option<(Id, u64)>> {
@@ -111,14 +109,8 @@ impl Query for ListLocks {
 
     fn run(&self, cx: &ReadCx) -> Outcome<Vec<Locked>> {
         let settings = cx.settings()?;
-        let mut units = Vec::new();
-        cx.reads.heads(Kind::Lock, Id::default(), &mut |unit, bytes| {
-            if codec::decode_head(bytes).is_ok_and(|head| !head.deleted) {
-                units.push(unit);
-            }
-            ControlFlow::Continue(())
-        })?;
-        units.into_iter().filter_map(|unit| shown(cx.reads, &settings, unit).transpose()).collect()
+        let locks = all_live::<Lock>(cx.reads)?;
+        locks.into_iter().filter_map(|(unit, _)| shown(cx.reads, &settings, unit).transpose()).collect()
     }
 }
 

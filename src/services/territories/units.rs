@@ -7,7 +7,7 @@ use crate::domain::schema::{Kind, Record, Unit};
 use crate::domain::{Failure, Fields, Id, Outcome, decimal};
 use crate::services::datasets::{self, Table};
 use crate::services::imports::hex;
-use crate::services::{Command, Query, ReadCx, WriteCx};
+use crate::services::{Command, Query, ReadCx, WriteCx, each_live};
 use crate::solver::partition::{Point, imbalance, split};
 use crate::store::Reads;
 use schemars::JsonSchema;
@@ -402,12 +402,8 @@ impl Command for SplitTerritories {
 /// All units as they stand, by name.
 pub fn units(reads: &dyn Reads) -> Outcome<Vec<(Id, Unit, Fields)>> {
     let mut all = Vec::new();
-    reads.heads(Kind::Unit, Id::default(), &mut |id, bytes| {
-        if let Ok(head) = crate::changes::codec::decode_head(bytes)
-            && !head.deleted
-        {
-            all.push((id, Unit::from_fields(&head.fields), head.fields));
-        }
+    each_live(reads, Kind::Unit, &mut |id, head| {
+        all.push((id, Unit::from_fields(&head.fields), head.fields));
         ControlFlow::Continue(())
     })?;
     all.sort_by(|a, b| (&a.1.path, a.1.part).cmp(&(&b.1.path, b.1.part)));

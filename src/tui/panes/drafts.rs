@@ -3,7 +3,9 @@
 use crate::domain::schema::Kind;
 use crate::domain::text;
 use crate::engine::Engine;
-use crate::services::drafts::{DiscardDrafts, DraftShown, ListDrafts, ResolveDraft, ResolveMany, ShowDraft};
+use crate::services::drafts::{
+    DiscardDrafts, DraftShown, ListDrafts, ResolveDraft, ResolveMany, Retried, RetryDrafts, ShowDraft,
+};
 use crate::services::records::Page;
 use crate::services::show::Item;
 use crate::tui::app::Cx;
@@ -72,6 +74,24 @@ impl Drafts {
         }))
     }
 
+    /// Those marked, or all that wait: one that still cannot be settled says why.
+    fn retry(&self) -> Ask {
+        let which = self.list.marks.iter().map(|id| id.to_string()).collect();
+        Ask::Act(act(move |engine| {
+            let done = engine.run(&RetryDrafts { which })?;
+            let Retried { settled, left } = done.reply;
+            let mut told = match settled.as_slice() {
+                [] => "Nothing could be settled".to_owned(),
+                [one] => format!("Settled: {one}"),
+                many => format!("Settled: {}", text::count(many.len(), "draft")),
+            };
+            if let Some(first) = left.first() {
+                told.push_str(&format!("; {} left, the first: {}, {}", left.len(), first.title, first.why));
+            }
+            Ok((told, Some(done.txn).filter(|_| !settled.is_empty())))
+        }))
+    }
+
     fn discard(&self) -> Ask {
         let items = self.chosen();
         let titles = match items.as_slice() {
@@ -133,6 +153,7 @@ impl Pane for Drafts {
             ("drafts.mine", "mine"),
             ("drafts.theirs", "theirs"),
             ("drafts.base", "as before"),
+            ("drafts.retry", "try all again"),
             ("list.mark", "mark"),
             ("record.delete", "discard"),
             ("app.undo", "undo"),
@@ -159,6 +180,10 @@ impl Pane for Drafts {
         let of_row = matches!(id, "record.open" | "record.edit" | "record.delete" | "list.mark");
         match self.here() {
             None if sides || of_row => Some(command::NO_ROW),
+            _ if id == "drafts.retry" && self.items.iter().all(is_legacy) => {
+                Some("Nothing waits to be tried")
+            }
+            _ if id == "drafts.retry" && self.open.is_some() => Some("Settle this one first, or Esc"),
             Some(_) if sides || id == "record.delete" && self.chosen().iter().any(|item| is_legacy(item)) => {
                 let chosen = self.chosen();
                 if chosen.iter().any(|item| is_legacy(item)) {
@@ -249,6 +274,7 @@ impl Pane for Drafts {
                     panes.drafts.open = Some(Conflict { draft, list, chosen: BTreeMap::new() });
                 });
             }
+            "drafts.retry" => return self.retry(),
             "record.delete" => return self.discard(),
             _ => {}
         }
@@ -327,6 +353,7 @@ fn open_form(which: String) -> Ask {
                 input: draft.input,
                 notes: vec![],
                 draft: Some(draft.item.id),
+                typed: false,
             }
         }))
     }))

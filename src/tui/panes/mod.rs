@@ -14,10 +14,12 @@ pub mod routes;
 pub mod views;
 pub mod wins;
 
+use crate::domain::note::Proposed;
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
-use crate::domain::{Id, Outcome};
+use crate::domain::{Id, Outcome, text};
 use crate::engine::{Engine, Progress};
+use crate::services::activities::ReadNote;
 use crate::services::records::{Archive, Merge, Show};
 use crate::services::setup::Me;
 use crate::services::sync::device::{Standing, SyncStatus};
@@ -530,6 +532,7 @@ pub fn edit_form(kind: Kind, which: String) -> Ask {
             input: shown.typed,
             notes: vec![],
             draft: None,
+            typed: false,
         }))
     }))
 }
@@ -551,6 +554,35 @@ pub fn new_activity(over: crate::services::input::Input) -> Ask {
                 input,
                 notes: if given { vec![] } else { vec![("date".into(), read.default_source)] },
                 draft: None,
+                typed: false,
+            }
+        }))
+    }))
+}
+
+/// The form of an activity that a note proposes: behind each field stands what it comes
+/// from. Nothing is saved before the form is.
+pub fn from_note(note: impl FnOnce() -> Outcome<String> + Send + 'static) -> Ask {
+    Ask::Load(Box::new(move |engine| {
+        let read = note().and_then(|text| engine.ask(&ReadNote { text }));
+        Data::Form(read.map(|read| {
+            let said = |p: &Proposed| (p.field.clone(), format!("≈ {}", p.from));
+            let mut notes: Vec<(String, String)> = read.proposed.iter().map(said).collect();
+            if !read.default_source.is_empty() {
+                notes.push(("date".into(), read.default_source));
+            }
+            crate::tui::msg::FormStart {
+                kind: Kind::Activity,
+                id: None,
+                rev: 0,
+                title: format!(
+                    "New activity, {} read from the note",
+                    text::count(read.proposed.len(), "field")
+                ),
+                input: read.input,
+                notes,
+                draft: None,
+                typed: true,
             }
         }))
     }))
@@ -567,6 +599,7 @@ pub fn new_record(kind: Kind, input: crate::services::input::Input) -> Ask {
             input,
             notes: vec![],
             draft: None,
+            typed: false,
         }))
     }))
 }

@@ -2,14 +2,17 @@
 //!
 //! It knows what the terminal shows, so that it can print over a short gap of unchanged
 //! cells where moving the cursor would cost more, move relatively where that is
-//! shorter, and clear the end of a row with one sequence. Sequences are those of
-//! ECMA-48 that every terminal since the VT100 knows; colours are those of ISO 8613-6.
+//! shorter, and clear the end of a row with one sequence. Where much has changed it looks
+//! whether that has only moved, up or down or to a side, and has the terminal move it.
+//! Sequences are those of ECMA-48 that every terminal since the VT102 knows; colours are
+//! those of ISO 8613-6.
 
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::{Color, Modifier};
 use std::io::{Result, Write};
+use std::ops::Range;
 use unicode_width::UnicodeWidthStr;
 
 /// Unchanged cells that are printed again rather than jumped over: as many as a jump
@@ -18,9 +21,20 @@ const BRIDGE: u16 = 4;
 /// Blank cells at a row's end from which clearing is shorter.
 const CLEAR: usize = 4;
 
+/// Changed cells of a screen, and of a row, from which it is looked whether they only moved.
+const MANY: usize = 200;
+const MANY_OF_ROW: usize = 16;
+/// How far rows move up or down, and cells to a side.
+const ROWS: i32 = 6;
+const CELLS: i32 = 10;
+/// Bytes that moving takes.
+const MOVING: usize = 16;
+
 pub struct Frugal<W: Write> {
     out: CrosstermBackend<W>,
     shown: Buffer,
+    /// Whether the terminal is as large as what is known of it.
+    sized: bool,
     /// Where the cursor stands, if that is known.
     at: Option<(u16, u16)>,
     style: Look,
@@ -57,7 +71,8 @@ fn fits(cell: &Cell, style: Look) -> bool {
 impl<W: Write> Frugal<W> {
     pub fn new(out: W) -> Frugal<W> {
         let shown = Buffer::empty(Rect::default());
-        Frugal { out: CrosstermBackend::new(out), shown, at: None, style: PLAIN, hidden: false }
+        let out = CrosstermBackend::new(out);
+        Frugal { out, shown, sized: false, at: None, style: PLAIN, hidden: false }
     }
 
     /// What is shown on a larger screen: each cell stays where it is. (A buffer that is resized
@@ -68,7 +83,75 @@ impl<W: Write> Frugal<W> {
             let mut grown = Buffer::empty(area);
             grown.merge(&self.shown);
             self.shown = grown;
+            self.sized = false;
         }
+    }
+
+    /// What is moved beyond the edge of what is known has to be beyond that of the terminal.
+    fn is_sized(&mut self) -> bool {
+        let known = self.shown.area.as_size();
+        self.sized = self.sized || self.out.size().is_ok_and(|size| size == known);
+        self.sized
+    }
+
+    /// Rows that moved up or down are moved by the terminal: lines deleted and inserted
+    /// between margins. `before` is what it shows, `shown` what it should.
+    fn scroll(&mut self, before: &mut Buffer, rows: Range<u16>) -> Result<bool> {
+        let width = self.shown.area.width;
+        let from = |y: u16, by: i32| u16::try_from(i32::from(y) + by).ok().filter(|y| rows.contains(y));
+        let bytes = |by: i32| -> usize {
+            let of_row = |y: u16| match from(y, by) {
+                Some(from) => differing(&self.shown, y, 0..width, |x| &before[(x, from)]),
+                None => differing(&self.shown, y, 0..width, |_| &Cell::EMPTY),
+            };
+            rows.clone().map(of_row).sum()
+        };
+        let by = (1..=ROWS).flat_map(|n| [n, -n]).min_by_key(|by| bytes(*by)).unwrap_or(0);
+        if bytes(by) + MOVING * 4 >= bytes(0) || rows.clone().any(|y| is_wide(before, &self.shown, y)) {
+            return Ok(false);
+        }
+        let mut out = Vec::new();
+        restyle(&mut out, &mut self.style, PLAIN)?;
+        let (top, kind) = (rows.start + 1, if by > 0 { 'M' } else { 'L' });
+        write!(out, "\x1b[{top};{}r\x1b[{top}H\x1b[{}{kind}\x1b[r", rows.end, by.abs())?;
+        self.at = None;
+        let old = before.clone();
+        for (y, x) in rows.clone().flat_map(|y| (0..width).map(move |x| (y, x))) {
+            before[(x, y)] = from(y, by).map_or(Cell::EMPTY, |from| old[(x, from)].clone());
+        }
+        self.out.write_all(&out)?;
+        Ok(true)
+    }
+
+    /// Cells of a row that moved to a side are moved by the terminal: those before them
+    /// deleted, or blanks inserted.
+    fn shift(&mut self, before: &mut Buffer, y: u16) -> Result<bool> {
+        let width = self.shown.area.width;
+        let Some(first) = (0..width).find(|x| before[(*x, y)] != self.shown[(*x, y)]) else {
+            return Ok(false);
+        };
+        let blank = Cell::EMPTY;
+        let from = |x: u16, by: i32| {
+            u16::try_from(i32::from(x) + by).ok().filter(|from| (first..width).contains(from))
+        };
+        let bytes = |by: i32| {
+            differing(&self.shown, y, first..width, |x| from(x, by).map_or(&blank, |from| &before[(from, y)]))
+        };
+        let by = (1..=CELLS).flat_map(|n| [n, -n]).min_by_key(|by| bytes(*by)).unwrap_or(0);
+        if bytes(by) + MOVING >= bytes(0) || is_wide(before, &self.shown, y) {
+            return Ok(false);
+        }
+        let mut out = Vec::new();
+        restyle(&mut out, &mut self.style, PLAIN)?;
+        go(&mut out, self.at, (first, y))?;
+        write!(out, "\x1b[{}{}", by.abs(), if by > 0 { 'P' } else { '@' })?;
+        self.at = Some((first, y));
+        let moved: Vec<Cell> = (first..width)
+            .map(|x| from(x, by).map_or(blank.clone(), |from| before[(from, y)].clone()))
+            .collect();
+        (first..width).zip(moved).for_each(|(x, cell)| before[(x, y)] = cell);
+        self.out.write_all(&out)?;
+        Ok(true)
     }
 
     /// One row: its changed columns, in order, already in `shown`.
@@ -125,6 +208,17 @@ impl<W: Write> Frugal<W> {
         (self.at, self.style) = (at, style);
         self.out.write_all(&bytes)
     }
+}
+
+/// Bytes of the cells of a row that are not as they would be.
+fn differing<'a>(of: &Buffer, y: u16, columns: Range<u16>, is: impl Fn(u16) -> &'a Cell) -> usize {
+    columns.map(|x| (x, &of[(x, y)])).filter(|(x, cell)| *cell != is(*x)).map(|(_, c)| c.symbol().len()).sum()
+}
+
+/// Whether a row has characters of two cells: what becomes of half of one differs.
+fn is_wide(before: &Buffer, after: &Buffer, y: u16) -> bool {
+    let wide = |of: &Buffer| (0..of.area.width).any(|x| of[(x, y)].symbol().width() > 1);
+    wide(before) || wide(after)
 }
 
 /// To the right on the same row.
@@ -214,15 +308,35 @@ impl<W: Write> Backend for Frugal<W> {
         let width = far(self.shown.area.width, &mut cells.iter().map(|c| c.0));
         let height = far(self.shown.area.height, &mut cells.iter().map(|c| c.1));
         self.grow(width, height);
+        let many = cells.len() >= MANY && self.is_sized();
+        let mut before = many.then(|| self.shown.clone());
         for (x, y, cell) in &cells {
             self.shown[(*x, *y)] = (*cell).clone();
             for half in (x + 1..x + cell.symbol().width() as u16).filter(|x| *x < width) {
                 self.shown[(half, *y)] = Cell::EMPTY;
             }
         }
-        for row in cells.chunk_by(|a, b| a.1 == b.1) {
-            let changed: Vec<u16> = row.iter().map(|c| c.0).collect();
-            self.row(row[0].1, &changed)?;
+        let rows = cells.chunk_by(|a, b| a.1 == b.1);
+        let mut rows: Vec<(u16, Vec<u16>)> =
+            rows.map(|row| (row[0].1, row.iter().map(|c| c.0).collect())).collect();
+        let left = |before: &Buffer, shown: &Buffer, y: u16| -> Vec<u16> {
+            (0..width).filter(|x| before[(*x, y)] != shown[(*x, y)]).collect()
+        };
+        if let (Some(before), Some(first), Some(last)) = (&mut before, cells.first(), cells.last()) {
+            let all = first.1..last.1 + 1;
+            if self.scroll(before, all.clone())? {
+                rows = all.map(|y| (y, left(before, &self.shown, y))).collect();
+            }
+        }
+        for (y, mut changed) in rows {
+            if let Some(before) = before.as_mut().filter(|_| changed.len() >= MANY_OF_ROW)
+                && self.shift(before, y)?
+            {
+                changed = left(before, &self.shown, y);
+            }
+            if !changed.is_empty() {
+                self.row(y, &changed)?;
+            }
         }
         let mut bytes = Vec::new();
         restyle(&mut bytes, &mut self.style, PLAIN)?;
@@ -257,7 +371,7 @@ impl<W: Write> Backend for Frugal<W> {
     fn clear_region(&mut self, region: ClearType) -> Result<()> {
         let size = self.size()?;
         self.shown = Buffer::empty(Rect::new(0, 0, size.width, size.height));
-        (self.at, self.hidden) = (None, false);
+        (self.at, self.hidden, self.sized) = (None, false, true);
         self.out.clear_region(region)
     }
 
@@ -329,6 +443,62 @@ mod tests {
         }
     }
 
+    /// A map beside a list is moved about: few bytes say so, and the screen is right.
+    #[test]
+    fn what_only_moved_is_moved_by_the_terminal() {
+        // Of no size that a terminal has by default: the one beside it is not known to be so large.
+        const SCREEN: Rect = Rect { x: 0, y: 0, width: 83, height: 27 };
+        const MAP: Rect = Rect { x: 30, y: 3, width: 53, height: 20 };
+        let (mut moved, mut whole) = (0, 0);
+        for seed in 1..=60 {
+            let mut random = Random::new(seed);
+            let (mut here, mut there) = (vt100::Parser::new(27, 83, 0), vt100::Parser::new(27, 83, 0));
+            let (line, other) = (Line::default(), Line::default());
+            let mut frugal = Frugal::new(line.clone());
+            (frugal.shown, frugal.sized) = (Buffer::empty(SCREEN), true);
+            let mut plain = Frugal::new(other.clone());
+            let dots: Vec<u32> = (0..200 * 200).map(|_| random.below(400) as u32).collect();
+            let (mut at, mut before) = ((80i32, 80i32), Buffer::empty(SCREEN));
+            for frame in 0..12 {
+                let by = *random.pick(&[(8, 0), (-8, 0), (0, 4), (0, -4), (3, 1), (0, 0)]);
+                at = ((at.0 + by.0).clamp(0, 149), (at.1 + by.1).clamp(0, 179));
+                let mut next = Buffer::empty(before.area);
+                for y in 0..20u16 {
+                    next.set_string(0, y + 2, format!("> rep {y} of seed {seed}"), Style::new());
+                }
+                for (x, y) in (0..MAP.width).flat_map(|x| (0..MAP.height).map(move |y| (x, y))) {
+                    let dots = dots[(at.1 as usize + usize::from(y)) * 200 + at.0 as usize + usize::from(x)];
+                    let sign = char::from_u32(0x2800 + dots).filter(|_| dots > 0 && dots < 256);
+                    let style =
+                        if dots.is_multiple_of(5) { Style::new().fg(Color::Red) } else { Style::new() };
+                    next.set_string(MAP.x + x, MAP.y + y, sign.unwrap_or(' ').to_string(), style);
+                }
+                next.set_string(MAP.x, MAP.bottom(), format!("frame {frame}, {at:?}"), Style::new());
+                let diff = before.diff(&next);
+                frugal.draw(diff.iter().map(|(x, y, c)| (*x, *y, *c))).unwrap();
+                plain.draw(diff.iter().map(|(x, y, c)| (*x, *y, *c))).unwrap();
+                let (short, long) = (line.take(), other.take());
+                if frame > 0 {
+                    (moved, whole) = (moved + short.len(), whole + long.len());
+                }
+                here.process(&short);
+                there.process(&long);
+                let ink = |s: &vt100::Screen, x, y| {
+                    let cell = s.cell(y, x).map(|c| (c.contents().trim().to_owned(), c.fgcolor()));
+                    // The colour of nothing is no matter.
+                    cell.filter(|(text, _)| !text.is_empty())
+                };
+                for (x, y) in (0..83).flat_map(|x| (0..27).map(move |y| (x, y))) {
+                    let (is, wanted) = (ink(here.screen(), x, y), ink(there.screen(), x, y));
+                    assert_eq!(is, wanted, "seed {seed}, frame {frame}, {x},{y}");
+                }
+                before = next;
+            }
+        }
+        println!("{moved} bytes, {whole} where nothing is moved");
+        assert!(moved * 2 < whole, "{moved} of {whole}");
+    }
+
     /// Whatever is drawn, the terminal shows it, cell by cell and style by style.
     #[test]
     fn the_terminal_shows_what_was_drawn() {
@@ -341,7 +511,7 @@ mod tests {
             let mut frugal = Frugal::new(frugal_line.clone());
             // Every other screen is known by what is drawn on it alone.
             if seed % 2 == 0 {
-                frugal.shown = Buffer::empty(SIZE);
+                (frugal.shown, frugal.sized) = (Buffer::empty(SIZE), true);
             }
             let mut plain = CrosstermBackend::new(plain_line.clone());
             let mut before = Buffer::empty(SIZE);

@@ -8,7 +8,7 @@ use crate::domain::effort::show_effort;
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Outcome};
-use crate::engine::Engine;
+use crate::engine::{Engine, files};
 use crate::services::activities::{
     ActivityCount, CountActivities, DueSteps, ListActivities, MonthSum, SumMonth,
 };
@@ -21,7 +21,7 @@ use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::Slot;
 use crate::tui::panes::views;
-use crate::tui::panes::{Ask, NAMES, Pane, Panes, act, edit_form, new_activity, touches};
+use crate::tui::panes::{Ask, NAMES, Pane, Panes, act, edit_form, from_note, new_activity, touches};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::table::{Rows, Want};
 use crate::tui::widgets::DrawCx;
@@ -481,6 +481,10 @@ impl Pane for Activities {
                 }
             }
             "record.add" => return new_activity(Input::new()),
+            "activities.note" => {
+                let label = "read a note from (a text file; a pasted text is read as well)";
+                return Ask::Prompt(Prompt::new(label, "", Wanted::Pane("note".into())));
+            }
             "record.open" | "record.edit" => {
                 if let Some(item) = self.here() {
                     return edit_form(Kind::Activity, item.id.to_string());
@@ -528,6 +532,11 @@ impl Pane for Activities {
         }
         match what {
             "template" | "save_view" if typed.is_empty() => refuse("Write a name for it"),
+            "note" if typed.is_empty() => refuse("Write the name of a file with the note"),
+            "note" => {
+                let path = typed.to_owned();
+                from_note(move || files::read_text(&path))
+            }
             "template" => match self.here() {
                 Some(item) => views::save("template", typed, &pattern(item)),
                 None => Ask::Nothing,

@@ -318,6 +318,9 @@ impl Pane for Migration {
             () if id == "migration.promote" && state != "confirmed" => {
                 Some("It is not confirmed: C confirms it")
             }
+            () if id == "migration.rollback" && state != "promoted" => {
+                Some("Nothing of it is promoted: there is nothing to take back")
+            }
             () if id == "migration.reopen" && state != "confirmed" => Some("It is not confirmed"),
             () if id == "record.merge" && (self.view != View::Stubs || self.made.len == 0) => {
                 Some("Records that were made of texts are merged: t goes to them")

@@ -225,6 +225,7 @@ fn edit(code: String) -> Ask {
             input,
             notes: vec![],
             draft: None,
+            typed: false,
         }))
     }))
 }

@@ -102,6 +102,7 @@ impl Routes {
             "routes.next_week" => self.step_day(self.opened.as_ref().map_or(6, |o| o.work_days as i32)),
             "routes.tier" => self.next_tier(),
             "routes.clusters" => self.clusters = !self.clusters,
+            "routes.blocks" => self.blocks = !self.blocks,
             "routes.outlines" => self.outlines = self.outlines.next(),
             "routes.areas" => {
                 let label = "read outlines of distributors from (.geojson)";

@@ -94,6 +94,8 @@ pub struct Routes {
     frame: Option<Frame>,
     tier: Option<u8>,
     clusters: bool,
+    /// Half blocks in the place of braille.
+    blocks: bool,
     /// What is typed to see some of the outlets alone, and which fit.
     only: String,
     fitting: Option<Vec<bool>>,
@@ -140,8 +142,9 @@ impl Routes {
 
     fn open_unit(&mut self, unit: String, cx: &mut Cx) {
         if self.unit.as_deref() != Some(&unit) {
-            let (units, list) = (self.units.take(), std::mem::take(&mut self.list));
-            *self = Routes { units, list, filter: std::mem::take(&mut self.filter), ..Routes::default() };
+            let old = std::mem::take(self);
+            let Routes { units, list, filter, blocks, .. } = old;
+            *self = Routes { units, list, filter, blocks, ..Routes::default() };
             (self.week, self.weekday) = (1, 0);
         }
         self.unit = Some(unit);
@@ -152,7 +155,12 @@ impl Routes {
 
     /// Asks for the unit anew: as it stands, or as a run has it.
     fn reload(&mut self, cx: &mut Cx) {
-        let ask = OpenPlan { unit: self.which(), version: self.version_name() };
+        // What is looked at already is not taken away for less.
+        let at_once = self.opened.as_ref().is_none_or(|o| o.version > 0);
+        self.ask_for(OpenPlan { unit: self.which(), version: self.version_name(), at_once }, cx);
+    }
+
+    fn ask_for(&self, ask: OpenPlan, cx: &mut Cx) {
         cx.ask(
             Slot::Routes,
             move |engine: &Engine| {
@@ -166,6 +174,10 @@ impl Routes {
     }
 
     fn take(&mut self, opened: Opened, outlets: plans::Outlets, cx: &mut Cx) {
+        if opened.is_measuring() {
+            let (unit, version) = (self.which(), self.version_name());
+            self.ask_for(OpenPlan { unit, version, at_once: false }, cx);
+        }
         self.outlets = outlets;
         self.waits = "";
         self.offer = opened.offer.clone();
@@ -330,10 +342,10 @@ impl Routes {
         }
     }
 
-    /// Milliseconds of the run: a result is kept only where it is better, time goes on.
-    fn spent_ms(&self) -> u64 {
-        let heard = self.heard.filter(|(job, _)| Some(*job) == self.offer.job);
-        self.offer.best.spent_ms.max(heard.map_or(0, |(_, done)| done))
+    /// Milliseconds of a run: a result is kept only where it is better, time goes on.
+    fn spent_ms(&self, job: Option<Id>, kept: u64) -> u64 {
+        let heard = self.heard.filter(|(heard, _)| Some(*heard) == job);
+        kept.max(heard.map_or(0, |(_, done)| done))
     }
 
     fn is_running(&self) -> bool {
@@ -359,6 +371,7 @@ impl Pane for Routes {
                 ("record.open", "nearest outlet"),
                 ("list.filter", "only some"),
                 ("routes.clusters", "counts"),
+                ("routes.blocks", "blocks"),
                 ("list.inside", "back to the list"),
             ];
         }
@@ -501,7 +514,10 @@ impl Pane for Routes {
             "routes.sheets" if self.sheet.is_none() => Some("No rep has days yet"),
             "record.open" if self.view == View::Units && self.here().is_none() => Some(command::NO_ROW),
             "record.open" if self.view == View::Reps && !self.on_map && self.rep_code().is_none() => {
-                Some("This rep has no day yet: o optimises")
+                match self.opened.as_ref().is_some_and(Opened::is_measuring) {
+                    true => Some("Today's beats are being measured"),
+                    false => Some("This rep has no day yet: o optimises"),
+                }
             }
             "routes.export" if self.opened.as_ref().is_none_or(|o| o.shown == "no plan") => {
                 Some("There is no plan yet: o optimises")
@@ -571,7 +587,9 @@ impl Pane for Routes {
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::json!({ "unit": self.unit, "week": self.week, "weekday": self.weekday })
+        serde_json::json!({
+            "unit": self.unit, "week": self.week, "weekday": self.weekday, "blocks": self.blocks,
+        })
     }
 
     fn restore(&mut self, state: &serde_json::Value, resume: bool) {
@@ -579,6 +597,7 @@ impl Pane for Routes {
             self.unit = Some(unit.to_owned());
             self.view = View::Reps;
         }
+        self.blocks = state["blocks"].as_bool().unwrap_or(false);
         let number = |name: &str| state[name].as_u64().unwrap_or(0) as u32;
         (self.week, self.weekday) = (number("week").clamp(1, WEEKS), number("weekday").min(6));
     }

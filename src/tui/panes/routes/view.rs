@@ -2,7 +2,7 @@
 
 use super::{Outlines, Routes, View};
 use crate::domain::text::count;
-use crate::services::plans::{Opened, RepSum, a_week, micro};
+use crate::services::plans::{self, Opened, RepSum, a_week, micro};
 use crate::solver::journey::Quality;
 use crate::tui::map::{Map, NOBODY, hull};
 use crate::tui::table::thousands;
@@ -96,6 +96,7 @@ impl Routes {
     fn draw_head(&self, opened: &Opened, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let note = match (opened.shown.as_str(), opened.version, opened.edited) {
             ("better", ..) => "the better plan".to_owned(),
+            (plans::MEASURING, ..) => "measuring today's beats".to_owned(),
             ("no plan", ..) => "no plan yet: o optimises".to_owned(),
             ("beats", 0, _) => "today's beats; n takes them as version 1".to_owned(),
             (_, version, 0) => format!("v{version}"),
@@ -106,15 +107,18 @@ impl Routes {
         rule(buf, area, 0, &format!("Routes: {}", opened.unit), &note, cx);
         let q = &opened.figures;
         let mut sums = format!(
-            " {} reps  {} outlets  {} km a week",
-            opened.reps.iter().filter(|r| r.visits > 0).count(),
+            " {} reps  {} outlets",
+            opened.reps.iter().filter(|r| r.outlets > 0).count(),
             thousands(opened.count as u64),
-            n(a_week(q.km))
         );
+        let measured = !opened.is_measuring();
+        if measured {
+            sums.push_str(&format!("  {} km a week", n(a_week(q.km))));
+        }
         if q.broken_days > 0 {
             sums.push_str(&format!("  {}", count(q.broken_days, "broken day")));
         }
-        if q.unserved > 0 {
+        if q.unserved > 0 && measured {
             sums.push_str(&format!("  {} not visited", thousands(q.unserved as u64)));
         }
         let lacks: usize = opened.lacks.iter().map(|l| l.count).sum();
@@ -130,7 +134,7 @@ impl Routes {
     fn run_line(&self) -> (String, &'static str) {
         let offer = &self.offer;
         let best = &offer.best;
-        let at = || format!("{} of {}", clock(self.spent_ms()), clock(best.ms));
+        let at = || format!("{} of {}", clock(self.spent_ms(offer.job, best.spent_ms)), clock(best.ms));
         match (offer.state.as_str(), offer.found) {
             ("waiting", false) => {
                 (" Optimising: waits, or makes a first plan    x stop".into(), "status.warning")
@@ -196,7 +200,10 @@ impl Routes {
         for (y, place) in self.list.visible().enumerate() {
             let Some(p) = shown.get(place) else { continue };
             let mut plan = match p.state.as_str() {
-                "optimising" | "paused" => format!("{} {} of {}", p.state, clock(p.spent_ms), clock(p.ms)),
+                "optimising" | "paused" => {
+                    let spent = self.spent_ms(p.job, p.spent_ms);
+                    format!("{} {} of {}", p.state, clock(spent), clock(p.ms))
+                }
                 state => state.to_owned(),
             };
             if !p.holder.is_empty() {
@@ -245,13 +252,14 @@ impl Routes {
         }
         for (y, place) in self.reps.visible().enumerate() {
             let Some(r) = opened.reps.get(place) else { continue };
+            let told = |text: String| if opened.is_measuring() { "..".to_owned() } else { text };
             let row = cells([
                 &format!("{:02} {}", place + 1, r.name),
                 &r.outlets.to_string(),
-                &r.visits.to_string(),
-                &format!("{:.1}", r.hours_a_week()),
-                &r.to_mean(),
-                &n(r.km_a_week()),
+                &told(r.visits.to_string()),
+                &told(format!("{:.1}", r.hours_a_week())),
+                &told(r.to_mean()),
+                &told(n(r.km_a_week())),
                 &if r.broken_days > 0 { format!("{} !", r.broken_days) } else { "-".into() },
             ]);
             let cursor = place == self.reps.cursor;
@@ -530,6 +538,7 @@ impl Routes {
             lines: &lines,
             signs: &signs,
             clusters: self.clusters,
+            blocks: self.blocks,
         };
         let drawn = map.draw(canvas, buf, cx);
         let mut foot = format!(

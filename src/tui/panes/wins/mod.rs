@@ -440,6 +440,7 @@ fn new_win() -> Ask {
                     .into(),
                 notes: vec![("date".into(), "today".into())],
                 draft: None,
+                typed: false,
             }
         }))
     }))
