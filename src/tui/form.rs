@@ -14,6 +14,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 use std::collections::BTreeMap;
 use tui_textarea::{CursorMove, Input as AreaInput, Key as AreaKey, TextArea};
+use unicode_width::UnicodeWidthStr;
 
 /// A text being edited, on one line or several.
 pub struct TextField {
@@ -112,6 +113,8 @@ pub struct Form {
 const SUGGESTIONS: usize = 5;
 /// Cells of the labels' column.
 const LABELS: u16 = 19;
+/// Cells of which a note behind a value says anything.
+const NOTE_LEAST: u16 = 8;
 /// Lines of a field that takes several.
 const LONG_LINES: u16 = 3;
 
@@ -381,7 +384,10 @@ impl Form {
             "" => hint(field.field, focus),
             note => note.to_owned(),
         };
-        let beside = (note.chars().count() as u16 + 2).min(wide / 2);
+        // What is typed comes first, the note takes what is left.
+        let typed = if lines == 1 { field.text.text().width() as u16 + 2 } else { 0 };
+        let beside = (note.chars().count() as u16 + 2).min(wide / 2).min(wide.saturating_sub(typed));
+        let beside = if beside < NOTE_LEAST { 0 } else { beside };
         field.text.draw(part(area, LABELS, 0, wide - beside, lines), buf, focus, cx);
         put(
             buf,

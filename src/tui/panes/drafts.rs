@@ -80,13 +80,12 @@ impl Drafts {
         Ask::Act(act(move |engine| {
             let done = engine.run(&RetryDrafts { which })?;
             let Retried { settled, left } = done.reply;
-            let mut told = match settled.as_slice() {
-                [] => "Nothing could be settled".to_owned(),
-                [one] => format!("Settled: {one}"),
-                many => format!("Settled: {}", text::count(many.len(), "draft")),
+            let mut told = match (settled.as_slice(), left.is_empty()) {
+                ([one], true) => format!("Settled: {one}"),
+                (many, _) => format!("{} settled", many.len()),
             };
             if let Some(first) = left.first() {
-                told.push_str(&format!("; {} left, the first: {}, {}", left.len(), first.title, first.why));
+                told.push_str(&format!(", {} left. {}: {}", left.len(), first.title, first.why));
             }
             Ok((told, Some(done.txn).filter(|_| !settled.is_empty())))
         }))
