@@ -290,6 +290,13 @@ impl<'a> Drive<'a> {
             tried.stops.insert(**at, stop);
             broken_rule(problem, &tried).is_none()
         };
-        places.iter().find(fits).or(places.first()).copied().unwrap_or(0)
+        // Where nobody has to be met at a certain time, a longer way mends nothing.
+        let day = problem.depots[problem.vehicles[route.vehicle as usize].depot as usize].window;
+        let free = |stop: &u32| {
+            let (early, late) = problem.customers[*stop as usize].window;
+            early <= day.0 && late >= day.1
+        };
+        let worth = if route.stops.iter().chain([&stop]).all(free) { 1 } else { places.len() };
+        places[..worth].iter().find(fits).or(places.first()).copied().unwrap_or(0)
     }
 }
