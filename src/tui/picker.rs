@@ -16,6 +16,21 @@ use ratatui::layout::Rect;
 use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
 
+/// Places of the names in which the typed letters follow each other, the best first; all
+/// where nothing is typed.
+pub fn fitting<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    if typed.trim().is_empty() {
+        return names.enumerate().map(|(place, _)| place).collect();
+    }
+    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
+    let (mut matcher, mut buffer) = (Matcher::new(Config::DEFAULT), Vec::new());
+    let mut score = |name: &str| pattern.score(Utf32Str::new(name, &mut buffer), &mut matcher);
+    let scored = names.enumerate().filter_map(|(place, name)| Some((score(name)?, place)));
+    let mut scored: Vec<(u32, usize)> = scored.collect();
+    scored.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));
+    scored.into_iter().map(|(_, place)| place).collect()
+}
+
 /// One thing to choose.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {

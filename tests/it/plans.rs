@@ -556,6 +556,12 @@ fn a_plan_is_optimised_looked_at_and_edited_in_the_interface() {
     };
     h.press("5").unwrap();
     see(&mut h, &["Rivertown", "no plan"]);
+    // Letters that follow each other find it; what no unit has is said.
+    h.press("/").unwrap().type_text("rvtn").unwrap();
+    see(&mut h, &["> Rivertown"]);
+    h.type_text("q").unwrap();
+    see(&mut h, &["No unit is called \"rvtnq\""]);
+    h.press("ctrl-u enter").unwrap();
     h.press("enter").unwrap();
     see(&mut h, &["today's beats; n takes them", "Anna", "5 lacks (z)"]);
     h.press(">").unwrap();

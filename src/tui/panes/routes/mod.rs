@@ -5,7 +5,6 @@ mod act;
 mod view;
 
 use crate::domain::schema::Kind;
-use crate::domain::text::fold;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, Progress};
 use crate::services::outlets::filter::Filter;
@@ -20,6 +19,7 @@ use crate::tui::list::ListState;
 use crate::tui::map::Frame;
 use crate::tui::msg::{Data, Slot};
 use crate::tui::panes::{Ask, Pane, touches};
+use crate::tui::picker::fitting;
 use crate::tui::widgets::DrawCx;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -67,6 +67,8 @@ pub struct Routes {
     view: View,
     units: Option<Vec<Planned>>,
     filter: String,
+    /// The units that fit what is typed, the best first.
+    shown: Vec<usize>,
     list: ListState,
     /// The unit that is open, as it stands or as a run has it.
     unit: Option<String>,
@@ -122,9 +124,7 @@ impl Routes {
     }
 
     fn shown_units(&self) -> Vec<&Planned> {
-        let wanted = fold(&self.filter);
-        let fits = |p: &&Planned| wanted.is_empty() || fold(&p.unit.name).contains(&wanted);
-        self.units.iter().flatten().filter(fits).collect()
+        self.shown.iter().filter_map(|place| self.units.as_ref()?.get(*place)).collect()
     }
 
     fn here(&self) -> Option<&Planned> {
@@ -132,8 +132,9 @@ impl Routes {
     }
 
     fn settle(&mut self) {
-        let len = self.shown_units().len();
-        self.list.set_len(len);
+        let names = self.units.iter().flatten().map(|p| p.unit.name.as_str());
+        self.shown = fitting(&self.filter, names);
+        self.list.set_len(self.shown.len());
     }
 
     fn version_name(&self) -> String {
@@ -143,8 +144,8 @@ impl Routes {
     fn open_unit(&mut self, unit: String, cx: &mut Cx) {
         if self.unit.as_deref() != Some(&unit) {
             let old = std::mem::take(self);
-            let Routes { units, list, filter, blocks, .. } = old;
-            *self = Routes { units, list, filter, blocks, ..Routes::default() };
+            let Routes { units, list, filter, shown, blocks, .. } = old;
+            *self = Routes { units, list, filter, shown, blocks, ..Routes::default() };
             (self.week, self.weekday) = (1, 0);
         }
         self.unit = Some(unit);
