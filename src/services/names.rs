@@ -70,37 +70,35 @@ pub fn called(
     if fold_key(text).is_empty() {
         return Ok(vec![]);
     }
-    {
-        let mut found: Vec<(Id, String)> = Vec::new();
-        for number in name_indexes(kind) {
-            let prefix = match whole {
-                true => IndexKey::new(number).text(text),
-                false => IndexKey::new(number).text_prefix(text),
-            };
-            let mut failed = None;
-            reads.index(&prefix, &prefix.clone().after(), false, &mut |id, _| {
-                match reads.fields(kind, id) {
-                    Ok(Some(fields)) => {
-                        let fits = !is_archived(kind, &fields)
-                            && within.is_none_or(|account| in_account(kind, &fields, account))
-                            && found.iter().all(|(other, _)| *other != id);
-                        if fits {
-                            found.push((id, name_of(kind, &fields).unwrap_or_default().to_owned()));
-                        }
+    let mut found: Vec<(Id, String)> = Vec::new();
+    for number in name_indexes(kind) {
+        let prefix = match whole {
+            true => IndexKey::new(number).text(text),
+            false => IndexKey::new(number).text_prefix(text),
+        };
+        let mut failed = None;
+        reads.index(&prefix, &prefix.clone().after(), false, &mut |id, _| {
+            match reads.fields(kind, id) {
+                Ok(Some(fields)) => {
+                    let fits = !is_archived(kind, &fields)
+                        && within.is_none_or(|account| in_account(kind, &fields, account))
+                        && found.iter().all(|(other, _)| *other != id);
+                    if fits {
+                        found.push((id, name_of(kind, &fields).unwrap_or_default().to_owned()));
                     }
-                    Ok(None) => {}
-                    Err(error) => failed = Some(error),
                 }
-                let go_on = found.len() < MAX_CANDIDATES && failed.is_none();
-                if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
-            if let Some(error) = failed {
-                return Err(error.into());
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
             }
+            let go_on = found.len() < MAX_CANDIDATES && failed.is_none();
+            if go_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
         }
-        found.sort_by(|a, b| a.1.cmp(&b.1));
-        Ok(found)
     }
+    found.sort_by(|a, b| a.1.cmp(&b.1));
+    Ok(found)
 }
 
 pub fn is_archived(kind: Kind, fields: &Fields) -> bool {

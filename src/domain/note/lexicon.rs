@@ -291,7 +291,7 @@ pub(super) const MORE_HOURS: [&str; 2] = ["heure", "heures"];
 pub(super) const MINUTES: [&str; 8] = ["m", "min", "mins", "minute", "minutes", "minuten", "minutos", "mn"];
 pub(super) const DAYS: [&str; 9] = ["d", "day", "days", "tag", "tage", "dia", "dias", "jour", "jours"];
 /// What a duration behind them is not: the work's.
-pub(super) const ELSEWHEN: [&str; 22] = [
+pub(super) const ELSEWHEN: [&str; 21] = [
     "in",
     "within",
     "every",
@@ -313,7 +313,6 @@ pub(super) const ELSEWHEN: [&str; 22] = [
     "under",
     "notice",
     "takes",
-    "every",
 ];
 /// Words that begin what somebody is going to do.
 pub(super) const TO_DO: [&str; 34] = [
