@@ -413,9 +413,13 @@ fn whole(rows: usize, blocks: &[u8]) -> Vec<u8> {
     whole.bytes
 }
 
-fn read_codes(how: u8, rows: usize, from: &mut Reader) -> Decoded<Vec<u32>> {
+fn read_codes(how: u8, rows: usize, from: &mut Reader, into: &mut Vec<u32>) -> Decoded<()> {
+    into.clear();
     match how {
-        encoding::EMPTY => return Ok(vec![0; rows]),
+        encoding::EMPTY => {
+            into.resize(rows, 0);
+            return Ok(());
+        }
         encoding::CODES => {}
         _ => return Err(from.damaged("encoding of codes")),
     }
@@ -424,11 +428,12 @@ fn read_codes(how: u8, rows: usize, from: &mut Reader) -> Decoded<Vec<u32>> {
         return Err(from.damaged("width of codes"));
     }
     let bytes = from.raw(rows * width)?;
-    Ok(match width {
-        1 => bytes.iter().map(|b| u32::from(*b)).collect(),
-        2 => bytes.chunks_exact(2).map(|b| u32::from(u16::from_le_bytes([b[0], b[1]]))).collect(),
-        _ => bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-    })
+    match width {
+        1 => into.extend(bytes.iter().map(|b| u32::from(*b))),
+        2 => into.extend(bytes.chunks_exact(2).map(|b| u32::from(u16::from_le_bytes([b[0], b[1]])))),
+        _ => into.extend(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
+    }
+    Ok(())
 }
 
 /// A chunk whose columns are read when they are asked for.
@@ -482,10 +487,17 @@ impl<'a> Chunk<'a> {
 
     /// A column of [`encode_codes`].
     pub fn codes(&self, number: u16) -> Decoded<Vec<u32>> {
-        self.block(number, read_codes)
+        let mut codes = Vec::new();
+        self.codes_into(number, &mut codes)?;
+        Ok(codes)
     }
 
-    fn block<T>(&self, number: u16, read: fn(u8, usize, &mut Reader) -> Decoded<T>) -> Decoded<T> {
+    /// The same into a vector that served before: for walks over many chunks.
+    pub fn codes_into(&self, number: u16, into: &mut Vec<u32>) -> Decoded<()> {
+        self.block(number, |how, rows, from| read_codes(how, rows, from, into))
+    }
+
+    fn block<T>(&self, number: u16, read: impl FnOnce(u8, usize, &mut Reader) -> Decoded<T>) -> Decoded<T> {
         let Some(block) = self.blocks.iter().find(|b| b.number == number) else {
             return read(encoding::EMPTY, self.rows, &mut Reader::new(&[]));
         };

@@ -1,5 +1,32 @@
 //! Numbers that look random and come from a seed: sample data, torture and tests print
-//! the seed and can be repeated.
+//! the seed and can be repeated. Beside them the few that nobody may guess.
+
+use std::cell::RefCell;
+
+/// Bytes fetched from the operating system at once.
+const POOL: usize = 2_048;
+
+thread_local! {
+    static FETCHED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes that nobody can guess, for ids and salts: of the operating system, some hundred at
+/// a time, as a large change needs one or two a record.
+pub fn secret() -> [u8; 16] {
+    FETCHED.with_borrow_mut(|pool| {
+        if pool.len() < 16 {
+            pool.resize(POOL, 0);
+            if getrandom::fill(pool).is_err() {
+                pool.clear();
+            }
+        }
+        let from = pool.len().saturating_sub(16);
+        let secret = pool[from..].try_into();
+        pool.truncate(from);
+        // Without a source there is no key and no session either: this says so at once.
+        secret.unwrap_or_else(|_| uuid::Uuid::new_v4().into_bytes())
+    })
+}
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to look alive.
 pub struct Random(u64);

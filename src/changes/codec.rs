@@ -228,17 +228,40 @@ fn skip_value<'a>(from: &mut Reader<'a>) -> Decoded<&'a [u8]> {
     Ok(&from.bytes[start..from.at])
 }
 
-/// Some fields of a stored head, undecoded: sums over many records read only these.
-/// `wanted` is in ascending order.
+/// The fields of a stored head, undecoded, in ascending order of their numbers: walks over
+/// many records decode only what they want.
+pub struct RawFields<'a> {
+    pub deleted: bool,
+    from: Reader<'a>,
+    left: usize,
+}
+
+impl<'a> RawFields<'a> {
+    pub fn of(head: &'a [u8]) -> Decoded<RawFields<'a>> {
+        let mut from = Reader::new(head);
+        version(&mut from)?;
+        let deleted = from.byte()? != 0;
+        from.number()?;
+        let left = from.count()?;
+        Ok(RawFields { deleted, from, left })
+    }
+}
+
+impl<'a> Iterator for RawFields<'a> {
+    type Item = Decoded<(FieldId, &'a [u8])>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let field = take_field_id(&mut self.from);
+        Some(field.and_then(|field| Ok((field, skip_value(&mut self.from)?))))
+    }
+}
+
+/// Some fields of a stored head, undecoded. `wanted` is in ascending order.
 pub fn pick<const N: usize>(head: &[u8], wanted: [FieldId; N]) -> Decoded<[Option<&[u8]>; N]> {
-    let mut from = Reader::new(head);
-    version(&mut from)?;
-    from.byte()?;
-    from.number()?;
     let mut found = [None; N];
-    for _ in 0..from.count()? {
-        let field = take_field_id(&mut from)?;
-        let value = skip_value(&mut from)?;
+    for field in RawFields::of(head)? {
+        let (field, value) = field?;
         if let Some(place) = wanted.iter().position(|w| *w == field) {
             found[place] = Some(value);
         } else if wanted.last().is_some_and(|last| field > *last) {
@@ -246,6 +269,14 @@ pub fn pick<const N: usize>(head: &[u8], wanted: [FieldId; N]) -> Decoded<[Optio
         }
     }
     Ok(found)
+}
+
+pub fn picked_text(value: &[u8]) -> Option<&str> {
+    (value.first() == Some(&tag::TEXT)).then(|| Reader::new(&value[1..]).text().ok()).flatten()
+}
+
+pub fn picked_yes(value: &[u8]) -> bool {
+    value == [tag::YES]
 }
 
 pub fn picked_id(value: &[u8]) -> Option<Id> {

@@ -182,6 +182,17 @@ impl Ordered {
         self.verdict == Verdict::Held || self.has_draft() && self.change.is_claim()
     }
 
+    /// The value that it gives one field.
+    pub fn given(&self, field: FieldId) -> Option<&Value> {
+        match (&self.effect, self.verdict) {
+            (Some(effect), _) => effect.iter().find(|(f, _)| *f == field)?.1.as_ref(),
+            (None, Verdict::Applied) => {
+                self.change.fields.iter().find(|change| change.field == field)?.new.as_ref()
+            }
+            _ => None,
+        }
+    }
+
     /// The values this record gives the entity's fields.
     pub fn effect(&self) -> Vec<(FieldId, Option<Value>)> {
         match (&self.effect, self.verdict) {

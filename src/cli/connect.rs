@@ -6,9 +6,7 @@ use crate::cli::{Context, activity, output};
 use crate::domain::failure::said;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Outcome};
-use crate::engine::files;
-use crate::remote::salesforce::{Connection, Salesforce};
-use crate::services::imports::Target;
+use crate::remote::salesforce::{self, Connection, Salesforce};
 use crate::services::setup::WhoAmI;
 use clap::ArgMatches;
 use std::path::PathBuf;
@@ -61,27 +59,13 @@ fn show(context: &Context) -> Outcome<()> {
 
 /// `pams wins pull`: the closed opportunities of a month, through the same review as a file.
 pub fn pull(context: &Context, matches: &ArgMatches) -> Outcome<()> {
-    let connection = Connection::load(&context.folders)?.ok_or_else(|| {
-        Failure::not_found("This profile has no connection to Salesforce")
-            .hint("`pams connect salesforce` makes one")
-    })?;
-    let mut options = options(context, matches)?;
+    let options = options(context, matches)?;
     let engine = context.cli()?;
     let month = match activity::month(matches)? {
         Some(month) => month,
         None => Month::of(engine.ask(&WhoAmI {})?.today),
     };
-    let (bytes, found) = Salesforce::open(&connection)?.closed(month)?;
-    if found == 0 {
-        // An empty answer says as little as an empty file: nothing is taken away for it.
-        return Err(Failure::not_found(format!("No opportunity was closed in {}", month.long()))
-            .hint("Nothing was changed"));
-    }
+    let (started, found) = salesforce::review(&engine, &context.folders, month, options)?;
     output::note(&format!("{found} closed opportunities of {}", month.long()));
-    options.month = Some(month);
-    // The answer is all of the month, wins and losses.
-    options.whole_month = !options.append;
-    let name = format!("salesforce {month}.csv");
-    let started = files::review(&engine, Target::Wins, name, &bytes, options)?;
     finish(context, &engine, started, matches.get_flag("dry-run"), matches.get_flag("review"))
 }

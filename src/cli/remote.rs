@@ -22,6 +22,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         "login" => login(context, matches),
         "logout" => logout(context),
         "whoami" => whoami(context),
+        "sync" if matches.get_flag("reconcile") => reconcile(context),
         "sync" => sync_now(context),
         "remote" => status(context),
         _ => trust(context, matches),
@@ -246,12 +247,28 @@ fn sync_now(context: &Context) -> Outcome<()> {
     }
 }
 
+fn reconcile(context: &Context) -> Outcome<()> {
+    let engine = context.cli()?;
+    let client = link(context)?.client(&context.folders)?;
+    let found = sync::reconcile(&engine, &client)?;
+    if context.json {
+        output::json(&found);
+    } else {
+        found.told().iter().for_each(|line| output::line(line));
+    }
+    found.settled()?;
+    if found.mended {
+        output::note("read anew: both sides are alike");
+    }
+    Ok(())
+}
+
 fn counted(synced: &sync::Synced) -> String {
     let need = match synced.drafts {
         0 => String::new(),
         n => format!(", {n} need you: `pams drafts list`"),
     };
-    format!("{} saved there, {} fetched{need}", synced.pushed, synced.pulled)
+    format!("{}{need}", synced.told())
 }
 
 fn status(context: &Context) -> Outcome<()> {

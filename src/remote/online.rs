@@ -15,7 +15,15 @@ fn server(engine: &Engine, folders: &Folders) -> Outcome<Option<Client>> {
     if engine.ask(&SyncStatus {})?.remote.is_none() {
         return Ok(None);
     }
-    Link::load(folders)?.ok_or_else(not_signed_in)?.client(folders).map(Some)
+    line(folders).map(Some)
+}
+
+/// The line of a profile that is signed in.
+///
+/// # Errors
+/// Denied where it is not.
+pub fn line(folders: &Folders) -> Outcome<Client> {
+    Link::load(folders)?.ok_or_else(not_signed_in)?.client(folders)
 }
 
 /// # Errors

@@ -8,8 +8,10 @@
 use crate::config::Folders;
 use crate::domain::when::Month;
 use crate::domain::{Failure, FailureKind, Outcome};
+use crate::engine::{Engine, files};
 use crate::remote::trust::Verifier;
 use crate::remote::{private, unreachable, way};
+use crate::services::imports::{Options, Started, Target};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Response, Url};
 use serde::{Deserialize, Serialize};
@@ -187,6 +189,32 @@ impl Salesforce {
         };
         Ok((table(&records)?, records.len()))
     }
+}
+
+/// Starts the review of what was closed in a month, as of a file that holds all of it; with
+/// how many it is.
+///
+/// # Errors
+/// Not found where the profile has no connection, or nothing was closed: an empty answer says
+/// as little as an empty file, and nothing is taken away for it.
+pub fn review(
+    engine: &Engine,
+    folders: &Folders,
+    month: Month,
+    options: Options,
+) -> Outcome<(Started, usize)> {
+    let connection = Connection::load(folders)?.ok_or_else(|| {
+        Failure::not_found("This profile has no connection to Salesforce")
+            .hint("`pams connect salesforce` makes one")
+    })?;
+    let (bytes, found) = Salesforce::open(&connection)?.closed(month)?;
+    if found == 0 {
+        return Err(Failure::not_found(format!("No opportunity was closed in {}", month.long()))
+            .hint("Nothing was changed"));
+    }
+    let options = Options { month: Some(month), whole_month: !options.append, ..options };
+    let name = format!("salesforce {month}.csv");
+    Ok((files::review(engine, Target::Wins, name, &bytes, options)?, found))
 }
 
 /// Records as CSV under the columns' names.

@@ -1,7 +1,9 @@
 //! One round with the server: recover if it must be, push the queue, pull the log. Any
-//! process of a profile may do it, several at once too: what came twice is done once.
+//! process of a profile may do it, several at once too: what came twice is done once. And
+//! the comparison of all that is here with what is there.
 
 use crate::domain::schema::Kind;
+use crate::domain::text::thousands;
 use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::frames::Bytes;
@@ -9,13 +11,16 @@ use crate::remote::Client;
 use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
 use crate::services::sync::bootstrap::{Chunk, InstallChunks, Manifest};
 use crate::services::sync::device::{
-    ApplyPull, AskRecover, EndPieces, NextPull, NextPush, SyncStatus, TakeRecovered,
+    Applied, ApplyPull, AskRecover, EndPieces, NextPull, NextPush, ReadAnew, SyncStatus, TakeRecovered,
 };
+use crate::services::sync::reconcile::{Differs, DigestRecords, Digests};
 use crate::services::sync::{MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken};
 use serde::{Deserialize, Serialize};
 
-/// Recoveries in one round; more of them is a server that does not settle.
-const MAX_RECOVERIES: usize = 3;
+/// Fresh starts in one round; more of them is a server that does not settle.
+const MAX_STARTS: usize = 3;
+/// Times that both sides are looked at until they stand at one place of the log.
+const MAX_LOOKS: usize = 6;
 /// Times that a batch is pushed and does not come back in the stream.
 const MAX_PUSHES: usize = 100_000;
 
@@ -39,6 +44,13 @@ pub struct Synced {
     pub seq: u64,
 }
 
+impl Synced {
+    /// "212 saved there, 3 fetched"
+    pub fn told(&self) -> String {
+        format!("{} saved there, {} fetched", self.pushed, self.pulled)
+    }
+}
+
 /// # Errors
 /// Offline when the server cannot be reached or is busy; denied when it does not know the
 /// session. What was done before stands.
@@ -48,24 +60,27 @@ pub fn round(engine: &Engine, client: &Client) -> Outcome<Synced> {
     if before.seq == 0 {
         synced.pulled += first_copy(engine, client)?;
     }
-    let mut recoveries = 0;
-    let mut again = pull(engine, client, &mut synced)?;
+    let mut starts = 0;
+    let mut read = pull(engine, client, &mut synced)?;
     for _ in 0..MAX_PUSHES {
-        if again {
-            recoveries += 1;
-            if recoveries > MAX_RECOVERIES {
+        if read != Read::ToEnd {
+            starts += 1;
+            if starts > MAX_STARTS {
                 return Err(Failure::internal("The server asks to start over again and again")
                     .hint("Tell its operator; what you saved is kept here"));
             }
-            recover(engine, client)?;
-            again = pull(engine, client, &mut synced)?;
+            match read {
+                Read::Recover => recover(engine, client)?,
+                _ => synced.pulled += read_anew(engine, client)?,
+            }
+            read = pull(engine, client, &mut synced)?;
             continue;
         }
         let Some(push) = engine.ask(&NextPush {})? else { break };
         let pushed: Pushed = client.frame("/api/v1/sync/push", &push)?;
         match pushed.taken {
-            Taken::Taken => again = pull(engine, client, &mut synced)?,
-            Taken::Recover => again = true,
+            Taken::Taken => read = pull(engine, client, &mut synced)?,
+            Taken::Recover => read = Read::Recover,
             Taken::Malformed => {
                 return Err(Failure::internal("The server did not understand what was pushed")
                     .hint("One of the two may be of another version: `pams --version`"));
@@ -162,24 +177,105 @@ fn first_copy(engine: &Engine, client: &Client) -> Outcome<usize> {
     })
 }
 
-/// Reads the log to its end. True when the device has to recover first.
-fn pull(engine: &Engine, client: &Client, synced: &mut Synced) -> Outcome<bool> {
+/// How far the log was read.
+#[derive(Clone, Copy, PartialEq)]
+enum Read {
+    ToEnd,
+    /// The server lives another life: recover first.
+    Recover,
+    /// Who is signed in may see more now, or less.
+    Anew,
+}
+
+fn pull(engine: &Engine, client: &Client, synced: &mut Synced) -> Outcome<Read> {
     loop {
         let page: Pulled = client.frame("/api/v1/sync/pull", &engine.ask(&NextPull {})?)?;
         let last = page.through >= page.last_seq;
-        let nothing = page.records.is_empty() && page.through == page.from;
-        let standing = engine.ask(&SyncStatus {})?;
         // An answer without news is not worth a write.
-        if nothing && page.epoch == standing.epoch && last && standing.synced_ms > 0 {
-            return Ok(false);
+        if last && page.is_no_news(&engine.ask(&SyncStatus {})?) {
+            return Ok(Read::ToEnd);
         }
         let applied = engine.run(&ApplyPull { page })?.reply;
         synced.pulled += applied.theirs;
         synced.pushed += applied.mine;
-        if applied.recover || last {
-            return Ok(applied.recover);
+        match applied {
+            Applied { recover: true, .. } => return Ok(Read::Recover),
+            Applied { anew: true, .. } => return Ok(Read::Anew),
+            _ if last => return Ok(Read::ToEnd),
+            _ => {}
         }
     }
+}
+
+/// Fills the device again from the beginning.
+fn read_anew(engine: &Engine, client: &Client) -> Outcome<usize> {
+    engine.run(&ReadAnew {})?;
+    first_copy(engine, client)
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// The place of the log at which both sides were looked at.
+    pub seq: u64,
+    pub records: u64,
+    pub differing: Vec<Differs>,
+    /// What differed was read anew, and both sides are alike now.
+    pub mended: bool,
+}
+
+impl Reconciled {
+    /// What was found, a line a kind and month that differed.
+    pub fn told(&self) -> Vec<String> {
+        let records = thousands(self.records);
+        if self.differing.is_empty() {
+            return vec![format!("all {records} records are as the server has them")];
+        }
+        let line = |of: &Differs| {
+            let Differs { kind, month, here, there } = of;
+            format!("{} made in {month} differed: {here} here, {there} there", kind.schema().plural)
+        };
+        self.differing.iter().map(line).collect()
+    }
+
+    /// # Errors
+    /// Conflict where both sides still differ.
+    pub fn settled(&self) -> Outcome<()> {
+        match self.differing.is_empty() || self.mended {
+            true => Ok(()),
+            false => Err(Failure::conflict("Both sides still differ after all was read anew")
+                .hint("`pams db check` here and at the server says more; tell its operator")),
+        }
+    }
+}
+
+/// Compares all that is here with what is there, by digests; where they differ, all is read
+/// anew. What waits in the queue is sent first and never lost.
+///
+/// # Errors
+/// Those of a round; conflict where others write all the time.
+pub fn reconcile(engine: &Engine, client: &Client) -> Outcome<Reconciled> {
+    let mut found = compare(engine, client)?;
+    if !found.differing.is_empty() {
+        read_anew(engine, client)?;
+        let again = compare(engine, client)?;
+        found = Reconciled { mended: again.differing.is_empty(), differing: found.differing, ..again };
+    }
+    Ok(found)
+}
+
+fn compare(engine: &Engine, client: &Client) -> Outcome<Reconciled> {
+    for _ in 0..MAX_LOOKS {
+        round(engine, client)?;
+        let there: Digests = client.frame("/api/v1/sync/digests", &DigestRecords {})?;
+        let here = engine.ask(&DigestRecords {})?;
+        if (here.epoch, here.seq) == (there.epoch, there.seq) {
+            let (seq, records) = (here.seq, here.records());
+            return Ok(Reconciled { seq, records, differing: here.differ(&there), mended: false });
+        }
+    }
+    Err(Failure::conflict("Others save all the time: the two sides never stood at one place")
+        .hint("Try again when it is quieter; nothing was changed"))
 }
 
 fn recover(engine: &Engine, client: &Client) -> Outcome<()> {

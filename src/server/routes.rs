@@ -74,6 +74,7 @@ routes! {
     post "/api/v1/sync/push", Needs::SignedIn, "Changes of a device" => sync::push;
     post "/api/v1/sync/batch", Needs::SignedIn, "The same" => sync::push;
     post "/api/v1/sync/pull", Needs::SignedIn, "The log behind a place" => sync::pull;
+    post "/api/v1/sync/digests", Needs::SignedIn, "Digests of all records by kind and month" => sync::digests;
     post "/api/v1/sync/recover", Needs::SignedIn, "What is here of a device that starts over" => sync::recover;
     post "/api/v1/sync/blobs/get", Needs::Verb("outlets.read"), "Pieces of datasets by their hashes" => sync::get_blobs;
     post "/api/v1/sync/blobs/missing", Needs::SignedIn, "Pieces that the server lacks" => sync::missing_blobs;

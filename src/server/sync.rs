@@ -10,6 +10,7 @@ use crate::server::guard::Who;
 use crate::server::state::{App, blocking};
 use crate::services::permissions::ShowRights;
 use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
+use crate::services::sync::reconcile::DigestRecords;
 use crate::services::sync::{PullChanges, PushChanges, RecoverDevice, Taken};
 use crate::services::{Command, Query};
 use axum::body::Bytes;
@@ -78,6 +79,10 @@ pub async fn push(
 pub async fn pull(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let pull: PullChanges = unfold(&headers, &body.map_err(cut_off)?)?;
     Ok(fold(&query(who.0, pull).await?)?)
+}
+
+pub async fn digests(who: axum::Extension<Who>) -> Result<Response, Problem> {
+    Ok(fold(&query(who.0, DigestRecords {}).await?)?)
 }
 
 pub async fn recover(who: axum::Extension<Who>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {

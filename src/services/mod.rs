@@ -35,6 +35,7 @@ use crate::domain::schema::{Kind, Record, SCHEMA_VERSION, Tenant, User};
 use crate::domain::value::Value;
 use crate::domain::when::Zone;
 use crate::domain::{Failure, Fields, Id, Outcome};
+use crate::random::secret;
 use crate::store::{self, Batch, IndexKey, Reads};
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -256,8 +257,7 @@ impl<'a, 't> WriteCx<'a, 't> {
     /// RFC 9562, method 1, which may run ahead of the clock.
     pub fn new_id(&mut self) -> Id {
         self.last_id = (self.last_id + 1).max((self.caller.now_ms.max(0) as u64) << 12);
-        let random = u128::from_be_bytes(uuid::Uuid::new_v4().into_bytes());
-        let low = (random ^ random >> 64) & ((1 << 62) - 1);
+        let low = u128::from_be_bytes(secret()) & ((1 << 62) - 1);
         Id::from_parts(self.last_id >> 12, u128::from(self.last_id & 0xfff) << 62 | low)
     }
 
@@ -387,9 +387,7 @@ impl<'a, 't> WriteCx<'a, 't> {
 
 /// A UUIDv7 of that instant.
 pub fn new_id(unix_ms: i64) -> Id {
-    let random = u128::from_be_bytes(uuid::Uuid::new_v4().into_bytes());
-    // The version 4 marks are no randomness: fold them away.
-    Id::from_parts(unix_ms.max(0) as u64, random ^ random >> 64)
+    Id::from_parts(unix_ms.max(0) as u64, u128::from_be_bytes(secret()))
 }
 
 /// What a save did, in a word for people.

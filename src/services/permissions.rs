@@ -2,6 +2,7 @@
 //! denied. Every change is judged where it is ordered, whichever way it came: a request
 //! is refused, a pushed change waits as a Draft.
 
+use crate::changes::codec::{self, Damaged};
 use crate::changes::{Change, Op};
 use crate::domain::schema::{Kind, Record, Role, User};
 use crate::domain::value::{FieldId, Value};
@@ -55,6 +56,9 @@ pub fn read_verb(kind: Kind) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// What bounds the copy of a device.
+const READ_VERBS: [&str; 3] = ["activity.read", "wins.read", "outlets.read"];
 
 /// The field that says whose a record is.
 fn owner_field(kind: Kind) -> Option<FieldId> {
@@ -123,6 +127,26 @@ impl Rights {
     pub fn may_see(&self, kind: Kind, owner: Option<Id>) -> bool {
         let Some(verb) = read_verb(kind) else { return true };
         self.may(verb) || owner == Some(self.me) && self.may_own(verb)
+    }
+
+    /// Whether a record may be seen, given its stored head.
+    pub fn sees(&self, kind: Kind, head: &[u8]) -> Result<bool, Damaged> {
+        let owner = match owner_field(kind).filter(|_| read_verb(kind).is_some_and(|verb| !self.may(verb))) {
+            Some(field) => codec::pick(head, [field])?[0].and_then(codec::picked_id),
+            None => None,
+        };
+        Ok(self.may_see(kind, owner))
+    }
+
+    /// What of the organisation is seen, in words that only change with it: a device that was
+    /// filled under others holds too little or too much.
+    pub fn scope(&self) -> String {
+        let sees = |verb: &str| match () {
+            () if self.may(verb) => format!("{verb} all"),
+            () if self.may_own(verb) => format!("{verb} own"),
+            () => format!("{verb} none"),
+        };
+        READ_VERBS.map(sees).join(", ")
     }
 
     /// The owner of a record as it stands.

@@ -17,6 +17,9 @@ use std::ops::ControlFlow;
 /// Transactions looked through for the one to undo.
 const MAX_BACK: usize = 10_000;
 
+/// Records of the log that are read at once.
+const STRETCH: u64 = 500;
+
 /// Changes from which on index entries are written together.
 const MANY: u64 = 1_000;
 
@@ -183,17 +186,21 @@ pub fn compensate(cx: &mut WriteCx, txn: Id, cause: Cause, but: Option<Kind>) ->
     cx.set_cause(cause, Some(txn));
     let (mut what, mut records, mut drafted) = (String::new(), 0, 0);
     for row in rows.iter().rev() {
-        for seq in (row.first_seq..row.first_seq + row.count).rev() {
-            let Some(record) = cx.reads().record(seq)? else { continue };
-            if but == Some(record.change.kind) {
-                continue;
+        let mut end = row.first_seq + row.count;
+        while end > row.first_seq {
+            let start = end.saturating_sub(STRETCH).max(row.first_seq);
+            for record in cx.reads().records(start..end)?.iter().rev() {
+                if but == Some(record.change.kind) {
+                    continue;
+                }
+                let Some(done) = invert(cx, record)? else { continue };
+                records += 1;
+                drafted += usize::from(done.verdict == Verdict::Drafted);
+                if records == 1 {
+                    what = describe(cx.reads(), record, cause == Cause::Redo)?;
+                }
             }
-            let Some(done) = invert(cx, &record)? else { continue };
-            records += 1;
-            drafted += usize::from(done.verdict == Verdict::Drafted);
-            if records == 1 {
-                what = describe(cx.reads(), &record, cause == Cause::Redo)?;
-            }
+            end = start;
         }
     }
     if records == 0 {
@@ -219,7 +226,11 @@ fn invert(cx: &mut WriteCx, record: &Ordered) -> Outcome<Option<Ordered>> {
             Some(cx.delete(kind, id, &made.collect())?)
         }
         Op::Restore if record.verdict == Verdict::Applied => {
-            let made = records::fields_at(cx.reads(), kind, id, record.seq)?;
+            // Where nothing came after, what it made is what is there.
+            let made = match cx.reads().head(kind, id)? {
+                Some(head) if head.rev == record.seq => head.fields,
+                _ => records::fields_at(cx.reads(), kind, id, record.seq)?,
+            };
             Some(cx.delete(kind, id, &made)?)
         }
         Op::Delete => Some(cx.restore(kind, id)?),

@@ -61,7 +61,10 @@ pub struct IndexKey(pub Vec<u8>);
 
 impl IndexKey {
     pub fn new(number: u8) -> IndexKey {
-        IndexKey(vec![number])
+        // Most keys are an id or two, a day and the record's id.
+        let mut key = Vec::with_capacity(64);
+        key.push(number);
+        IndexKey(key)
     }
     pub fn id(mut self, id: Id) -> IndexKey {
         self.0.extend_from_slice(&id.0);
@@ -115,25 +118,35 @@ pub fn fold_key(raw: &str) -> String {
 pub fn entries(index: &Index, fields: &Fields, entity: Id) -> Vec<Vec<u8>> {
     let mut keys = vec![IndexKey::new(index.number)];
     for field in index.fields {
-        let Some(value) = fields.get(field) else { return vec![] };
-        keys = keys.into_iter().flat_map(|key| extended(key, value)).collect();
+        match fields.get(field) {
+            None | Some(Value::Bytes(_) | Value::Unknown(..)) => return vec![],
+            Some(Value::Ids(ids)) => {
+                keys = keys.iter().flat_map(|key| ids.iter().map(|id| key.clone().id(*id))).collect();
+            }
+            Some(Value::Texts(texts)) => {
+                keys = keys.iter().flat_map(|key| texts.iter().map(|t| key.clone().text(t))).collect();
+            }
+            Some(value) => keys = keys.into_iter().map(|key| extended(key, value)).collect(),
+        }
+    }
+    if keys.len() == 1 {
+        return keys.into_iter().map(|key| key.id(entity).0).collect();
     }
     // Two words of a set may fold alike: one entry serves both.
     let entries: std::collections::BTreeSet<Vec<u8>> = keys.into_iter().map(|key| key.id(entity).0).collect();
     entries.into_iter().collect()
 }
 
-fn extended(key: IndexKey, value: &Value) -> Vec<IndexKey> {
+/// The key with a single value behind it.
+fn extended(key: IndexKey, value: &Value) -> IndexKey {
     match value {
-        Value::Text(text) => vec![key.text(text)],
-        Value::Int(number) => vec![key.int(*number)],
-        Value::Bool(yes) => vec![key.int(i64::from(*yes))],
-        Value::Date(date) => vec![key.date(*date)],
-        Value::Id(id) => vec![key.id(*id)],
-        Value::Ids(ids) => ids.iter().map(|id| key.clone().id(*id)).collect(),
-        Value::Texts(texts) => texts.iter().map(|t| key.clone().text(t)).collect(),
-        Value::Money(money) => vec![key.int(money.minor)],
-        Value::Bytes(_) | Value::Unknown(..) => vec![],
+        Value::Text(text) => key.text(text),
+        Value::Int(number) => key.int(*number),
+        Value::Bool(yes) => key.int(i64::from(*yes)),
+        Value::Date(date) => key.date(*date),
+        Value::Id(id) => key.id(*id),
+        Value::Money(money) => key.int(money.minor),
+        Value::Ids(_) | Value::Texts(_) | Value::Bytes(_) | Value::Unknown(..) => key,
     }
 }
 

@@ -3,6 +3,7 @@
 //! tables (autosave, staged import rows, blobs, replies to repeat).
 
 mod check;
+mod deferred;
 mod error;
 mod keys;
 mod migrate;

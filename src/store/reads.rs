@@ -10,7 +10,8 @@ use crate::domain::schema::Kind;
 use crate::domain::value::Value;
 use crate::domain::{Fields, Id};
 use redb::{ReadableTable, ReadableTableMetadata};
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
 
 /// A transaction's stretch of the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +27,7 @@ pub struct TxnRow {
 pub type Visit<'a, K> = &'a mut dyn FnMut(K, &[u8]) -> ControlFlow<()>;
 
 /// Rows stepped over before a walk jumps to the next id instead.
-const MAX_MISSES: u32 = 24;
+pub(super) const MAX_MISSES: u32 = 24;
 
 pub trait Reads {
     fn meta(&self, name: &str) -> Stored<Option<Vec<u8>>>;
@@ -48,6 +49,8 @@ pub trait Reads {
     /// Headers from `from` on: seq and bytes.
     fn headers(&self, from: u64, reverse: bool, visit: Visit<u64>) -> Stored<()>;
     fn payload(&self, seq: u64) -> Stored<Option<Vec<u8>>>;
+    /// Payloads from `from` on: seq and bytes; none where a purge erased it.
+    fn payloads(&self, from: u64, visit: Visit<u64>) -> Stored<()>;
     /// The changes of one record, oldest first, as seqs.
     fn history(&self, kind: Kind, entity: Id) -> Stored<Vec<u64>>;
     /// The stretches of a transaction; what a replica has queued of it is one.
@@ -56,6 +59,9 @@ pub trait Reads {
     fn former(&self, kind: Kind, entity: Id, rev: u64) -> Stored<Option<Head>>;
     /// The head that a record had where a replica's log begins, if it changed since.
     fn start(&self, kind: Kind, entity: Id) -> Stored<Option<Head>>;
+    /// On a replica, the heads of a kind below what is queued, as stored bytes: of records that
+    /// have something queued. An empty one is none.
+    fn bases(&self, kind: Kind) -> Stored<BTreeMap<Id, Vec<u8>>>;
     /// On a replica, the acknowledged changes that no verified backup covers.
     fn own_ids(&self) -> Stored<Vec<Id>>;
     fn origin(&self, number: u32) -> Stored<Option<(Id, Id, Via)>>;
@@ -95,20 +101,54 @@ pub trait Reads {
 
     /// One record of the log, whole.
     fn record(&self, seq: u64) -> Stored<Option<Ordered>> {
-        let mut found = None;
-        self.headers(seq, false, &mut |at, bytes| {
-            found = (at == seq).then(|| bytes.to_vec());
-            ControlFlow::Break(())
+        Ok(self.records(seq..seq.saturating_add(1))?.pop())
+    }
+
+    /// The records of a stretch of the log, whole, in one walk.
+    fn records(&self, places: Range<u64>) -> Stored<Vec<Ordered>> {
+        let (mut records, mut origins, mut failed) = (Vec::new(), Vec::new(), None);
+        self.headers(places.start, false, &mut |seq, bytes| match codec::decode_header(seq, bytes) {
+            _ if seq >= places.end => ControlFlow::Break(()),
+            Ok((record, origin, _)) => {
+                records.push(record);
+                origins.push(origin);
+                // What is asked for one by one needs no look at what is behind it.
+                if seq + 1 == places.end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+            Err(damaged) => {
+                failed = Some(damaged);
+                ControlFlow::Break(())
+            }
         })?;
-        let Some(header) = found else { return Ok(None) };
-        let (mut record, origin, _) = codec::decode_header(seq, &header)?;
-        if let Some((device, actor, via)) = self.origin(origin)? {
-            (record.change.device, record.change.actor, record.change.via) = (device, actor, via);
+        let mut wanted = records.iter_mut().peekable();
+        if failed.is_none() && wanted.peek().is_some() {
+            self.payloads(places.start, &mut |seq, bytes| {
+                while wanted.next_if(|record| record.seq < seq).is_some() {}
+                if let Some(record) = wanted.next_if(|record| record.seq == seq) {
+                    failed = codec::decode_payload(bytes, record).err();
+                }
+                match failed.is_none() && wanted.peek().is_some() {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            })?;
         }
-        if let Some(payload) = self.payload(seq)? {
-            codec::decode_payload(&payload, &mut record)?;
+        if let Some(damaged) = failed {
+            return Err(damaged.into());
         }
-        Ok(Some(record))
+        let mut known = None;
+        for (record, number) in records.iter_mut().zip(origins) {
+            // Neighbours are mostly of one origin.
+            let origin = match known {
+                Some((before, origin)) if before == number => origin,
+                _ => self.origin(number)?,
+            };
+            known = Some((number, origin));
+            if let Some((device, actor, via)) = origin {
+                (record.change.device, record.change.actor, record.change.via) = (device, actor, via);
+            }
+        }
+        Ok(records)
     }
 
     /// The ids in an index under a prefix, at most `most`.
@@ -249,6 +289,16 @@ macro_rules! reads {
                 Ok(self.tables().log_p.get(seq)?.map(|v| v.value().to_vec()))
             }
 
+            fn payloads(&self, from: u64, visit: Visit<u64>) -> Stored<()> {
+                for row in self.tables().log_p.range(from..)? {
+                    let (seq, bytes) = row?;
+                    if visit(seq.value(), bytes.value()).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+
             fn history(&self, kind: Kind, entity: Id) -> Stored<Vec<u64>> {
                 let (from, to) =
                     (keys::entity_key(kind, entity, 0), keys::entity_key(kind, entity, u64::MAX));
@@ -296,6 +346,18 @@ macro_rules! reads {
                     Some(bytes) => Ok(Some(codec::decode_head(bytes.value())?)),
                     None => Ok(None),
                 }
+            }
+
+            fn bases(&self, kind: Kind) -> Stored<BTreeMap<Id, Vec<u8>>> {
+                let (from, to) = (keys::head_key(kind, Id::default()), keys::head_key(kind, Id([255; 16])));
+                let rows = self.tables().base.range::<&[u8; 17]>(&from..=&to)?;
+                let base = |row: Result<_, redb::StorageError>| {
+                    let (key, head): (redb::AccessGuard<&[u8; 17]>, redb::AccessGuard<&[u8]>) = row?;
+                    let mut id = [0; 16];
+                    id.copy_from_slice(&key.value()[1..]);
+                    Ok((Id(id), head.value().to_vec()))
+                };
+                rows.map(base).collect()
             }
 
             fn own_ids(&self) -> Stored<Vec<Id>> {

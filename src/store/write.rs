@@ -1,5 +1,6 @@
 //! A write transaction: the ledger of a device or server, and the local tables.
 
+use super::deferred::Deferred;
 use super::keys;
 use super::reads::{Reads, latest_key};
 use super::tables::WriteTables;
@@ -13,7 +14,6 @@ use crate::domain::value::Value;
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
 
 /// Largest piece of a blob: redb keeps values in power-of-two page runs, and pieces
 /// of this size waste the least.
@@ -49,8 +49,8 @@ pub struct Batch<'t> {
     latest: BTreeMap<Vec<u8>, Value>,
     /// More was touched than is worth naming.
     many: bool,
-    /// Index entries to add at the end, in key order, when there are many.
-    deferred: Option<Vec<(Vec<u8>, bool)>>,
+    /// What is written at the end, when there is much of it.
+    pub(super) deferred: Option<Deferred>,
 }
 
 /// A user's transaction whose records are being appended.
@@ -100,57 +100,6 @@ impl<'t> Batch<'t> {
     /// Whether anything was written since the last call.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
-    }
-
-    /// For a command that adds or takes away many records and does not look them up again:
-    /// its index entries are written when the transaction ends, sorted, so that pages fill up.
-    pub fn defer_indexes(&mut self) {
-        self.deferred.get_or_insert_with(Vec::new);
-    }
-
-    fn write_deferred(&mut self) -> Stored<()> {
-        let Some(entries) = self.deferred.take() else { return Ok(()) };
-        // Most are told apart by their first bytes, which then need not be fetched.
-        let front = |entry: &[u8]| {
-            let mut front = [0; 16];
-            let length = entry.len().min(16);
-            front[..length].copy_from_slice(&entry[..length]);
-            u128::from_be_bytes(front)
-        };
-        let mut keyed: Vec<(u128, Vec<u8>, bool)> =
-            entries.into_iter().map(|(e, stays)| (front(&e), e, stays)).collect();
-        keyed.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        // What was done last with an entry counts.
-        keyed.dedup_by(|later, kept| {
-            let again = later.1 == kept.1;
-            if again {
-                kept.2 = later.2;
-            }
-            again
-        });
-        for (_, entry, _) in keyed.iter().filter(|(.., stays)| !stays) {
-            self.tables.idx.remove(entry.as_slice())?;
-        }
-        let entries: Vec<Vec<u8>> = keyed.into_iter().filter(|e| e.2).map(|(_, e, _)| e).collect();
-        let mut entries = entries.iter().peekable();
-        while let Some(first) = entries.next() {
-            // One cursor serves a run of neighbours: up to the next entry that is stored.
-            let end = match self.tables.idx.range(first.as_slice()..)?.next() {
-                Some(row) => Some(row?.0.value().to_vec()),
-                None => None,
-            };
-            // It was taken away and put back.
-            if end.as_ref() == Some(first) {
-                continue;
-            }
-            let mut cursor = self.tables.idx.lower_bound_mut(Bound::Included(first.as_slice()))?;
-            cursor.insert_before(first.as_slice(), &())?;
-            while let Some(next) = entries.next_if(|e| end.as_ref().is_none_or(|end| *e < end)) {
-                cursor.insert_before(next.as_slice(), &())?;
-            }
-            cursor.close()?;
-        }
-        Ok(())
     }
 
     /// Tells whoever looks that this changed: for what is kept beside the log.
@@ -284,13 +233,13 @@ impl<'t> Batch<'t> {
             let (old, new) = (of(before), of(after));
             for entry in old.iter().filter(|e| !new.contains(e)) {
                 match &mut self.deferred {
-                    Some(later) => later.push((entry.clone(), false)),
+                    Some(later) => later.entries.push((entry.clone(), false)),
                     None => drop(self.tables.idx.remove(entry.as_slice())?),
                 }
             }
             for entry in new.into_iter().filter(|e| !old.contains(e)) {
                 match &mut self.deferred {
-                    Some(later) => later.push((entry, true)),
+                    Some(later) => later.entries.push((entry, true)),
                     None => drop(self.tables.idx.insert(entry.as_slice(), ())?),
                 }
             }
@@ -332,8 +281,11 @@ impl<'t> Batch<'t> {
         let kind = record.change.kind;
         for (number, latest) in kind.schema().latest.iter().enumerate() {
             if let Some((owners, value)) = latest_rows(latest, record, head) {
-                let key = latest_key(kind, number, &owners);
-                self.tables.latest.insert(key.as_slice(), codec::encode_value(&value).as_slice())?;
+                let (key, value) = (latest_key(kind, number, &owners), codec::encode_value(&value));
+                match &mut self.deferred {
+                    Some(deferred) => drop(deferred.last_used.insert(key, value)),
+                    None => drop(self.tables.latest.insert(key.as_slice(), value.as_slice())?),
+                }
             }
         }
         Ok(())
@@ -429,7 +381,7 @@ pub(super) fn latest_rows(
     record: &Ordered,
     head: &Head,
 ) -> Option<(Vec<Id>, Value)> {
-    let value = record.effect().into_iter().find(|(f, _)| *f == latest.of)?.1?;
+    let value = record.given(latest.of)?.clone();
     Some((latest_owners(latest, head)?, value))
 }
 
@@ -497,7 +449,8 @@ impl Ledger for Batch<'_> {
     }
 
     fn records(&self, after: u64, most: usize) -> Stored<Vec<Ordered>> {
-        (after + 1..=self.last_seq).take(most).filter_map(|seq| self.record(seq).transpose()).collect()
+        let end = self.last_seq.min(after.saturating_add(most as u64));
+        Reads::records(self, after + 1..end + 1)
     }
 
     fn holds(&self, txn: Id) -> Stored<bool> {
@@ -537,9 +490,7 @@ impl Batch<'_> {
         {
             self.close_txn()?;
         }
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&uuid::Uuid::new_v4().into_bytes());
-        let payload = codec::encode_payload(record, salt);
+        let payload = codec::encode_payload(record, crate::random::secret());
         let commitment: [u8; 32] = blake3::hash(&payload).into();
         let origin = self.origin_of(change.device, change.actor, change.via)?;
         let header = codec::encode_header(record, origin, &commitment);

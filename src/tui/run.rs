@@ -101,6 +101,8 @@ pub fn app(engine: &Engine, folders: &Folders, settings: &Settings) -> Outcome<A
         banner => banner.chars().take(20).collect(),
     };
     app.panes.admin.folders = Some(folders.clone());
+    app.panes.imports.folders = Some(folders.clone());
+    app.panes.routes.folders = Some(folders.clone());
     app.panes.scroll_lines(settings.get("scroll") == "line");
     if let Some(wrong) = wrong {
         app.warn(format!("Taken without your own keys and colours: {}", wrong.message));

@@ -207,6 +207,25 @@ fn accounts_show_what_belongs_to_them_and_merge_with_a_preview() {
 }
 
 #[test]
+fn an_account_is_erased_for_good_by_key() {
+    let engine = demo();
+    let mut h = Harness::new(&engine, 120, 40).unwrap();
+    h.press("6 a").unwrap().type_text("Wanted To Be Forgotten").unwrap().press("ctrl-s").unwrap();
+    h.press("/").unwrap().type_text("forgotten").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("── Wanted To Be Forgotten"), "{}", h.text());
+    h.press("P").unwrap();
+    assert!(h.text().contains("erase Wanted To Be Forgotten for good, why>"), "{}", h.text());
+    h.type_text("a letter of 3 March").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("on every device? No undo"), "{}", h.text());
+    h.press("n").unwrap();
+    assert!(h.text().contains("── Wanted To Be Forgotten"), "nothing before a yes: {}", h.text());
+    h.press("P").unwrap().type_text("a letter of 3 March").unwrap().press("enter y").unwrap();
+    assert!(h.text().contains("Wanted To Be Forgotten erased for good"), "{}", h.text());
+    h.press("g y").unwrap();
+    assert!(!h.text().contains("Forgotten") && h.text().contains("account"), "{}", h.text());
+}
+
+#[test]
 fn history_shows_what_changed_and_takes_it_back() {
     let engine = demo();
     let mut h = Harness::new(&engine, 100, 30).unwrap();

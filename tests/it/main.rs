@@ -3,6 +3,7 @@
 mod books;
 mod cli;
 mod crash;
+mod devices;
 mod docs;
 mod faults;
 mod golden;

@@ -1,6 +1,6 @@
 //! The program in a real pseudo-terminal: how it starts, and every way it ends.
 
-use crate::program::EXE;
+use crate::program::{EXE, Pams};
 use crate::served::Server;
 use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The mouse comes to the program, and goes back to the terminal.
 const MOUSE: (&str, &str) = ("\x1b[?1000h", "\x1b[?1000l");
 
-struct Terminal {
+pub struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
     keys: Option<Box<dyn Write + Send>>,
@@ -67,13 +67,21 @@ fn spawn(
 }
 
 impl Terminal {
+    /// The interface of a home.
+    pub fn of(pams: &Pams, rows: u16, cols: u16) -> Terminal {
+        let mut command = CommandBuilder::new(EXE);
+        command.env("PAMS_HOME", pams.path());
+        let (terminal, reader) = spawn(rows, cols, command, &[]);
+        reading(terminal, reader)
+    }
+
     fn screen(&self) -> String {
         let mut parser = vt100::Parser::new(self.size.0, self.size.1, 0);
         parser.process(&self.bytes.lock().unwrap());
         parser.screen().contents()
     }
 
-    fn wait_for(&self, text: &str) {
+    pub fn wait_for(&self, text: &str) {
         let start = Instant::now();
         while !self.screen().contains(text) {
             assert!(start.elapsed() < PATIENCE, "\"{text}\" never came:\n{}", self.screen());
@@ -91,11 +99,11 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.keys.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
-    fn end(&mut self) -> ExitStatus {
+    pub fn end(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -141,10 +149,7 @@ fn an_uploaded_workbook_is_on_every_screen() {
     let mut screens = Vec::new();
     for user in ["Ana", "Ben"] {
         let device = server.device(user);
-        let mut command = CommandBuilder::new(EXE);
-        command.env("PAMS_HOME", device.path());
-        let (terminal, reader) = spawn(30, 100, command, &[]);
-        let terminal = reading(terminal, reader);
+        let terminal = Terminal::of(&device, 30, 100);
         terminal.wait_for("in sync");
         screens.push((device, terminal));
     }
@@ -166,6 +171,42 @@ fn an_uploaded_workbook_is_on_every_screen() {
         screen.press("q");
         assert!(screen.end().success());
     }
+}
+
+#[test]
+fn a_month_of_salesforce_is_imported_by_key() {
+    let (pams, _stub) = crate::salesforce::connected();
+    let mut t = Terminal::of(&pams, 30, 100);
+    t.wait_for("Home");
+    t.press("8S");
+    t.wait_for("wins of Salesforce in> 2026-02");
+    // A month without wins says so, and the text stands to be mended.
+    t.press("\x152026-01\r");
+    t.wait_for("No opportunity was closed in January 2026");
+    t.press("\x152026-02\r");
+    t.wait_for("9 rows = 6 won + 3 lost");
+    t.press("C");
+    t.wait_for("+9");
+    t.press("\x11");
+    assert!(t.end().success());
+    assert_eq!(pams.json(&["wins", "list", "--month", "2026-02"])["items"].as_array().unwrap().len(), 9);
+}
+
+#[test]
+fn a_unit_is_taken_and_given_back_by_key() {
+    let mut t = demo(24, 80, &[]);
+    t.wait_for("7 wins");
+    t.press("5");
+    t.wait_for("Lake Bregenz");
+    t.press("L");
+    t.wait_for("take Lake Bregenz, what for>");
+    t.press("planning March\r");
+    t.wait_for("held by Ana Duarte");
+    t.press("L");
+    t.wait_for("Lake Bregenz is given back");
+    t.wait_until_gone("held by");
+    t.press("\x11");
+    assert!(t.end().success());
 }
 
 #[test]

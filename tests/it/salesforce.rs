@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 /// What the stub was asked: "POST /services/oauth2/token grant_type=…", and what it answers.
 type Answer = dyn Fn(&str, &str) -> (u16, Value) + Send + Sync;
 
-struct Stub {
+pub struct Stub {
     url: String,
     answer: Arc<Mutex<Box<Answer>>>,
 }
@@ -138,6 +138,17 @@ fn connect(pams: &Pams, stub: &Stub, secret: &str) -> Vec<String> {
     let mut words: Vec<String> = words.map(str::to_owned).into();
     words.extend([at("secret"), "--add-ca".into(), at("ca.pem")]);
     words
+}
+
+/// A profile with its connection, to an organisation of nine opportunities closed in
+/// February 2026.
+pub fn connected() -> (Pams, Stub) {
+    let pams = Pams::with_names();
+    let stub = Stub::new(&pams);
+    stub.answers(february((1..=9).map(|n| opportunity(n, n % 3 > 0, "Ana")).collect()));
+    let words = connect(&pams, &stub, "s/cret&\n");
+    pams.ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    (pams, stub)
 }
 
 #[test]

@@ -56,7 +56,10 @@ pub fn commands() -> Vec<Command> {
             .arg(path("add-ca", "FILE.pem", "Certificates to believe besides the system's")),
         Command::new("logout").about("End the session; what is here stays"),
         Command::new("whoami").about("Who I am here and at the remote instance"),
-        Command::new("sync").about("Send what was saved here and fetch what others did"),
+        Command::new("sync").about("Send what was saved here and fetch what others did").arg(flag(
+            "reconcile",
+            "Compare all records with the server's; where they differ, read them anew",
+        )),
         Command::new("remote")
             .about("The remote instance of this profile")
             .subcommand_required(true)

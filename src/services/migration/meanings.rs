@@ -3,17 +3,19 @@
 
 use super::ids;
 use super::staged::{Keys, Staged};
-use crate::changes::{Op, codec};
+use crate::changes::Op;
+use crate::changes::codec::{self, Damaged, RawFields};
 use crate::columns::FastMap;
 use crate::domain::schema::{Account, ActivityType, Alias, Kind, Project, Record, UseCase, User};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::imports::whom;
 use crate::services::{Command, Query, ReadCx, WriteCx, each_live, names};
-use crate::store::{Reads, fold_key};
+use crate::store::{Reads, StoreError, fold_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 use std::ops::ControlFlow;
 
 /// What a row lacks before it can be promoted, as bits.
@@ -71,13 +73,32 @@ pub struct Combination {
     pub left: Vec<String>,
 }
 
+/// What bears a name: one record, or several, which is nobody.
+#[derive(Clone, Copy)]
+enum Called {
+    One(Id),
+    Several,
+}
+
+impl Called {
+    fn note<K: Eq + Hash>(names: &mut FastMap<K, Called>, name: K, id: Id) {
+        let called = names.entry(name).or_insert(Called::One(id));
+        // A record's own names may fold alike.
+        if !matches!(called, Called::One(known) if *known == id) {
+            *called = Called::Several;
+        }
+    }
+}
+
 /// Everything that a name can mean.
 #[derive(Default)]
 struct Book {
-    /// Scope → folded name → records of that name; projects apart.
-    names: [FastMap<String, Vec<Id>>; 5],
-    /// Account and folded name → projects: many have one "Platform".
-    projects: FastMap<(Option<Id>, String), Vec<Id>>,
+    /// Scope → folded name → what is called so; projects apart.
+    names: [FastMap<String, Called>; 5],
+    /// Folded names of projects, numbered: many have one "Platform".
+    project_names: FastMap<String, u32>,
+    /// Account and the name's number → what is called so there.
+    projects: FastMap<(Option<Id>, u32), Called>,
     /// Types whose effort may be left empty.
     no_effort: Vec<Id>,
     /// Scope → folded text → what was said of it.
@@ -88,7 +109,14 @@ impl Book {
     fn of(reads: &dyn Reads) -> Outcome<Book> {
         let mut book = Book::default();
         for (scope, (_, kind)) in SCOPES.into_iter().enumerate() {
-            each(reads, kind, &mut |id, fields| book.add(scope, kind, id, fields))?;
+            let (roles, mut failed) = (roles(kind), None);
+            reads.heads(kind, Id::default(), &mut |id, head| {
+                failed = book.add(scope, &roles, id, head).err();
+                if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            if let Some(damaged) = failed {
+                return Err(StoreError::from(damaged).into());
+            }
         }
         each(reads, Kind::Alias, &mut |_, fields| {
             let alias = Alias::from_fields(fields);
@@ -99,50 +127,97 @@ impl Book {
         Ok(book)
     }
 
-    fn add(&mut self, scope: usize, kind: Kind, id: Id, fields: &Fields) {
-        if names::is_archived(kind, fields) {
-            return;
+    /// Notes what a stored head is called. There are tens of thousands of them for each count:
+    /// nothing is decoded but names.
+    fn add(&mut self, scope: usize, roles: &[Role], id: Id, head: &[u8]) -> Result<(), Damaged> {
+        let (mut called, mut account) = ([&[][..]; MAX_NAMES], None);
+        let mut place = called.iter_mut();
+        let fields = RawFields::of(head)?;
+        if fields.deleted {
+            return Ok(());
         }
-        let account = (kind == Kind::Project).then(|| Project::from_fields(fields).account);
-        for field in kind.schema().fields {
-            if !matches!(field.name, "name" | "aliases" | "email" | "username") {
-                continue;
-            }
-            let mut called = |name: &str| {
-                let ids = match account {
-                    Some(account) => self.projects.entry((account, fold_key(name))).or_default(),
-                    None => self.names[scope].entry(fold_key(name)).or_default(),
-                };
-                // All names of a record come one after the other.
-                if ids.last() != Some(&id) {
-                    ids.push(id);
-                }
-            };
-            match fields.get(&field.id) {
-                Some(Value::Text(name)) => called(name),
-                Some(Value::Texts(all)) => all.iter().for_each(|name| called(name)),
-                _ => {}
+        for field in fields {
+            let (number, value) = field?;
+            match roles.get(usize::from(number)).unwrap_or(&Role::Other) {
+                Role::Name => place.next().into_iter().for_each(|place| *place = value),
+                Role::Archived if codec::picked_yes(value) => return Ok(()),
+                Role::Merged => return Ok(()),
+                Role::Account => account = codec::picked_id(value),
+                Role::Effort if codec::picked_text(value) == Some("warn") => self.no_effort.push(id),
+                Role::Archived | Role::Effort | Role::Other => {}
             }
         }
-        if kind == Kind::ActivityType && ActivityType::from_fields(fields).effort == "warn" {
-            self.no_effort.push(id);
+        for value in called.into_iter().filter(|value| !value.is_empty()) {
+            if let Some(name) = codec::picked_text(value) {
+                self.note(scope, account, id, name);
+            } else if let Value::Texts(all) = codec::decode_value(value)? {
+                all.iter().for_each(|name| self.note(scope, account, id, name));
+            }
         }
+        Ok(())
     }
 
-    fn means(&self, scope: usize, raw: &str, within: Option<Option<Id>>) -> Meaning {
-        let key = fold_key(raw);
-        if let Some(said) = self.said[scope].get(&key) {
-            return said.map_or(Meaning::Left, Meaning::Is);
+    fn note(&mut self, scope: usize, account: Option<Id>, id: Id, name: &str) {
+        let key = fold_key(name);
+        if SCOPES[scope].1 != Kind::Project {
+            return Called::note(&mut self.names[scope], key, id);
         }
-        let found = match within {
-            Some(account) => self.projects.get(&(account, key)),
-            None => self.names[scope].get(&key),
-        };
-        match found.map(Vec::as_slice) {
-            Some([one]) => Meaning::Is(*one),
-            _ => Meaning::Unknown,
-        }
+        let next = self.project_names.len() as u32;
+        let number = *self.project_names.entry(key).or_insert(next);
+        Called::note(&mut self.projects, (account, number), id);
     }
+
+    /// What was said of a text.
+    fn said(&self, scope: usize, raw: &str) -> Option<Meaning> {
+        if self.said[scope].is_empty() {
+            return None;
+        }
+        let said = self.said[scope].get(&fold_key(raw))?;
+        Some(said.map_or(Meaning::Left, Meaning::Is))
+    }
+
+    /// What a text stands for that is no project.
+    fn means(&self, scope: usize, raw: &str) -> Meaning {
+        let known = || match self.names[scope].get(&fold_key(raw)) {
+            Some(Called::One(id)) => Meaning::Is(*id),
+            Some(Called::Several) | None => Meaning::Unknown,
+        };
+        self.said(scope, raw).unwrap_or_else(known)
+    }
+}
+
+/// What a field is to a name.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Name,
+    Archived,
+    Merged,
+    Account,
+    Effort,
+    Other,
+}
+
+/// Fields at most that a record is called by.
+const MAX_NAMES: usize = 4;
+
+/// The roles of a kind's fields, by their numbers.
+fn roles(kind: Kind) -> Vec<Role> {
+    let mut roles = Vec::new();
+    for field in kind.schema().fields {
+        let role = match field.name {
+            "name" | "aliases" | "email" | "username" => Role::Name,
+            "archived" => Role::Archived,
+            "merged_into" => Role::Merged,
+            "account" if kind == Kind::Project => Role::Account,
+            "effort" if kind == Kind::ActivityType => Role::Effort,
+            _ => Role::Other,
+        };
+        let number = usize::from(field.id);
+        roles.resize(roles.len().max(number + 1), Role::Other);
+        roles[number] = role;
+    }
+    debug_assert!(roles.iter().filter(|role| **role == Role::Name).count() <= MAX_NAMES);
+    roles
 }
 
 fn each(reads: &dyn Reads, kind: Kind, visit: &mut dyn FnMut(Id, &Fields)) -> Outcome<()> {
@@ -194,26 +269,37 @@ impl Meanings {
         let text = |n: usize, number: u32| texts[n].get(number as usize).map_or("", String::as_str);
         let single = |n: usize| -> Vec<Meaning> {
             // An owner and a type have to be said of the empty text, too.
-            let asked = |text: &String| if text.is_empty() { BLANK } else { text.as_str() }.to_owned();
-            texts[n].iter().map(|t| book.means(n, &asked(t), None)).collect()
+            fn asked(text: &str) -> &str {
+                if text.is_empty() { BLANK } else { text }
+            }
+            texts[n].iter().map(|t| book.means(n, asked(t))).collect()
         };
         let (owners, accounts, types) = (single(0), single(1), single(3));
+        let numbers: Vec<Option<u32>> =
+            texts[2].iter().map(|name| book.project_names.get(&fold_key(name)).copied()).collect();
+        let said: Vec<Option<Meaning>> = texts[2].iter().map(|name| book.said(2, name)).collect();
         let of_pair = |[account, name]: &[u32; 2]| {
-            let (of, name) = (text(1, *account), text(2, *name));
-            let known = match accounts.get(*account as usize) {
+            let of = match accounts.get(*account as usize) {
                 Some(Meaning::Is(id)) if *account != 0 => Some(*id),
                 _ => None,
             };
-            match book.means(2, &project_text(of, name), Some(known)) {
-                Meaning::Unknown => book.means(2, name, Some(known)),
-                said => said,
-            }
+            let number = numbers.get(*name as usize).copied().flatten();
+            let known = || match number.and_then(|number| book.projects.get(&(of, number))) {
+                Some(Called::One(id)) => Meaning::Is(*id),
+                Some(Called::Several) | None => Meaning::Unknown,
+            };
+            // What was said of this account's counts before what was said of all of that name.
+            let here = match book.said[2].is_empty() {
+                true => None,
+                false => book.said(2, &project_text(text(1, *account), text(2, *name))),
+            };
+            here.or_else(|| said.get(*name as usize).copied().flatten()).unwrap_or_else(known)
         };
         let projects = pairs.iter().map(of_pair).collect();
         let of_uses = |text: &String| {
             let mut uses = Uses::default();
             for word in words(text) {
-                match book.means(4, word, None) {
+                match book.means(4, word) {
                     Meaning::Is(id) => uses.ids.push(id),
                     Meaning::Left => uses.left.push(format!("use case: {word}")),
                     Meaning::Unknown => uses.is_unknown = true,
@@ -298,7 +384,7 @@ impl Meanings {
 
     /// The person of that name or address, where only one is called so.
     pub fn user(&self, raw: &str) -> Option<Id> {
-        match self.book.means(0, raw, None) {
+        match self.book.means(0, raw) {
             Meaning::Is(id) => Some(id),
             _ => None,
         }
@@ -342,7 +428,7 @@ impl Meanings {
                         asked(2, &project_text(self.text(1, account), self.text(2, name)), rows);
                     }
                     4 => {
-                        let unknown = |word: &&str| self.book.means(4, word, None) == Meaning::Unknown;
+                        let unknown = |word: &&str| self.book.means(4, word) == Meaning::Unknown;
                         let text = self.text(4, number as u32);
                         words(text).filter(unknown).for_each(|word| asked(4, word, rows));
                     }
@@ -536,7 +622,7 @@ fn stub(meanings: &Meanings, kind: Kind, raw: &str) -> Option<(String, Fields)> 
         Kind::UseCase => named(UseCase { name: name.clone(), ..UseCase::default() }.to_fields()),
         Kind::Project => {
             let (account, project) = raw.rsplit_once(" / ")?;
-            let Meaning::Is(account) = meanings.book.means(1, account, None) else { return None };
+            let Meaning::Is(account) = meanings.book.means(1, account) else { return None };
             let made = Project {
                 name: project.to_owned(),
                 account: Some(account),

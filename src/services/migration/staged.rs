@@ -140,20 +140,21 @@ impl<'a> Staged<'a> {
 
     /// The keys and flags of every row, chunk by chunk, with the month: what counting needs.
     pub fn keys(&self, visit: &mut dyn FnMut(Month, &[Vec<u32>; 6])) -> Outcome<()> {
+        let mut columns = Default::default();
         for (chunk, (_, hash)) in self.manifest.chunks.iter().zip(self.pieces(KEYS)) {
-            visit(month_of(&chunk.first)?, &self.keys_of(hash)?);
+            self.keys_of(hash, &mut columns)?;
+            visit(month_of(&chunk.first)?, &columns);
         }
         Ok(())
     }
 
-    fn keys_of(&self, hash: &Hash) -> Outcome<[Vec<u32>; 6]> {
+    fn keys_of(&self, hash: &Hash, columns: &mut [Vec<u32>; 6]) -> Outcome<()> {
         let bytes = datasets::piece(self.reads, hash)?;
         let chunk = Chunk::read(&bytes).map_err(datasets::damaged)?;
-        let mut columns: [Vec<u32>; 6] = Default::default();
         for (n, column) in columns.iter_mut().enumerate() {
-            *column = chunk.codes(n as u16).map_err(datasets::damaged)?;
+            chunk.codes_into(n as u16, column).map_err(datasets::damaged)?;
         }
-        Ok(columns)
+        Ok(())
     }
 
     /// Months that have rows, and how many.
@@ -171,10 +172,12 @@ impl<'a> Staged<'a> {
     pub fn rows(&self, month: Month) -> Outcome<Vec<Row>> {
         let (name, mut rows) = (month.to_string(), Vec::new());
         let chunks = self.manifest.chunks.iter().zip(self.pieces(KEYS));
+        let mut columns = Default::default();
         for (chunk, (_, keys)) in chunks.filter(|(chunk, _)| chunk.first == name) {
             let (bytes, from) = (datasets::piece(self.reads, &chunk.hash)?, rows.len());
             self.read(&bytes, &mut rows).map_err(datasets::damaged)?;
-            for (n, column) in self.keys_of(keys)?.iter().enumerate() {
+            self.keys_of(keys, &mut columns)?;
+            for (n, column) in columns.iter().enumerate() {
                 for (row, key) in rows[from..].iter_mut().zip(column) {
                     match row.keys.get_mut(n) {
                         Some(into) => *into = *key,

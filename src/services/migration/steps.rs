@@ -218,12 +218,14 @@ impl Command for PromoteMonth {
                     let id = ids::activity(batch, month, judged.row.record);
                     let ordered = match cx.reads().head(Kind::Activity, id)? {
                         None => cx.create_as(Kind::Activity, id, &judged.fields)?,
+                        // It was promoted and rolled back before: the same record again.
                         Some(head) => {
-                            // It was promoted and rolled back before: the same record again.
-                            if head.deleted {
-                                cx.restore(Kind::Activity, id)?;
+                            let restored =
+                                if head.deleted { Some(cx.restore(Kind::Activity, id)?) } else { None };
+                            match restored {
+                                Some(restored) if head.fields == judged.fields => restored,
+                                _ => cx.set(Kind::Activity, id, head.rev, &head.fields, &judged.fields)?,
                             }
-                            cx.set(Kind::Activity, id, head.rev, &head.fields, &judged.fields)?
                         }
                     };
                     drafted += usize::from(ordered.has_draft());

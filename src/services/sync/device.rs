@@ -18,6 +18,8 @@ use std::ops::ControlFlow;
 const REMOTE: &str = "remote";
 /// Local state: there while records came whose pieces may not be here or there yet.
 const PIECES: &str = "pieces";
+/// Local state: what this device may see, as the server said when it was filled.
+const SCOPE: &str = "scope";
 /// Local state: when the last answer of the server was applied.
 const SYNCED: &str = "synced";
 
@@ -56,6 +58,7 @@ impl Command for JoinRemote {
         cx.set_identity(device, self.user);
         cx.dseq = 0;
         cx.batch.become_replica(device, self.epoch)?;
+        cx.batch.set_local(SCOPE, None)?;
         set_remote(cx, &self.remote)
     }
 }
@@ -91,6 +94,9 @@ pub struct Standing {
     /// Pieces that records rely on may be missing here or there.
     #[serde(default)]
     pub pieces: bool,
+    /// What this device may see; empty before the server said it.
+    #[serde(default)]
+    pub scope: String,
 }
 
 impl Query for SyncStatus {
@@ -114,8 +120,13 @@ impl Query for SyncStatus {
             drafts: drafts::open_count(cx.reads)?,
             synced_ms: synced,
             pieces: cx.reads.local(PIECES)?.is_some(),
+            scope: scope(cx.reads)?,
         })
     }
+}
+
+fn scope(reads: &dyn Reads) -> Outcome<String> {
+    Ok(String::from_utf8_lossy(&reads.local(SCOPE)?.unwrap_or_default()).into_owned())
 }
 
 /// What to push next; nothing when the queue is empty.
@@ -180,6 +191,9 @@ pub struct ApplyPull {
 pub struct Applied {
     /// The epoch is another one: recover first.
     pub recover: bool,
+    /// Who is signed in may see more now, or less: read all anew.
+    #[serde(default)]
+    pub anew: bool,
     /// Records that others made.
     pub theirs: usize,
     /// Own changes that came back.
@@ -199,6 +213,13 @@ impl Command for ApplyPull {
         let records = page.records.iter().map(read).collect::<Outcome<Vec<_>>>()?;
         let device = Replica::device(&*cx.batch)?;
         let applies = page.epoch == Replica::epoch(&*cx.batch)? && page.from == cx.batch.cursor()?;
+        let known = scope(cx.reads())?;
+        if applies && page.is_of_other_scope(&known) && page.from > 0 {
+            return Ok(Applied { anew: true, ..Applied::default() });
+        }
+        if applies && !page.scope.is_empty() && page.scope != known {
+            cx.batch.set_local(SCOPE, Some(page.scope.as_bytes()))?;
+        }
         let mine = records.iter().filter(|r| r.change.device == device).count();
         let theirs = records.len() - mine;
         let reply = PullReply {
@@ -215,9 +236,44 @@ impl Command for ApplyPull {
         let recover = protocol::apply_pull(&mut *cx.batch, &reply)?;
         cx.batch.set_local(SYNCED, Some(&cx.caller.now_ms.to_be_bytes()))?;
         Ok(match applies {
-            true => Applied { recover, theirs, mine },
+            true => Applied { recover, anew: false, theirs, mine },
             false => Applied { recover, ..Applied::default() },
         })
+    }
+}
+
+impl Pulled {
+    /// Whether a device that was filled under a scope holds what who asks may see now.
+    fn is_of_other_scope(&self, known: &str) -> bool {
+        !self.scope.is_empty() && !known.is_empty() && self.scope != known
+    }
+
+    /// Whether it says nothing that a device in this standing does not know.
+    pub fn is_no_news(&self, standing: &Standing) -> bool {
+        self.records.is_empty()
+            && self.through == self.from
+            && self.epoch == standing.epoch
+            && standing.synced_ms > 0
+            && (self.scope.is_empty() || self.scope == standing.scope)
+    }
+}
+
+/// Begins the copy of the server's records again; what waits in the queue stays.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ReadAnew {}
+
+impl Command for ReadAnew {
+    const NAME: &'static str = "sync.read_anew";
+    type Reply = ();
+
+    fn run(&self, cx: &mut WriteCx) -> Outcome<()> {
+        if store::meta_number(cx.reads(), store::CURSOR)?.is_none() {
+            return Err(not_signed_in());
+        }
+        let epoch = Replica::epoch(&*cx.batch)?;
+        Replica::clear_base(&mut *cx.batch)?;
+        Replica::set_position(&mut *cx.batch, epoch, 0)?;
+        Ok(cx.batch.set_local(SCOPE, None)?)
     }
 }
 

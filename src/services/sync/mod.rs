@@ -5,6 +5,7 @@
 pub mod blobs;
 pub mod bootstrap;
 pub mod device;
+pub mod reconcile;
 
 use crate::changes::protocol::{self, Ledger, Push, PushReply};
 use crate::changes::{Change, codec};
@@ -129,6 +130,9 @@ pub struct Pulled {
     pub through: u64,
     pub last_seq: u64,
     pub verified_backup_seq: u64,
+    /// What who asks may see ([`Rights::scope`]); empty from an older server.
+    #[serde(default)]
+    pub scope: String,
     /// Each as [`codec::encode_record`] writes it.
     pub records: Vec<Bytes>,
 }
@@ -141,15 +145,16 @@ impl Query for PullChanges {
         refuse_replica(cx.reads)?;
         let number = |name| store::meta_number(cx.reads, name);
         let last_seq = cx.reads.last_seq()?;
+        let rights = rights_of_caller(cx)?;
         let mut page = Pulled {
             epoch: number(store::EPOCH)?.unwrap_or(0),
             from: self.from,
             through: self.from,
             last_seq,
             verified_backup_seq: number(store::VERIFIED)?.unwrap_or(0),
+            scope: rights.scope(),
             records: vec![],
         };
-        let rights = rights_of_caller(cx)?;
         let mut bytes = 0;
         for seq in self.from + 1..=last_seq {
             if page.records.len() >= self.most.min(protocol::MAX_BATCH) || bytes >= MAX_PAGE_BYTES {

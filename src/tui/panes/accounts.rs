@@ -4,7 +4,7 @@
 use crate::domain::effort::show_effort;
 use crate::domain::schema::Kind;
 use crate::domain::when::show_day;
-use crate::domain::{Id, text};
+use crate::domain::{FailureKind, Id, text};
 use crate::engine::Engine;
 use crate::services::accounts::{AccountShown, ShowAccount};
 use crate::services::records::Browse;
@@ -13,7 +13,9 @@ use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::Slot;
-use crate::tui::panes::{Ask, NAMES, Pane, archive, edit_form, merge, new_activity, new_record, touches};
+use crate::tui::panes::{
+    Ask, NAMES, Pane, archive, edit_form, merge, new_activity, new_record, purge, touches,
+};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::table::{Rows, Want};
 use crate::tui::widgets::{DrawCx, part, put, rule};
@@ -104,9 +106,16 @@ impl Accounts {
                 continue;
             }
             self.asked.push(id);
-            let question = move |engine: &Engine| engine.ask(&ShowAccount { which: id.to_string() });
+            // What is gone meanwhile leaves the list with its next page; it is nothing to complain of.
+            let question = move |engine: &Engine| match engine.ask(&ShowAccount { which: id.to_string() }) {
+                Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+                shown => shown.map(Some),
+            };
             // Each of the neighbours has a place of its own: none makes another's answer old.
-            cx.ask(Slot::Ahead(n as u8), question, move |panes, shown, _| panes.accounts.keep(id, shown));
+            cx.ask(Slot::Ahead(n as u8), question, move |panes, shown, _| match shown {
+                Some(shown) => panes.accounts.keep(id, shown),
+                None => panes.accounts.asked.retain(|asked| *asked != id),
+            });
         }
     }
 
@@ -270,7 +279,7 @@ fn record(kind: Kind, item: &Item, text: String) -> Line {
 
 impl Pane for Accounts {
     fn scopes(&self) -> Vec<&'static str> {
-        vec!["accounts", "list", "global"]
+        vec!["accounts", "erase", "list", "global"]
     }
 
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
@@ -311,6 +320,7 @@ impl Pane for Accounts {
                 | "record.edit"
                 | "record.archive"
                 | "record.merge"
+                | "record.purge"
                 | "accounts.log"
                 | "list.inside"
                 | "accounts.project"
@@ -405,6 +415,10 @@ impl Pane for Accounts {
                 let label = format!("merge {name} into");
                 return Ask::Prompt(Prompt::new(&label, "", Wanted::Pane("merge".into())));
             }
+            "record.purge" => {
+                let label = format!("erase {name} for good, why");
+                return Ask::Prompt(Prompt::new(&label, "", Wanted::Pane("purge".into())));
+            }
             "list.copy" => return Ask::Copy(name.clone(), name),
             _ => {}
         }
@@ -414,6 +428,10 @@ impl Pane for Accounts {
     fn prompted(&mut self, what: &str, typed: &str, _cx: &mut Cx) -> Ask {
         match (what, self.here()) {
             ("merge", Some(id)) => merge(Kind::Account, id.to_string(), typed.to_owned()),
+            ("purge", Some(id)) => {
+                let name = self.ready.get(&id).map(|shown| shown.item.text("name")).unwrap_or_default();
+                purge(Kind::Account, id, name, typed)
+            }
             _ => Ask::Nothing,
         }
     }

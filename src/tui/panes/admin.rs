@@ -6,7 +6,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Zone;
 use crate::domain::{Id, text};
 use crate::engine::Engine;
-use crate::remote::online;
+use crate::remote::{online, sync};
 use crate::services::records::{Browse, Delete, List, Page};
 use crate::services::sessions::{EndSession, ListSessions, Session};
 use crate::services::setup::Me;
@@ -15,7 +15,7 @@ use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Into, Slot};
-use crate::tui::panes::{Ask, Pane, Question, act, archive, edit_form, merge, new_record};
+use crate::tui::panes::{Ask, Pane, Question, act, archive, edit_form, merge, new_record, purge};
 use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::table::{Rows, Want};
 use crate::tui::widgets::{DrawCx, part, put, rule};
@@ -161,6 +161,28 @@ impl Admin {
         Ask::Confirm(Question::Act(Box::new(end)), question)
     }
 
+    /// One round with the server, whose outcome is told.
+    fn sync(&self) -> Ask {
+        let Some(folders) = self.folders.clone() else { return Ask::Nothing };
+        Ask::Act(act(move |engine| {
+            let synced = sync::round(engine, &online::line(&folders)?)?;
+            Ok((format!("In sync: {}", synced.told()), None))
+        }))
+    }
+
+    /// Asks first: where the two sides differ, all is read anew.
+    fn reconcile(&self) -> Ask {
+        let Some(folders) = self.folders.clone() else { return Ask::Nothing };
+        let job = act(move |engine| {
+            let found = sync::reconcile(engine, &online::line(&folders)?)?;
+            found.settled()?;
+            let told = found.told().join("; ");
+            Ok((if found.mended { format!("Read anew: {told}") } else { told }, None))
+        });
+        let question = "Compare every record with the server's? Where they differ all is read anew";
+        Ask::Confirm(Question::Act(job), question.into())
+    }
+
     fn name(item: &Item) -> String {
         match item.text("name") {
             name if name.is_empty() => item.text("text"),
@@ -171,7 +193,7 @@ impl Admin {
 
 impl Pane for Admin {
     fn scopes(&self) -> Vec<&'static str> {
-        vec!["admin", "list", "global"]
+        vec!["admin", "erase", "list", "global"]
     }
 
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
@@ -180,6 +202,8 @@ impl Pane for Admin {
                 ("record.open", "go in"),
                 ("record.add", "new"),
                 ("app.settings", "settings"),
+                ("admin.sync", "sync"),
+                ("admin.reconcile", "compare with the server"),
                 ("app.undo", "undo"),
             ];
         }
@@ -191,6 +215,7 @@ impl Pane for Admin {
             ("record.add", "new"),
             ("record.archive", "archive"),
             ("record.merge", "merge"),
+            ("record.purge", "erase"),
             ("list.filter", "filter"),
             ("list.inside", "kinds"),
             ("app.undo", "undo"),
@@ -224,17 +249,20 @@ impl Pane for Admin {
                 "record.delete" if self.rows.current().is_none() => Some(command::NO_ROW),
                 "record.open" | "record.edit" => Some("A session is ended (d d), not edited"),
                 "record.add" => Some("Who signs in begins one: `pams login`"),
-                "record.archive" | "record.merge" => Some("A session is ended (d d)"),
+                "record.archive" | "record.merge" | "record.purge" => Some("A session is ended (d d)"),
                 _ => None,
             };
         };
         let field = |name| kind.schema().field_named(name).is_some();
-        let of_row = matches!(id, "record.edit" | "record.archive" | "record.merge" | "record.delete");
+        let of_row = matches!(
+            id,
+            "record.edit" | "record.archive" | "record.merge" | "record.delete" | "record.purge"
+        );
         match id {
             "record.open" if !self.inside => None,
             "record.open" if self.rows.current().is_none() => Some(command::NO_ROW),
             _ if of_row && self.rows.current().is_none() => Some(command::NO_ROW),
-            "record.add" if kind == Kind::Tenant => Some("A store has one organisation"),
+            "record.add" | "record.purge" if kind == Kind::Tenant => Some("A store has one organisation"),
             "record.archive" if !field("archived") => Some("These are deleted (d d), not archived"),
             "record.merge" if !field("merged_into") => Some("These are not merged"),
             "record.delete" if kind == Kind::Tenant => Some("A store has one organisation"),
@@ -294,6 +322,12 @@ impl Pane for Admin {
                 }));
             }
             ("record.delete", Some(_), Sessions) => return self.end_session(cx.me),
+            ("record.purge", Some((_, name, _)), _) => {
+                let label = format!("erase {name} for good, why");
+                return Ask::Prompt(Prompt::new(&label, "", Wanted::Pane("purge".into())));
+            }
+            ("admin.sync", ..) => return self.sync(),
+            ("admin.reconcile", ..) => return self.reconcile(),
             ("list.archived", ..) => {
                 self.archived = !self.archived;
                 self.start(cx);
@@ -310,6 +344,7 @@ impl Pane for Admin {
     fn prompted(&mut self, what: &str, typed: &str, _cx: &mut Cx) -> Ask {
         match (what, self.rows.current(), self.kind().0) {
             ("merge", Some(item), Records(kind)) => merge(kind, item.id.to_string(), typed.to_owned()),
+            ("purge", Some(item), Records(kind)) => purge(kind, item.id, Admin::name(item), typed),
             _ => Ask::Nothing,
         }
     }

@@ -1,7 +1,11 @@
 //! Imports: those under review, to be gone on with by anybody, and those committed.
 
+use crate::config::Folders;
+use crate::domain::Failure;
 use crate::domain::schema::Kind;
+use crate::domain::when::Month;
 use crate::engine::{Engine, Progress};
+use crate::remote::salesforce;
 use crate::services::imports::batches::ListBatches;
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{DropReview, ListReviews, Open, Options, StartReview, Target};
@@ -12,7 +16,7 @@ use crate::tui::list::ListState;
 use crate::tui::msg::{Data, Slot};
 use crate::tui::overlay::Question;
 use crate::tui::panes::{Ask, Pane, touches, undo_change};
-use crate::tui::quick::Prompt;
+use crate::tui::quick::{Prompt, Wanted};
 use crate::tui::review;
 use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
@@ -24,6 +28,8 @@ pub struct Imports {
     done: Vec<Item>,
     list: ListState,
     loaded: bool,
+    /// Where the connection to Salesforce is kept.
+    pub folders: Option<Folders>,
 }
 
 impl Imports {
@@ -114,7 +120,20 @@ impl Pane for Imports {
         }
     }
 
-    fn command(&mut self, id: &str, _cx: &mut Cx) -> Ask {
+    fn prompted(&mut self, _what: &str, typed: &str, _cx: &mut Cx) -> Ask {
+        let (month, folders) = (Month::parse(typed).map_err(Failure::usage), self.folders.clone());
+        Ask::Load(Box::new(move |engine| {
+            let folders = folders.ok_or_else(|| Failure::internal("This profile has no folders"));
+            let started =
+                folders.and_then(|folders| salesforce::review(engine, &folders, month?, Options::default()));
+            match started {
+                Ok((started, _)) => review::open(engine, started.review),
+                Err(failure) => Data::Review(Err(failure)),
+            }
+        }))
+    }
+
+    fn command(&mut self, id: &str, cx: &mut Cx) -> Ask {
         if self.list.command(id) {
             return Ask::Nothing;
         }
@@ -125,6 +144,10 @@ impl Pane for Imports {
             ("imports.accounts", ..) => Ask::Prompt(Prompt::import(Target::Accounts)),
             ("imports.projects", ..) => Ask::Prompt(Prompt::import(Target::Projects)),
             ("imports.outlets", ..) => Ask::Prompt(Prompt::import(Target::Outlets)),
+            ("imports.salesforce", ..) => {
+                let month = Month::of(cx.me.today).to_string();
+                Ask::Prompt(Prompt::new("wins of Salesforce in", &month, Wanted::Pane("salesforce".into())))
+            }
             ("record.open" | "record.edit", Some(open), _) => {
                 let id = open.id;
                 Ask::Load(Box::new(move |engine| review::open(engine, id)))

@@ -20,6 +20,7 @@ use crate::domain::when::Month;
 use crate::domain::{Id, Outcome, text};
 use crate::engine::{Engine, Progress};
 use crate::services::activities::ReadNote;
+use crate::services::records::purge::Purge;
 use crate::services::records::{Archive, Merge, Show};
 use crate::services::setup::Me;
 use crate::services::sync::device::{Standing, SyncStatus};
@@ -484,6 +485,18 @@ pub fn act(
     work: impl FnOnce(&Engine) -> Outcome<(String, Option<Id>)> + Send + 'static,
 ) -> Box<dyn FnOnce(&Engine) -> Data + Send> {
     Box::new(|engine| Data::Done(work(engine)))
+}
+
+/// Erases a record for good, once the person said yes: nothing brings it back.
+pub fn purge(kind: Kind, id: Id, name: String, why: &str) -> Ask {
+    let (purge, told) = (Purge { kind, which: id.to_string(), why: why.trim().to_owned() }, name.clone());
+    let job = act(move |engine| {
+        let erased = engine.run(&purge)?.reply;
+        let drafts = if erased.drafts > 0 { " and its drafts" } else { "" };
+        Ok((format!("{told}{drafts} erased for good, from history too"), None))
+    });
+    let question = format!("Erase {name} for good, here, in history and on every device? No undo");
+    Ask::Confirm(Question::Act(job), question)
 }
 
 /// Takes a transaction back, once the person said yes.

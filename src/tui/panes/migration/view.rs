@@ -6,6 +6,7 @@ use crate::tui::table::thousands;
 use crate::tui::widgets::{DrawCx, part, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 /// Lines of rows, and of the fields below them.
 pub(super) fn row_heights(area: Rect) -> (u16, u16) {
@@ -139,9 +140,19 @@ impl Migration {
         }
         rule(buf, area, 0, &format!("{month}, {}", tally.state), &parts.join(", "), cx);
         let digits = shown.rows.iter().map(|row| row.row).max().unwrap_or(0).to_string().len().max(4);
-        let (owner, kind, effort) = if wide >= 100 { (18, 14, 7) } else { (11, 9, 6) };
+        let said = |row: &RowShown, name: &str, scope: usize| match row.item.text(name) {
+            text if text.is_empty() && !row.raw[scope].is_empty() => format!("{}?", row.raw[scope]),
+            text => text,
+        };
+        // Columns are as wide as what they hold, so that the summary gets the rest.
+        let widest = |name: &str, scope: usize, least: usize, most: usize| {
+            let texts = shown.rows.iter().map(|row| said(row, name, scope).width());
+            texts.max().unwrap_or(0).clamp(least, most.max(least))
+        };
+        let (owner, effort) = if wide >= 100 { (18, 7) } else { (11, 6) };
+        let (owner, kind) = (widest("owner", 0, 5, owner), widest("type", 3, 4, 14));
         let left = wide.saturating_sub(2 + digits + 8 + 6 + owner + kind + effort + 7);
-        let account = (left * 2 / 5).max(12);
+        let account = widest("account", 1, 7, left * 2 / 5);
         let cells = |row: &str, is: &str, day: &str, rest: [&str; 5]| {
             let [who, what, of, took, said] = rest;
             format!(
@@ -159,12 +170,8 @@ impl Migration {
         put(buf, area, 0, 1, &cx.cut(&format!("  {head}"), wide), cx.style("text.muted"));
         for (y, place) in self.rows.visible().enumerate() {
             let Some(row) = shown.rows.get(place) else { continue };
-            let said = |name: &str, scope: usize| match row.item.text(name) {
-                text if text.is_empty() && !row.raw[scope].is_empty() => format!("{}?", row.raw[scope]),
-                text => text,
-            };
             let day = row.item.text("date").parse().map(|d: chrono::NaiveDate| d.format("%d %b").to_string());
-            let rest = [said("owner", 0), said("type", 3), said("account", 1)];
+            let rest = [said(row, "owner", 0), said(row, "type", 3), said(row, "account", 1)];
             let [who, what, of] = &rest;
             let (took, summary) = (row.item.text("effort_text"), row.item.text("summary"));
             let line = cells(

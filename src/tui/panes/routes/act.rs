@@ -6,10 +6,15 @@ use crate::domain::schema::Kind;
 use crate::domain::text::count;
 use crate::domain::{Failure, Outcome};
 use crate::engine::{Engine, files};
+use crate::remote::online;
+use crate::services::Command;
 use crate::services::plans::{
     self, CreatePlan, Edit, EditPlan, ExportPlan, From, Impact, KeepPlan, MEANS, OptimisePlan, Outlined,
-    PRESETS, Packed, PrintSheet, RestorePlan, SetOutlines, SetPlanRules, ShowDays, Steer, SteerRun, a_week,
+    PRESETS, Packed, Planned, PrintSheet, RestorePlan, SetOutlines, SetPlanRules, ShowDays, Steer, SteerRun,
+    a_week,
 };
+use crate::services::setup::Me;
+use crate::services::territories::locks::{LockUnit, UnlockUnit};
 use crate::solver::journey::WEEKDAYS;
 use crate::tui::app::Cx;
 use crate::tui::map::Frame;
@@ -124,6 +129,7 @@ impl Routes {
                 let all = all.iter().map(choice).collect();
                 return Ask::Pick(Box::new(Picker::new(title, Purpose::Pane("sheet"), all)));
             }
+            "routes.lock" => return self.lock(cx.me),
             "routes.export" => {
                 let label = "write the plan to (.csv, .geojson, .html, .json)";
                 return Ask::Prompt(Prompt::new(label, "plan.html", Wanted::Pane("export".into())));
@@ -323,8 +329,46 @@ impl Routes {
         }))
     }
 
+    /// Takes a unit that is free, gives one's own back, and asks why somebody else's lock is
+    /// to be broken.
+    fn lock(&self, me: &Me) -> Ask {
+        let Some(Planned { unit, holder, .. }) = self.planned() else { return Ask::Nothing };
+        let (id, name) = (unit.id.to_string(), unit.name.clone());
+        match holder.as_str() {
+            "" => {
+                let label = format!("take {name}, what for");
+                Ask::Prompt(Prompt::new(&label, "", Wanted::Pane(format!("take {id}"))))
+            }
+            holder if holder == me.name => self.at_server(UnlockUnit { unit: id, why: String::new() }, {
+                move |_| format!("{name} is given back")
+            }),
+            holder => {
+                let label = format!("break the lock of {holder} on {name}, why");
+                Ask::Prompt(Prompt::new(&label, "", Wanted::Pane(format!("free {id}"))))
+            }
+        }
+    }
+
+    /// Runs a command where units are taken, and tells what it did.
+    fn at_server<C: Command + 'static>(
+        &self,
+        command: C,
+        told: impl FnOnce(C::Reply) -> String + Send + 'static,
+    ) -> Ask {
+        let Some(folders) = self.folders.clone() else { return Ask::Nothing };
+        Ask::Act(act(move |engine| Ok((told(online::run(engine, &folders, &command)?), None))))
+    }
+
     pub(super) fn typed(&mut self, what: &str, typed: &str, _: &mut Cx) -> Ask {
         let unit = self.which();
+        if let Some(unit) = what.strip_prefix("take ") {
+            let take = LockUnit { unit: unit.to_owned(), note: typed.trim().to_owned() };
+            return self.at_server(take, |locked| format!("{} is yours: L gives it back", locked.name));
+        }
+        if let Some(unit) = what.strip_prefix("free ") {
+            let free = UnlockUnit { unit: unit.to_owned(), why: typed.trim().to_owned() };
+            return self.at_server(free, |_| "The lock is broken; history says why".into());
+        }
         match what {
             "keep" => {
                 let reason = typed.trim().to_owned();

@@ -4,6 +4,7 @@
 mod act;
 mod view;
 
+use crate::config::Folders;
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Engine, Progress};
@@ -98,6 +99,8 @@ pub struct Routes {
     clusters: bool,
     /// Half blocks in the place of braille.
     blocks: bool,
+    /// Where the way to the server is kept.
+    pub folders: Option<Folders>,
     /// What is typed to see some of the outlets alone, and which fit.
     only: String,
     fitting: Option<Vec<bool>>,
@@ -131,6 +134,16 @@ impl Routes {
         self.shown_units().get(self.list.cursor).copied()
     }
 
+    /// The unit that is open, or the one under the cursor.
+    fn planned(&self) -> Option<&Planned> {
+        match &self.unit {
+            Some(open) if self.view != View::Units => {
+                self.units.iter().flatten().find(|planned| planned.unit.id.to_string() == *open)
+            }
+            _ => self.here(),
+        }
+    }
+
     fn settle(&mut self) {
         let names = self.units.iter().flatten().map(|p| p.unit.name.as_str());
         self.shown = fitting(&self.filter, names);
@@ -144,8 +157,8 @@ impl Routes {
     fn open_unit(&mut self, unit: String, cx: &mut Cx) {
         if self.unit.as_deref() != Some(&unit) {
             let old = std::mem::take(self);
-            let Routes { units, list, filter, shown, blocks, .. } = old;
-            *self = Routes { units, list, filter, shown, blocks, ..Routes::default() };
+            let Routes { units, list, filter, shown, blocks, folders, .. } = old;
+            *self = Routes { units, list, filter, shown, blocks, folders, ..Routes::default() };
             (self.week, self.weekday) = (1, 0);
         }
         self.unit = Some(unit);
@@ -473,12 +486,13 @@ impl Pane for Routes {
 
     fn refuses(&self, id: &str) -> Refused {
         let open = self.unit.is_some() && self.view != View::Units;
-        let of_unit = id.starts_with("routes.") && id != "routes.optimise";
+        let of_unit = id.starts_with("routes.") && !matches!(id, "routes.optimise" | "routes.lock");
         match id {
             _ if of_unit && !open => Some("Open a unit first: Enter"),
             "routes.optimise" if !open && self.here().is_none() => {
                 Some("There is no planning unit: 7 t makes them of a territory's columns")
             }
+            "routes.lock" if self.planned().is_none() => Some(command::NO_ROW),
             "routes.optimise" if open && self.is_running() => Some("It is being optimised: x stops, v looks"),
             "routes.stop" | "routes.pause" if !self.is_running() => {
                 Some("Nothing is being optimised here: o")
