@@ -14,7 +14,9 @@ use crate::services::sync::device::{
     Applied, ApplyPull, AskRecover, EndPieces, NextPull, NextPush, ReadAnew, SyncStatus, TakeRecovered,
 };
 use crate::services::sync::reconcile::{Differs, DigestRecords, Digests};
-use crate::services::sync::{MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken};
+use crate::services::sync::{
+    MAX_PAGE_BYTES, MAX_RECOVER_IDS, Pulled, Pushed, RecoverDevice, Recovered, Taken,
+};
 use serde::{Deserialize, Serialize};
 
 /// Fresh starts in one round; more of them is a server that does not settle.
@@ -26,9 +28,9 @@ const MAX_PUSHES: usize = 100_000;
 
 /// With fewer records the log itself is as quick, and tells the history too.
 const MIN_ROWS: u64 = 5_000;
-/// Chunks that are there before anything else, and that are installed at a time.
+/// Chunks that are there before anything else, and that are installed in one change.
 const FIRST_CHUNKS: usize = 3;
-const GROUP: usize = 16;
+const GROUP: usize = 64;
 
 /// What a round did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -150,8 +152,9 @@ fn first_copy(engine: &Engine, client: &Client) -> Outcome<usize> {
         manifest.chunks.iter().cloned().partition(|c| large(c.kind));
     newest.reverse();
     first.extend(newest.drain(..FIRST_CHUNKS.min(newest.len())));
-    let mut groups: Vec<&[Chunk]> = vec![&first];
-    groups.extend(newest.chunks(GROUP));
+    // What goes to the process that holds the store goes there in frames.
+    let most = if engine.is_host() { u64::MAX } else { MAX_PAGE_BYTES as u64 };
+    let groups: Vec<&[Chunk]> = grouped(&first, most).chain(grouped(&newest, most)).collect();
     let count = groups.len();
     std::thread::scope(|scope| {
         // One group is fetched while the one before is installed.
@@ -174,6 +177,19 @@ fn first_copy(engine: &Engine, client: &Client) -> Outcome<usize> {
             installed += engine.run(&InstallChunks { chunks: chunks?, complete })?.reply;
         }
         Ok(installed as usize)
+    })
+}
+
+/// Neighbours that are at most so many chunks, and so many bytes if it is more than one.
+fn grouped(chunks: &[Chunk], bytes: u64) -> impl Iterator<Item = &[Chunk]> {
+    let (mut held, mut count) = (0, 0);
+    chunks.chunk_by(move |one, next| {
+        (held, count) = (held + one.bytes, count + 1);
+        let together = count < GROUP && held + next.bytes <= bytes;
+        if !together {
+            (held, count) = (0, 0);
+        }
+        together
     })
 }
 

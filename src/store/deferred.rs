@@ -46,22 +46,26 @@ impl Batch<'_> {
         });
         let (entries, gone): (Vec<_>, Vec<_>) = keyed.into_iter().partition(|(.., stays)| *stays);
         self.remove_entries(&gone.into_iter().map(|(_, entry, _)| entry).collect::<Vec<_>>())?;
-        let entries: Vec<Vec<u8>> = entries.into_iter().map(|(_, entry, _)| entry).collect();
-        let mut entries = entries.iter().peekable();
+        self.insert_entries(entries.iter().map(|(_, entry, _)| entry.as_slice()))
+    }
+
+    /// Adds index entries that ascend.
+    pub(super) fn insert_entries<'e>(&mut self, entries: impl Iterator<Item = &'e [u8]>) -> Stored<()> {
+        let mut entries = entries.peekable();
         while let Some(first) = entries.next() {
             // One cursor serves a run of neighbours: up to the next entry that is stored.
-            let end = match self.tables.idx.range(first.as_slice()..)?.next() {
+            let end = match self.tables.idx.range(first..)?.next() {
                 Some(row) => Some(row?.0.value().to_vec()),
                 None => None,
             };
             // It was taken away and put back.
-            if end.as_ref() == Some(first) {
+            if end.as_deref() == Some(first) {
                 continue;
             }
-            let mut cursor = self.tables.idx.lower_bound_mut(Bound::Included(first.as_slice()))?;
-            cursor.insert_before(first.as_slice(), &())?;
-            while let Some(next) = entries.next_if(|e| end.as_ref().is_none_or(|end| *e < end)) {
-                cursor.insert_before(next.as_slice(), &())?;
+            let mut cursor = self.tables.idx.lower_bound_mut(Bound::Included(first))?;
+            cursor.insert_before(first, &())?;
+            while let Some(next) = entries.next_if(|e| end.as_deref().is_none_or(|end| *e < end)) {
+                cursor.insert_before(next, &())?;
             }
             cursor.close()?;
         }

@@ -5,6 +5,7 @@
 mod check;
 mod deferred;
 mod error;
+mod install;
 mod keys;
 mod migrate;
 mod reads;
@@ -14,6 +15,7 @@ mod write;
 
 pub use check::{Report, check};
 pub use error::StoreError;
+pub use install::Prepared;
 pub use keys::{IndexKey, fold_key};
 pub use migrate::FORMAT;
 pub use reads::{Reads, TxnRow};

@@ -250,15 +250,11 @@ impl<'t> Batch<'t> {
     /// The same of a head that came without the records that made it: of many, the newest
     /// is written at the end.
     pub(super) fn note_latest(&mut self, kind: Kind, head: &Head) {
-        for (number, latest) in kind.schema().latest.iter().enumerate() {
-            let Some(value) = head.fields.get(&latest.of).filter(|_| !head.deleted) else { continue };
-            let Some(owners) = latest_owners(latest, head) else { continue };
-            match self.latest.entry(latest_key(kind, number, &owners)) {
-                Entry::Occupied(mut known) if newer(value, known.get()) => drop(known.insert(value.clone())),
-                Entry::Occupied(_) => {}
-                Entry::Vacant(place) => drop(place.insert(value.clone())),
-            }
-        }
+        newest(&mut self.latest, kind, head);
+    }
+
+    pub(super) fn keep_newest(&mut self, latest: &BTreeMap<Vec<u8>, Value>) {
+        latest.iter().for_each(|(key, value)| keep_newer(&mut self.latest, key.clone(), value));
     }
 
     pub(super) fn write_latest(&mut self) -> Stored<()> {
@@ -391,6 +387,23 @@ fn latest_owners(latest: &crate::domain::schema::Latest, head: &Head) -> Option<
         _ => None,
     };
     latest.by.iter().map(owner).collect()
+}
+
+/// What a head leaves as last used, where that is newer than what is known.
+pub(super) fn newest(known: &mut BTreeMap<Vec<u8>, Value>, kind: Kind, head: &Head) {
+    for (number, latest) in kind.schema().latest.iter().enumerate() {
+        let Some(value) = head.fields.get(&latest.of).filter(|_| !head.deleted) else { continue };
+        let Some(owners) = latest_owners(latest, head) else { continue };
+        keep_newer(known, latest_key(kind, number, &owners), value);
+    }
+}
+
+fn keep_newer(known: &mut BTreeMap<Vec<u8>, Value>, key: Vec<u8>, value: &Value) {
+    match known.entry(key) {
+        Entry::Occupied(mut known) if newer(value, known.get()) => drop(known.insert(value.clone())),
+        Entry::Occupied(_) => {}
+        Entry::Vacant(place) => drop(place.insert(value.clone())),
+    }
 }
 
 /// Of two last used values that came without their order: the later day.

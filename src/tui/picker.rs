@@ -252,7 +252,8 @@ mod tests {
         let mut palette = Picker::palette(&keys, &["activities", "month", "list", "global"], |_| None);
         for (text, id) in [
             ("go wins", "go.wins"),
-            ("salesforce", "go.wins"),
+            ("deals", "go.wins"),
+            ("salesforce", "go.imports"),
             ("ctrl-r", "app.redo"),
             ("rpt actvty", "activities.repeat"),
             ("previous", "month.back"),

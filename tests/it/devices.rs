@@ -99,6 +99,22 @@ fn what_differs_from_the_server_is_found_and_read_anew() {
 }
 
 #[test]
+fn a_server_takes_its_settings_from_the_environment() {
+    let mut home = Server::new().stop();
+    home.env.push(("PAMS_LISTEN".into(), "127.0.0.1:0".into()));
+    home.env.push(("PAMS_RATE".into(), "2".into()));
+    let server = Server::serving(home);
+    let ana = server.signed_in("Ana");
+    let answers: Vec<u16> = (0..20).map(|_| ana.get("/api/v1/activities?month=2026-02").status).collect();
+    assert!(answers.contains(&200) && answers.contains(&429), "two a second: {answers:?}");
+    let mut home = server.stop();
+    home.env.push(("PAMS_RATE".into(), "many".into()));
+    let refused = home.run(&["serve"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("many"), "{}", refused.err);
+}
+
+#[test]
 fn syncing_and_comparing_are_a_key_away() {
     let server = Server::new();
     let device = server.device("Root");

@@ -39,7 +39,16 @@ impl Server {
     }
 
     fn start_with(pams: Pams, listen: &str, words: &[&str]) -> Server {
-        let mut command = pams.command(&[&["serve", "--listen", listen, "--json"], words].concat());
+        Server::run(pams, &[&["--listen", listen], words].concat())
+    }
+
+    /// One whose environment says where it listens.
+    pub fn serving(pams: Pams) -> Server {
+        Server::run(pams, &[])
+    }
+
+    fn run(pams: Pams, words: &[&str]) -> Server {
+        let mut command = pams.command(&[&["serve", "--json"], words].concat());
         let log = std::fs::File::create(pams.path().join("serve.log")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();

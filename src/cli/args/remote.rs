@@ -22,15 +22,20 @@ pub fn commands() -> Vec<Command> {
                     .value_name("ADDRESS:PORT")
                     .default_value("127.0.0.1:8443")
                     .value_parser(value_parser!(SocketAddr))
+                    .env("PAMS_LISTEN")
                     .help("Where to listen; port 0 takes a free one"),
             )
             .arg(
                 path("cert", "FILE.pem", "Certificate chain; made at the first start where not given")
+                    .env("PAMS_CERT")
                     .requires("key"),
             )
-            .arg(path("key", "FILE.pem", "Its private key").requires("cert"))
-            .arg(number("rate", "200", "Requests a second that one person may send"))
-            .arg(number("backup-hours", "24", "Make a checked backup so often; 0 for never")),
+            .arg(path("key", "FILE.pem", "Its private key").env("PAMS_KEY").requires("cert"))
+            .arg(number("rate", "200", "Requests a second that one person may send").env("PAMS_RATE"))
+            .arg(
+                number("backup-hours", "24", "Make a checked backup so often; 0 for never")
+                    .env("PAMS_BACKUP_HOURS"),
+            ),
         Command::new("backup")
             .about("The store in files of their own, each opened and checked when it is made")
             .subcommand_required(true)

@@ -8,15 +8,18 @@ use crate::domain::{Failure, Id, Outcome};
 use crate::frames::Bytes;
 use crate::services::permissions::{Rights, read_verb};
 use crate::services::{Command, Query, ReadCx, WriteCx};
-use crate::store;
+use crate::store::{self, Prepared};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 /// Heads of a chunk at the most.
 const ROWS: u32 = 8_192;
 const LEVEL: i32 = 1;
+/// Chunks whose index entries are sorted and written together.
+const TOGETHER: usize = 8;
 /// Bytes that a chunk may unfold to.
 const MAX_CHUNK: usize = 64 << 20;
 
@@ -128,6 +131,21 @@ impl MakeBootstrap {
     }
 }
 
+/// What chunks hold, ready to be written.
+fn prepare(chunks: &[(Kind, Bytes)]) -> Outcome<Prepared> {
+    let mut prepared = Prepared::default();
+    for (kind, bytes) in chunks {
+        let damaged = |_| Failure::invalid("A chunk of the first copy is damaged").hint("Sync again");
+        let raw = zstd::bulk::decompress(&bytes.0, MAX_CHUNK).map_err(damaged)?;
+        let mut from = Reader::new(&raw);
+        while !from.is_done() {
+            let row = from.id().and_then(|id| Ok((id, from.sized()?)));
+            row.and_then(|(id, head)| prepared.push(*kind, id, head)).map_err(super::malformed)?;
+        }
+    }
+    Ok(prepared.sorted())
+}
+
 /// Installs chunks on a device; with the last ones its log begins.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct InstallChunks {
@@ -145,19 +163,25 @@ impl Command for InstallChunks {
         if store::meta_number(cx.reads(), store::CURSOR)?.is_none() {
             return Err(super::device::not_signed_in());
         }
-        let mut installed = 0;
         cx.batch.defer_indexes();
-        for (kind, bytes) in &self.chunks {
-            let damaged = |_| Failure::invalid("A chunk of the first copy is damaged").hint("Sync again");
-            let raw = zstd::bulk::decompress(&bytes.0, MAX_CHUNK).map_err(damaged)?;
-            let mut from = Reader::new(&raw);
-            while !from.is_done() {
-                let (id, head) =
-                    (from.id().map_err(super::malformed)?, from.sized().map_err(super::malformed)?);
-                cx.batch.install(*kind, id, head)?;
-                installed += 1;
+        let installed = std::thread::scope(|scope| -> Outcome<u64> {
+            // Chunks are made ready on the other core while those before are written.
+            let (sender, ready) = sync_channel(0);
+            scope.spawn(move || {
+                for chunks in self.chunks.chunks(TOGETHER) {
+                    let prepared = prepare(chunks);
+                    let failed = prepared.is_err();
+                    if sender.send(prepared).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            let mut installed = 0;
+            for prepared in ready {
+                installed += cx.batch.install_all(&prepared?)?;
             }
-        }
+            Ok(installed)
+        })?;
         cx.batch.end_install()?;
         super::device::want_pieces(cx)?;
         if let Some(seq) = self.complete {
