@@ -1,21 +1,20 @@
 //! What the texts of a legacy file stand for here: what was said of them before, then the
 //! only record of that name. Nobody is guessed; what nobody knows is asked once a text.
 
+use super::book::{Book, Meaning};
 use super::ids;
 use super::staged::{Keys, Staged};
 use crate::changes::Op;
-use crate::changes::codec::{self, Damaged, RawFields};
-use crate::columns::FastMap;
-use crate::domain::schema::{Account, ActivityType, Alias, Kind, Project, Record, UseCase, User};
+use crate::changes::codec;
+use crate::domain::schema::{Account, ActivityType, Kind, Project, Record, UseCase, User};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
 use crate::services::imports::whom;
 use crate::services::{Command, Query, ReadCx, WriteCx, each_live, names};
-use crate::store::{Reads, StoreError, fold_key};
+use crate::store::{Reads, fold_key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hash;
 use std::ops::ControlFlow;
 
 /// What a row lacks before it can be promoted, as bits.
@@ -51,14 +50,6 @@ pub const BLANK: &str = "(blank)";
 /// Records offered beside a text.
 const OFFERED: usize = 3;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Meaning {
-    Is(Id),
-    /// Somebody said that it is left out.
-    Left,
-    Unknown,
-}
-
 /// What a row's texts stand for.
 #[derive(Clone, Debug, Default)]
 pub struct Combination {
@@ -71,153 +62,6 @@ pub struct Combination {
     pub no_effort: bool,
     /// Texts that somebody said to leave out: they are kept in the details.
     pub left: Vec<String>,
-}
-
-/// What bears a name: one record, or several, which is nobody.
-#[derive(Clone, Copy)]
-enum Called {
-    One(Id),
-    Several,
-}
-
-impl Called {
-    fn note<K: Eq + Hash>(names: &mut FastMap<K, Called>, name: K, id: Id) {
-        let called = names.entry(name).or_insert(Called::One(id));
-        // A record's own names may fold alike.
-        if !matches!(called, Called::One(known) if *known == id) {
-            *called = Called::Several;
-        }
-    }
-}
-
-/// Everything that a name can mean.
-#[derive(Default)]
-struct Book {
-    /// Scope → folded name → what is called so; projects apart.
-    names: [FastMap<String, Called>; 5],
-    /// Folded names of projects, numbered: many have one "Platform".
-    project_names: FastMap<String, u32>,
-    /// Account and the name's number → what is called so there.
-    projects: FastMap<(Option<Id>, u32), Called>,
-    /// Types whose effort may be left empty.
-    no_effort: Vec<Id>,
-    /// Scope → folded text → what was said of it.
-    said: [FastMap<String, Option<Id>>; 5],
-}
-
-impl Book {
-    fn of(reads: &dyn Reads) -> Outcome<Book> {
-        let mut book = Book::default();
-        for (scope, (_, kind)) in SCOPES.into_iter().enumerate() {
-            let (roles, mut failed) = (roles(kind), None);
-            reads.heads(kind, Id::default(), &mut |id, head| {
-                failed = book.add(scope, &roles, id, head).err();
-                if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            })?;
-            if let Some(damaged) = failed {
-                return Err(StoreError::from(damaged).into());
-            }
-        }
-        each(reads, Kind::Alias, &mut |_, fields| {
-            let alias = Alias::from_fields(fields);
-            if let Some(scope) = SCOPES.iter().position(|(scope, _)| *scope == alias.scope) {
-                book.said[scope].insert(fold_key(&alias.text), alias.target.parse().ok());
-            }
-        })?;
-        Ok(book)
-    }
-
-    /// Notes what a stored head is called. There are tens of thousands of them for each count:
-    /// nothing is decoded but names.
-    fn add(&mut self, scope: usize, roles: &[Role], id: Id, head: &[u8]) -> Result<(), Damaged> {
-        let (mut called, mut account) = ([&[][..]; MAX_NAMES], None);
-        let mut place = called.iter_mut();
-        let fields = RawFields::of(head)?;
-        if fields.deleted {
-            return Ok(());
-        }
-        for field in fields {
-            let (number, value) = field?;
-            match roles.get(usize::from(number)).unwrap_or(&Role::Other) {
-                Role::Name => place.next().into_iter().for_each(|place| *place = value),
-                Role::Archived if codec::picked_yes(value) => return Ok(()),
-                Role::Merged => return Ok(()),
-                Role::Account => account = codec::picked_id(value),
-                Role::Effort if codec::picked_text(value) == Some("warn") => self.no_effort.push(id),
-                Role::Archived | Role::Effort | Role::Other => {}
-            }
-        }
-        for value in called.into_iter().filter(|value| !value.is_empty()) {
-            if let Some(name) = codec::picked_text(value) {
-                self.note(scope, account, id, name);
-            } else if let Value::Texts(all) = codec::decode_value(value)? {
-                all.iter().for_each(|name| self.note(scope, account, id, name));
-            }
-        }
-        Ok(())
-    }
-
-    fn note(&mut self, scope: usize, account: Option<Id>, id: Id, name: &str) {
-        let key = fold_key(name);
-        if SCOPES[scope].1 != Kind::Project {
-            return Called::note(&mut self.names[scope], key, id);
-        }
-        let next = self.project_names.len() as u32;
-        let number = *self.project_names.entry(key).or_insert(next);
-        Called::note(&mut self.projects, (account, number), id);
-    }
-
-    /// What was said of a text.
-    fn said(&self, scope: usize, raw: &str) -> Option<Meaning> {
-        if self.said[scope].is_empty() {
-            return None;
-        }
-        let said = self.said[scope].get(&fold_key(raw))?;
-        Some(said.map_or(Meaning::Left, Meaning::Is))
-    }
-
-    /// What a text stands for that is no project.
-    fn means(&self, scope: usize, raw: &str) -> Meaning {
-        let known = || match self.names[scope].get(&fold_key(raw)) {
-            Some(Called::One(id)) => Meaning::Is(*id),
-            Some(Called::Several) | None => Meaning::Unknown,
-        };
-        self.said(scope, raw).unwrap_or_else(known)
-    }
-}
-
-/// What a field is to a name.
-#[derive(Clone, Copy, PartialEq)]
-enum Role {
-    Name,
-    Archived,
-    Merged,
-    Account,
-    Effort,
-    Other,
-}
-
-/// Fields at most that a record is called by.
-const MAX_NAMES: usize = 4;
-
-/// The roles of a kind's fields, by their numbers.
-fn roles(kind: Kind) -> Vec<Role> {
-    let mut roles = Vec::new();
-    for field in kind.schema().fields {
-        let role = match field.name {
-            "name" | "aliases" | "email" | "username" => Role::Name,
-            "archived" => Role::Archived,
-            "merged_into" => Role::Merged,
-            "account" if kind == Kind::Project => Role::Account,
-            "effort" if kind == Kind::ActivityType => Role::Effort,
-            _ => Role::Other,
-        };
-        let number = usize::from(field.id);
-        roles.resize(roles.len().max(number + 1), Role::Other);
-        roles[number] = role;
-    }
-    debug_assert!(roles.iter().filter(|role| **role == Role::Name).count() <= MAX_NAMES);
-    roles
 }
 
 fn each(reads: &dyn Reads, kind: Kind, visit: &mut dyn FnMut(Id, &Fields)) -> Outcome<()> {
@@ -275,8 +119,7 @@ impl Meanings {
             texts[n].iter().map(|t| book.means(n, asked(t))).collect()
         };
         let (owners, accounts, types) = (single(0), single(1), single(3));
-        let numbers: Vec<Option<u32>> =
-            texts[2].iter().map(|name| book.project_names.get(&fold_key(name)).copied()).collect();
+        let numbers: Vec<Option<u32>> = texts[2].iter().map(|name| book.project_name(name)).collect();
         let said: Vec<Option<Meaning>> = texts[2].iter().map(|name| book.said(2, name)).collect();
         let of_pair = |[account, name]: &[u32; 2]| {
             let of = match accounts.get(*account as usize) {
@@ -284,14 +127,11 @@ impl Meanings {
                 _ => None,
             };
             let number = numbers.get(*name as usize).copied().flatten();
-            let known = || match number.and_then(|number| book.projects.get(&(of, number))) {
-                Some(Called::One(id)) => Meaning::Is(*id),
-                Some(Called::Several) | None => Meaning::Unknown,
-            };
+            let known = || book.project(of, number);
             // What was said of this account's counts before what was said of all of that name.
-            let here = match book.said[2].is_empty() {
-                true => None,
-                false => book.said(2, &project_text(text(1, *account), text(2, *name))),
+            let here = match book.has_said(2) {
+                false => None,
+                true => book.said(2, &project_text(text(1, *account), text(2, *name))),
             };
             here.or_else(|| said.get(*name as usize).copied().flatten()).unwrap_or_else(known)
         };
@@ -308,7 +148,7 @@ impl Meanings {
             uses
         };
         let uses = texts[4].iter().map(of_uses).collect();
-        let free = |kind: &Meaning| matches!(kind, Meaning::Is(id) if book.no_effort.contains(id));
+        let free = |kind: &Meaning| matches!(kind, Meaning::Is(id) if book.needs_no_effort(*id));
         let no_effort = types.iter().map(free).collect();
         Ok(Meanings { book, texts, pairs, owners, accounts, projects, types, uses, no_effort })
     }

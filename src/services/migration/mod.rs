@@ -8,6 +8,7 @@
 //! is always the same activity, so a promotion that is done twice, here or on two devices, is
 //! done once.
 
+mod book;
 mod choices;
 mod counts;
 mod ids;
