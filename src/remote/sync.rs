@@ -11,7 +11,8 @@ use crate::remote::Client;
 use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
 use crate::services::sync::bootstrap::{Chunk, InstallChunks, Manifest};
 use crate::services::sync::device::{
-    Applied, ApplyPull, AskRecover, EndPieces, NextPull, NextPush, ReadAnew, SyncStatus, TakeRecovered,
+    Applied, ApplyPull, AskRecover, EndPieces, NextPull, NextPush, ReadAnew, Standing, SyncStatus,
+    TakeRecovered,
 };
 use crate::services::sync::reconcile::{Differs, DigestRecords, Digests};
 use crate::services::sync::{
@@ -144,7 +145,8 @@ fn first_copy(engine: &Engine, client: &Client) -> Outcome<usize> {
         Err(failure) if failure.kind == FailureKind::NotFound => return Ok(0),
         manifest => manifest?,
     };
-    if manifest.rows() < MIN_ROWS || manifest.epoch != engine.ask(&SyncStatus {})?.epoch {
+    let Standing { epoch, life, .. } = engine.ask(&SyncStatus {})?;
+    if manifest.rows() < MIN_ROWS || manifest.epoch != epoch {
         return Ok(0);
     }
     let large = |kind: Kind| matches!(kind, Kind::Activity | Kind::Win | Kind::Outlet | Kind::Notification);
@@ -174,7 +176,7 @@ fn first_copy(engine: &Engine, client: &Client) -> Outcome<usize> {
         let mut installed = 0;
         for (place, chunks) in fetched.iter().enumerate() {
             let complete = (place + 1 == count).then_some(manifest.seq);
-            installed += engine.run(&InstallChunks { chunks: chunks?, complete })?.reply;
+            installed += engine.run(&InstallChunks { chunks: chunks?, complete, life })?.reply;
         }
         Ok(installed as usize)
     })

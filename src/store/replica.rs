@@ -41,6 +41,10 @@ impl Batch<'_> {
     pub fn install(&mut self, kind: Kind, entity: Id, bytes: &[u8]) -> Stored<()> {
         self.dirty = true;
         let head = codec::decode_head(bytes)?;
+        // Another process may have read on already.
+        if self.base_head(kind, entity)?.is_some_and(|known| known.rev > head.rev) {
+            return Ok(());
+        }
         if self.base_row(kind, entity)?.is_some() {
             self.put_base(kind, entity, &head)?;
             self.look_again(kind, entity)?;

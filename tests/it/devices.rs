@@ -7,12 +7,13 @@ use crate::served::Server;
 use pams::changes::codec;
 use pams::domain::Id;
 use pams::domain::schema::Kind;
+use pams::domain::value::Value;
 use pams::store::{Commit, Reads, Store, StoreError};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::ops::ControlFlow;
 
 /// The newest activities of everybody that a home shows.
-fn seen(home: &Pams) -> Vec<Value> {
+fn seen(home: &Pams) -> Vec<serde_json::Value> {
     let listed = home.json(&["activity", "list", "--owner", "all", "--limit", "1000"]);
     listed["items"].as_array().unwrap().clone()
 }
@@ -49,6 +50,34 @@ fn a_device_is_filled_anew_where_its_person_may_see_more_or_less() {
     assert_eq!(ben.json(&["sync", "--reconcile"])["differing"], json!([]));
 }
 
+/// Puts an account's head in place that no log tells of, `older` places before its own.
+fn rename_beside_the_log(device: &Pams, from: &str, to: &str, older: u64) {
+    let store = Store::open(&device.store()).unwrap();
+    let mut found = None;
+    let text = |text: &str| Some(Value::Text(text.into()));
+    store
+        .view()
+        .unwrap()
+        .heads(Kind::Account, Id::default(), &mut |id, bytes| {
+            let head = codec::decode_head(bytes).unwrap();
+            if head.fields.get(&1) == text(from).as_ref() {
+                found = Some((id, head));
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let (id, mut head) = found.unwrap();
+    head.fields.extend(text(to).map(|name| (1, name)));
+    head.rev -= older;
+    store
+        .write(Commit::Safe, |batch| {
+            batch.install(Kind::Account, id, &codec::encode_head(&head))?;
+            batch.end_install()?;
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+}
+
 #[test]
 fn what_differs_from_the_server_is_found_and_read_anew() {
     let server = Server::new();
@@ -62,30 +91,11 @@ fn what_differs_from_the_server_is_found_and_read_anew() {
     assert!(alike["records"].as_u64().unwrap() > 3, "{alike}");
     assert!(device.ok(&["sync", "--reconcile"]).contains("as the server has them"));
     // A field that no log tells of, as a fault of a disk or of this program would leave it.
-    let store = Store::open(&device.store()).unwrap();
-    let mut accounts: Vec<(Id, Vec<u8>)> = Vec::new();
-    store
-        .view()
-        .unwrap()
-        .heads(Kind::Account, Id::default(), &mut |id, head| {
-            accounts.push((id, head.to_vec()));
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    let text = |text: &str| pams::domain::value::Value::Text(text.into());
-    let is_orbit = |head: &[u8]| codec::decode_head(head).unwrap().fields.get(&1) == Some(&text("Orbit"));
-    let (id, head) = accounts.iter().find(|(_, head)| is_orbit(head)).unwrap();
-    let mut wrong = codec::decode_head(head).unwrap();
-    wrong.fields.insert(1, text("Not what it is called"));
-    store
-        .write(Commit::Safe, |batch| {
-            batch.install(Kind::Account, *id, &codec::encode_head(&wrong))?;
-            batch.end_install()?;
-            Ok::<_, StoreError>(())
-        })
-        .unwrap();
-    drop(store);
+    rename_beside_the_log(&device, "Orbit", "Not what it is called", 0);
     assert!(device.ok(&["account", "list"]).contains("Not what it is called"));
+    // What is older than what is here is not taken.
+    rename_beside_the_log(&device, "Halden", "What it was called before", 1);
+    assert!(!device.ok(&["account", "list"]).contains("What it was called before"));
     // What waits is laid over what is read anew.
     device.ok(&["account", "edit", "Acme", "--region", "south"]);
     let found = device.json(&["sync", "--reconcile"]);

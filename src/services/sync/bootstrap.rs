@@ -153,6 +153,8 @@ pub struct InstallChunks {
     pub chunks: Vec<(Kind, Bytes)>,
     /// The place of the log at which all of them stand, with the last of them.
     pub complete: Option<u64>,
+    /// How often the copy had been begun anew when this one was.
+    pub life: u64,
 }
 
 impl Command for InstallChunks {
@@ -162,6 +164,10 @@ impl Command for InstallChunks {
     fn run(&self, cx: &mut WriteCx) -> Outcome<u64> {
         if store::meta_number(cx.reads(), store::CURSOR)?.is_none() {
             return Err(super::device::not_signed_in());
+        }
+        if super::device::life(cx.reads())? != self.life {
+            return Err(Failure::conflict("Another process of this profile began the copy anew")
+                .hint("It goes on there; `pams sync` says how it stands"));
         }
         cx.batch.defer_indexes();
         let installed = std::thread::scope(|scope| -> Outcome<u64> {

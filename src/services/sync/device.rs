@@ -20,6 +20,9 @@ const REMOTE: &str = "remote";
 const PIECES: &str = "pieces";
 /// Local state: what this device may see, as the server said when it was filled.
 const SCOPE: &str = "scope";
+/// Local state: how often the copy was begun anew. Two processes of a profile may fill it:
+/// what one of them began before the other cleared it is not gone on with.
+const LIFE: &str = "life";
 /// Local state: when the last answer of the server was applied.
 const SYNCED: &str = "synced";
 
@@ -97,6 +100,9 @@ pub struct Standing {
     /// What this device may see; empty before the server said it.
     #[serde(default)]
     pub scope: String,
+    /// How often its copy was begun anew.
+    #[serde(default)]
+    pub life: u64,
 }
 
 impl Query for SyncStatus {
@@ -121,12 +127,17 @@ impl Query for SyncStatus {
             synced_ms: synced,
             pieces: cx.reads.local(PIECES)?.is_some(),
             scope: scope(cx.reads)?,
+            life: life(cx.reads)?,
         })
     }
 }
 
 fn scope(reads: &dyn Reads) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&reads.local(SCOPE)?.unwrap_or_default()).into_owned())
+}
+
+pub(super) fn life(reads: &dyn Reads) -> Outcome<u64> {
+    Ok(reads.local(LIFE)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
 /// What to push next; nothing when the queue is empty.
@@ -273,7 +284,9 @@ impl Command for ReadAnew {
         let epoch = Replica::epoch(&*cx.batch)?;
         Replica::clear_base(&mut *cx.batch)?;
         Replica::set_position(&mut *cx.batch, epoch, 0)?;
-        Ok(cx.batch.set_local(SCOPE, None)?)
+        cx.batch.set_local(SCOPE, None)?;
+        let life = life(cx.reads())? + 1;
+        Ok(cx.batch.set_local(LIFE, Some(&life.to_be_bytes()))?)
     }
 }
 

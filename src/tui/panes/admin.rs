@@ -62,6 +62,8 @@ pub struct Admin {
     inside: bool,
     /// Where the way to the server is kept.
     pub folders: Option<Folders>,
+    /// The profile is a device of a server.
+    pub is_signed_in: bool,
     /// Why the sessions cannot be told.
     unknown: String,
 }
@@ -243,6 +245,9 @@ impl Pane for Admin {
     }
 
     fn refuses(&self, id: &str) -> Refused {
+        if matches!(id, "admin.sync" | "admin.reconcile") && !self.is_signed_in {
+            return Some("This profile has no server: `pams login URL` signs in to one");
+        }
         let Records(kind) = self.kind().0 else {
             return match id {
                 "record.open" if !self.inside => None,

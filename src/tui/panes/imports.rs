@@ -5,7 +5,7 @@ use crate::domain::Failure;
 use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::engine::{Engine, Progress};
-use crate::remote::salesforce;
+use crate::remote::salesforce::{self, Connection};
 use crate::services::imports::batches::ListBatches;
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{DropReview, ListReviews, Open, Options, StartReview, Target};
@@ -47,6 +47,12 @@ impl Imports {
     /// The committed import under the cursor.
     fn committed(&self) -> Option<&Item> {
         self.list.cursor.checked_sub(self.open.len()).and_then(|n| self.done.get(n))
+    }
+
+    /// Whether the profile has a connection, or one that cannot be read, which is told later.
+    fn is_connected(&self) -> bool {
+        let of = self.folders.as_ref().map(Connection::load);
+        !matches!(of, None | Some(Ok(None)))
     }
 
     /// Reviews that wait for somebody.
@@ -144,6 +150,9 @@ impl Pane for Imports {
             ("imports.accounts", ..) => Ask::Prompt(Prompt::import(Target::Accounts)),
             ("imports.projects", ..) => Ask::Prompt(Prompt::import(Target::Projects)),
             ("imports.outlets", ..) => Ask::Prompt(Prompt::import(Target::Outlets)),
+            ("imports.salesforce", ..) if !self.is_connected() => {
+                Ask::Say("No connection to Salesforce yet: `pams connect salesforce` makes one".into())
+            }
             ("imports.salesforce", ..) => {
                 let month = Month::of(cx.me.today).to_string();
                 Ask::Prompt(Prompt::new("wins of Salesforce in", &month, Wanted::Pane("salesforce".into())))

@@ -420,16 +420,19 @@ impl Panes {
         if waits > 0 { format!(":{waits}") } else { String::new() }
     }
 
-    /// Somebody changed records of these kinds.
     /// Looks how this profile and its remote instance stand.
     pub fn look_at_remote(&self, cx: &mut Cx) {
         cx.ask(
             Slot::Remote,
             |engine| engine.ask(&SyncStatus {}),
-            |panes, standing, _| panes.standing = standing,
+            |panes, standing, _| {
+                panes.admin.is_signed_in = standing.remote.is_some();
+                panes.standing = standing;
+            },
         );
     }
 
+    /// Somebody changed records of these kinds.
     pub fn refresh(&mut self, kinds: &[Kind], cx: &mut Cx) {
         if self.standing.remote.is_some() {
             self.look_at_remote(cx);

@@ -394,6 +394,10 @@ impl Pane for Routes {
                 ("record.open", "open"),
                 ("list.filter", "find"),
                 ("routes.optimise", "optimise"),
+                (
+                    "routes.lock",
+                    self.planned().map_or("take", |p| if p.holder.is_empty() { "take" } else { "free" }),
+                ),
                 ("app.undo", "undo"),
             ],
             View::Reps => vec![
