@@ -1,6 +1,7 @@
 //! What a large command leaves to its end: index entries, written together in key order so
 //! that each page is touched once, and values last used, of which the last counts.
 
+use super::keys::front;
 use super::reads::MAX_MISSES;
 use super::{Batch, Stored};
 use redb::ReadableTable;
@@ -26,13 +27,6 @@ impl Batch<'_> {
         for (key, value) in last_used {
             self.tables.latest.insert(key.as_slice(), value.as_slice())?;
         }
-        // Most are told apart by their first bytes, which then need not be fetched.
-        let front = |entry: &[u8]| {
-            let mut front = [0; 16];
-            let length = entry.len().min(16);
-            front[..length].copy_from_slice(&entry[..length]);
-            u128::from_be_bytes(front)
-        };
         let mut keyed: Vec<(u128, Vec<u8>, bool)> =
             entries.into_iter().map(|(e, stays)| (front(&e), e, stays)).collect();
         keyed.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));

@@ -31,18 +31,14 @@ struct Entries {
 
 impl Entries {
     fn push(&mut self, entry: &[u8]) {
-        let mut front = [0; 16];
-        let length = entry.len().min(16);
-        front[..length].copy_from_slice(&entry[..length]);
         let from = self.bytes.len() as u32;
         self.bytes.extend_from_slice(entry);
-        self.places.push((u128::from_be_bytes(front), from..self.bytes.len() as u32));
+        self.places.push((keys::front(entry), from..self.bytes.len() as u32));
     }
 
     fn sort(&mut self) {
         let Entries { bytes, places } = self;
         let entry = |at: &Range<u32>| &bytes[at.start as usize..at.end as usize];
-        // Most are told apart by their first bytes, which then need not be fetched.
         places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| entry(&a.1).cmp(entry(&b.1))));
     }
 

@@ -150,6 +150,15 @@ fn extended(key: IndexKey, value: &Value) -> IndexKey {
     }
 }
 
+/// The beginning of an entry, for sorting many: most are told apart by it, and the rest of
+/// them need not be fetched.
+pub fn front(entry: &[u8]) -> u128 {
+    let mut front = [0; 16];
+    let length = entry.len().min(16);
+    front[..length].copy_from_slice(&entry[..length]);
+    u128::from_be_bytes(front)
+}
+
 /// The record at the end of an index entry.
 pub fn entry_id(entry: &[u8]) -> Option<Id> {
     entry.len().checked_sub(16).and_then(|at| entry[at..].try_into().ok()).map(Id)

@@ -83,7 +83,7 @@ impl Book {
     /// Notes what a stored head is called. There are tens of thousands of them for each count:
     /// nothing is decoded but names.
     fn add(&mut self, scope: usize, roles: &[Role], id: Id, head: &[u8]) -> Result<(), Damaged> {
-        let (mut called, mut account) = ([&[][..]; MAX_NAMES], None);
+        let (mut called, mut account, mut is_free) = ([&[][..]; MAX_NAMES], None, false);
         let mut place = called.iter_mut();
         let fields = RawFields::of(head)?;
         if fields.deleted {
@@ -96,9 +96,12 @@ impl Book {
                 Role::Archived if codec::picked_yes(value) => return Ok(()),
                 Role::Merged => return Ok(()),
                 Role::Account => account = codec::picked_id(value),
-                Role::Effort if codec::picked_text(value) == Some("warn") => self.no_effort.push(id),
-                Role::Archived | Role::Effort | Role::Other => {}
+                Role::Effort => is_free = codec::picked_text(value) == Some("warn"),
+                Role::Archived | Role::Other => {}
             }
+        }
+        if is_free {
+            self.no_effort.push(id);
         }
         for value in called.into_iter().filter(|value| !value.is_empty()) {
             if let Some(name) = codec::picked_text(value) {
