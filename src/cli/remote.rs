@@ -5,16 +5,19 @@ use crate::cli::serve::{first_line, secret};
 use crate::cli::{Context, confirm, output, prompt};
 use crate::config;
 use crate::domain::failure::said;
+use crate::domain::schema::SCHEMA_VERSION;
 use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::engine::Engine;
 use crate::remote::link::{Link, known_file};
 use crate::remote::trust::{Known, Verifier};
 use crate::remote::{Client, normal_url, sync};
+use crate::services::permissions::ShowRights;
 use crate::services::records::Counts;
 use crate::services::setup::WhoAmI;
 use crate::services::sync::device::{JoinRemote, Remote, Standing, SyncStatus, not_signed_in};
 use clap::ArgMatches;
 use serde::Deserialize;
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
@@ -37,6 +40,8 @@ struct SignedIn {
     tenant: Id,
     tenant_name: String,
     epoch: u64,
+    version: String,
+    schema: u32,
 }
 
 fn login(context: &Context, matches: &ArgMatches) -> Outcome<()> {
@@ -91,8 +96,23 @@ fn login(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     } else {
         output::line(&format!("signed in as {} at {}", shown.name, shown.tenant_name));
         output::line(&counted(&synced));
+        skew(&shown).iter().for_each(|warning| output::note(warning));
     }
     Ok(())
+}
+
+/// What to know where the server is of another version. What one of them does not know
+/// yet passes through the other unharmed.
+fn skew(server: &SignedIn) -> Option<String> {
+    let (theirs, ours) = (server.schema, SCHEMA_VERSION);
+    let older = match theirs.cmp(&ours) {
+        Ordering::Equal => return None,
+        Ordering::Less => "the server",
+        Ordering::Greater => "this program",
+    };
+    Some(format!(
+        "note:  the server has schema {theirs}, this program {ours}: {older} should be brought up to date"
+    ))
 }
 
 /// The key to pin: the given one, the one that was confirmed before, or none where the
@@ -220,10 +240,12 @@ fn whoami(context: &Context) -> Outcome<()> {
     let me = engine.ask(&WhoAmI {})?;
     let standing = engine.ask(&SyncStatus {})?;
     if context.json {
-        output::json(&serde_json::json!({ "me": me, "remote": standing.remote }));
+        let rights = engine.ask(&ShowRights {})?;
+        output::json(&serde_json::json!({ "me": me, "remote": standing.remote, "rights": rights }));
         return Ok(());
     }
     output::line(&format!("{} <{}> at {}", me.name, me.email, me.organisation));
+    output::line(&engine.ask(&ShowRights {})?.told());
     match standing.remote {
         Some(remote) => output::line(&format!("signed in to {} as {}", remote.url, remote.user)),
         None => output::line("local; `pams login URL` signs in to a remote instance"),
@@ -290,7 +312,19 @@ fn status(context: &Context) -> Outcome<()> {
     output::line(&format!("queue      {} changes wait to be sent", standing.queue));
     output::line(&format!("drafts     {} need you", standing.drafts));
     output::line(&format!("last sync  {synced}, at change {} of epoch {}", standing.seq, standing.epoch));
+    match server(context) {
+        Ok(server) => {
+            output::line(&format!("server     PAMS {}, schema {}", server.version, server.schema));
+            skew(&server).iter().for_each(|warning| output::note(warning));
+        }
+        Err(failure) => output::line(&format!("server     {}", failure.message)),
+    }
     Ok(())
+}
+
+/// Whom the server takes this device's session for, and which program it is.
+fn server(context: &Context) -> Outcome<SignedIn> {
+    link(context)?.client(&context.folders)?.json(reqwest::Method::GET, "/api/v1/session", None)
 }
 
 fn trust(context: &Context, matches: &ArgMatches) -> Outcome<()> {

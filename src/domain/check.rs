@@ -151,6 +151,16 @@ fn user(user: &User, problems: &mut Vec<Problem>) {
     if !email.is_empty() && !good(email) {
         problems.push(Problem::error("email", "USR-01", format!("\"{email}\" is not an e-mail address")));
     }
+    for named in &user.territories {
+        let (level, _) = planning::territory(named);
+        let field = Kind::Outlet.schema().field_named(level);
+        if !field.is_some_and(|field| !field.system && field.kind == Type::Text) {
+            let problem =
+                Problem::error("territories", "USR-02", format!("Outlets have no level \"{level}\""));
+            problems
+                .push(problem.fix("Name a text of outlets and its value: `region=West`, `territory=Pune`"));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,13 @@ use crate::domain::decimal;
 use crate::domain::schema::PlanRules;
 use std::collections::BTreeMap;
 
+/// A territory as a user names it: the field of outlets that it is a value of, and the
+/// value. `region=West`, or `Pune West` alone for `territory=Pune West`.
+pub fn territory(named: &str) -> (&str, &str) {
+    let (level, value) = named.split_once('=').unwrap_or(("territory", named));
+    (level.trim(), value.trim())
+}
+
 /// A run takes a day at most.
 const MOST_SECONDS: i64 = 86_400;
 

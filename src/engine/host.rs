@@ -7,6 +7,7 @@ use crate::domain::{Failure, Id, Outcome};
 use crate::engine::jobs::{Progress, Runner};
 use crate::engine::{gone, listen, requests, wire};
 use crate::jobs::Workers;
+use crate::services::territories::bounds::{Kept, Within};
 use crate::services::{Caller, ReadCx, WriteCx};
 use crate::store::{Batch, Commit, Reads, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,7 @@ struct Shared {
     path: Option<PathBuf>,
     closed: AtomicBool,
     events: Events,
+    bounds: Kept,
 }
 
 /// A command on its way to the writer.
@@ -104,7 +106,8 @@ impl Host {
     pub fn new(store: Store, events: Events) -> Outcome<Host> {
         let path = store.path().map(Path::to_owned);
         let store = RwLock::new(Some(Arc::new(store)));
-        let shared = Arc::new(Shared { store, path, closed: AtomicBool::new(false), events });
+        let shared =
+            Arc::new(Shared { store, path, closed: AtomicBool::new(false), events, bounds: Kept::default() });
         let (waiting, queue) = sync_channel(MAX_WAITING);
         let runner: Arc<Mutex<Option<Runner>>> = Arc::default();
         let writer = std::thread::Builder::new()
@@ -167,6 +170,12 @@ impl Host {
             let Some(store) = self.shared.store() else { return Err(gone()) };
             return guarded(name, || {
                 let view = store.view()?.act_for(caller.actor);
+                // Rights bind whoever signed in; the store's owner sees what is there.
+                if let Some(who) = caller.actor
+                    && let Some(bounds) = self.shared.bounds.of(&view, who)?
+                {
+                    return run(body, &ReadCx { reads: &Within::new(&view, &bounds, who), caller });
+                }
                 run(body, &ReadCx { reads: &view, caller })
             });
         }

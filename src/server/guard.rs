@@ -7,13 +7,13 @@ use crate::engine::{Door, OnBehalf};
 use crate::server::Problem;
 use crate::server::metrics::{Served, status_class};
 use crate::server::problem::{CODES, CONTENT_TYPE};
-use crate::server::routes::{Needs, Route};
+use crate::server::routes::{Former, Needs, Route};
 use crate::server::state::{App, Tenant, blocking};
 use crate::services::permissions::ShowRights;
 use crate::services::sessions::{FindSession, NoteUse, Session, session_id};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -86,7 +86,10 @@ pub async fn guard(
             }
         }
     };
-    let response = packed(stamped(told(response).await, &id).await, &headers).await;
+    let mut response = packed(stamped(told(response).await, &id).await, &headers).await;
+    if let Some(former) = route.former() {
+        going(response.headers_mut(), former);
+    }
     let took = started.elapsed();
     let status = response.status().as_u16();
     let served = Served { route: route.path, method: route.method, status_class: status_class(status) };
@@ -107,6 +110,18 @@ pub async fn guard(
     });
     super::log(&line);
     response
+}
+
+/// Says of a path that it is on its way out, and what to use instead.
+fn going(headers: &mut HeaderMap, former: &Former) {
+    let told = [
+        ("deprecation", format!("@{}", former.since)),
+        ("sunset", former.sunset.to_owned()),
+        ("link", format!("<{}>; rel=\"successor-version\"", former.successor)),
+    ];
+    for (name, value) in told {
+        headers.extend(HeaderValue::try_from(value).ok().map(|value| (HeaderName::from_static(name), value)));
+    }
 }
 
 /// A refusal of the router's own, such as of a parameter that is no number, as a problem

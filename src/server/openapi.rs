@@ -143,6 +143,9 @@ fn operation(route: &Route, asks: &mut SchemaGenerator) -> Value {
         "operationId": format!("{}_{}", route.method, route.path.trim_matches('/').replace(['/', '{', '}', '-', '.'], "_")),
         "responses": responses,
     });
+    if route.former().is_some() {
+        op["deprecated"] = json!(true);
+    }
     match route.needs {
         Needs::Nobody => {}
         Needs::SignedIn => op["security"] = json!([{ "session": [] }]),

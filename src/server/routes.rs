@@ -30,7 +30,33 @@ pub struct Route {
 const MAX_BODY: usize = 2 << 20;
 pub const MAX_FILE: usize = 25 << 20;
 
+/// A path that is on its way out.
+pub struct Former {
+    path: &'static str,
+    /// What stands in its place.
+    pub successor: &'static str,
+    /// Since when: seconds since 1970 (RFC 9745).
+    pub since: u64,
+    /// The day from which it may be gone (RFC 8594); never earlier than a year after
+    /// `since`.
+    pub sunset: &'static str,
+}
+
+const fn former(path: &'static str, successor: &'static str) -> Former {
+    Former { path, successor, since: 1_795_392_000, sunset: "Fri, 01 Dec 2028 00:00:00 GMT" }
+}
+
+/// What callers of the programs before this one may still use.
+static FORMER: [Former; 2] = [
+    former("/api/admin/wins-import", "/api/v1/admin/wins-import"),
+    former("/api/wins/upload", "/api/v1/admin/wins-import"),
+];
+
 impl Route {
+    pub fn former(&self) -> Option<&'static Former> {
+        FORMER.iter().find(|former| former.path == self.path)
+    }
+
     /// Bytes that a body of it may have.
     pub fn max_body(&self) -> usize {
         let takes_file = self.path.ends_with("import") || self.path.ends_with("upload");

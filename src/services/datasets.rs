@@ -439,6 +439,66 @@ fn day(days: i64) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)
 }
 
+/// Rows taken out of chunks to make another one.
+#[derive(Default)]
+pub struct Gathered {
+    count: usize,
+    columns: BTreeMap<u16, Column>,
+}
+
+impl Gathered {
+    pub fn push(&mut self, rows: &Rows, row: usize) {
+        for (number, column) in &rows.columns {
+            let empty = || match column {
+                Column::Texts(_) => Column::texts(self.count),
+                Column::Numbers(_) => Column::numbers(self.count),
+            };
+            match (self.columns.entry(*number).or_insert_with(empty), column) {
+                (Column::Texts(to), Column::Texts(from)) => to.push(from.get(row)),
+                (Column::Numbers(to), Column::Numbers(from)) => to.0.push(from.0.get(row).copied().flatten()),
+                _ => {}
+            }
+        }
+        self.count += 1;
+        // Chunks of several imports may differ in their columns.
+        for column in self.columns.values_mut().filter(|column| column.len() < self.count) {
+            match column {
+                Column::Texts(texts) => texts.push(""),
+                Column::Numbers(numbers) => numbers.0.push(None),
+            }
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Rows that have a value in a column.
+    pub fn filled(&self, number: u16) -> usize {
+        match self.columns.get(&number) {
+            Some(Column::Texts(texts)) => texts.iter().filter(|text| !text.is_empty()).count(),
+            Some(Column::Numbers(numbers)) => numbers.0.iter().flatten().count(),
+            None => 0,
+        }
+    }
+
+    /// The text of its first row.
+    pub fn first(&self, number: u16) -> &str {
+        match self.columns.get(&number) {
+            Some(Column::Texts(texts)) if !texts.is_empty() => texts.get(0),
+            _ => "",
+        }
+    }
+
+    /// How many rows it has, and the chunk that they make.
+    pub fn encode(&self) -> (u32, Vec<u8>) {
+        (
+            self.count as u32,
+            crate::columns::encode(self.columns.iter().map(|(number, column)| (*number, column))),
+        )
+    }
+}
+
 /// What one dataset has that another has not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Difference {

@@ -7,7 +7,7 @@ use crate::changes::{Change, Op};
 use crate::domain::schema::{Kind, Record, Role, User};
 use crate::domain::value::{FieldId, Value};
 use crate::domain::{Failure, FailureKind, Id, Outcome};
-use crate::services::territories::locks;
+use crate::services::territories::{bounds, locks};
 use crate::services::{Query, ReadCx, names};
 use crate::store::Reads;
 use schemars::JsonSchema;
@@ -21,6 +21,9 @@ pub struct Rights {
     name: String,
     roles: Vec<String>,
     verbs: BTreeSet<String>,
+    /// What bounds the outlets, planning units and plans that they see; empty for all.
+    #[serde(default)]
+    pub territories: Vec<String>,
 }
 
 /// The verb that a change of a kind needs; none for what everybody keeps for themselves.
@@ -76,7 +79,13 @@ const EVERYBODY: [&str; 1] = ["drafts.write.own"];
 impl Rights {
     pub fn of(reads: &dyn Reads, me: Id) -> Outcome<Rights> {
         let user = User::from_fields(&reads.fields(Kind::User, me)?.unwrap_or_default());
-        let mut rights = Rights { me, name: user.name, roles: vec![], verbs: BTreeSet::new() };
+        let mut rights = Rights {
+            me,
+            name: user.name,
+            roles: vec![],
+            verbs: BTreeSet::new(),
+            territories: user.territories,
+        };
         if user.archived {
             return Ok(rights);
         }
@@ -98,6 +107,15 @@ impl Rights {
         ["*".to_owned(), format!("{area}.*"), verb.to_owned(), format!("{verb}.all")]
             .iter()
             .any(|listed| self.verbs.contains(listed))
+    }
+
+    /// "planner; sees the outlets of Pune, Nashik"
+    pub fn told(&self) -> String {
+        let roles = if self.roles.is_empty() { "no role".to_owned() } else { self.roles.join(", ") };
+        match self.territories.as_slice() {
+            [] => format!("{roles}; sees the outlets of all territories"),
+            own => format!("{roles}; sees the outlets of {}", own.join(", ")),
+        }
     }
 
     pub fn me(&self) -> Id {
@@ -167,6 +185,10 @@ impl Rights {
         if let Some(held) = self.held(reads, change)? {
             return Ok(Some(held));
         }
+        if let Some(why) = bounds::beyond(reads, &self.territories, change)? {
+            let own = self.territories.join(", ");
+            return Ok(Some(format!("{} works in {own}: {why}", self.name)));
+        }
         let Some(verb) = write_verb(change.kind) else { return Ok(None) };
         if self.may(verb) {
             return Ok(None);
@@ -212,7 +234,7 @@ impl Rights {
 }
 
 /// The planning unit of a journey or a plan, whose first field it is.
-fn unit_of(reads: &dyn Reads, change: &Change) -> Outcome<Option<Id>> {
+pub(super) fn unit_of(reads: &dyn Reads, change: &Change) -> Outcome<Option<Id>> {
     let given = change.fields.iter().find(|f| f.field == 1).and_then(|f| f.new.clone());
     let of = match given {
         Some(value) => Some(value),

@@ -18,7 +18,7 @@ pub use error::StoreError;
 pub use install::Prepared;
 pub use keys::{IndexKey, fold_key};
 pub use migrate::FORMAT;
-pub use reads::{Reads, TxnRow};
+pub use reads::{Reads, TxnRow, Visit};
 pub use write::Batch;
 
 use crate::domain::Id;

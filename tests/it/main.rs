@@ -1,6 +1,7 @@
 //! The integration tests, one binary: the program as its users meet it.
 
 mod books;
+mod bounds;
 mod cli;
 mod crash;
 mod devices;

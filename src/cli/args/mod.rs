@@ -209,6 +209,7 @@ pub fn field_options(kind: Kind) -> Vec<Arg> {
             match field.name {
                 "use_cases" => arg.alias("usecase").alias("use-case"),
                 "roles" => arg.visible_alias("role"),
+                "territories" => arg.visible_alias("territory"),
                 "outcome" if kind == Kind::Win => arg.alias("kind").alias("type"),
                 "next_due" => arg.alias("due"),
                 _ => arg,

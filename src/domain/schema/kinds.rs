@@ -32,6 +32,7 @@ records! {
         7 aliases: words, erasable;
         8 archived: flag, system;
         9 merged_into: one(User), system;
+        10 territories: words;
     }
     index 1 [1];
     index 2 [2];
@@ -481,4 +482,4 @@ records! {
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 8;
+pub const SCHEMA_VERSION: u32 = 9;

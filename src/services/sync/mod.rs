@@ -13,6 +13,7 @@ use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::frames::Bytes;
 use crate::services::permissions::Rights;
+use crate::services::territories::bounds::BOUNDS;
 use crate::services::{Command, Query, ReadCx, WriteCx};
 use crate::store::{self, Reads, StoreError};
 use schemars::JsonSchema;
@@ -152,7 +153,7 @@ impl Query for PullChanges {
             through: self.from,
             last_seq,
             verified_backup_seq: number(store::VERIFIED)?.unwrap_or(0),
-            scope: rights.scope(),
+            scope: scope(cx.reads, &rights)?,
             records: vec![],
         };
         let mut bytes = 0;
@@ -160,6 +161,7 @@ impl Query for PullChanges {
             if page.records.len() >= self.most.min(protocol::MAX_BATCH) || bytes >= MAX_PAGE_BYTES {
                 break;
             }
+            page.through = seq;
             let Some(record) = cx.reads.record(seq)? else { continue };
             let change = &record.change;
             let owner = Rights::owner(cx.reads, change.kind, change.entity)?;
@@ -170,10 +172,15 @@ impl Query for PullChanges {
                 bytes += encoded.len();
                 page.records.push(Bytes(encoded));
             }
-            page.through = seq;
         }
         Ok(page)
     }
+}
+
+/// What who asks may see, in words that only change with it.
+fn scope(reads: &dyn Reads, rights: &Rights) -> Outcome<String> {
+    let bounds = reads.local(BOUNDS)?.map(|mark| format!(", within {}", blake3::hash(&mark).to_hex()));
+    Ok(rights.scope() + &bounds.unwrap_or_default())
 }
 
 fn rights_of_caller(cx: &ReadCx) -> Outcome<Rights> {

@@ -2,6 +2,7 @@
 //! the planning units that are cut from one of them, each with a snapshot that planning
 //! opens at once.
 
+pub mod bounds;
 mod detect;
 pub mod locks;
 mod snapshots;
