@@ -48,12 +48,23 @@ pub trait Ledger {
 /// is a business rule's answer; a refused change waits as a Draft.
 pub fn order<L: Ledger>(
     ledger: &mut L,
-    mut change: Change,
+    change: Change,
     received_ms: i64,
     refusal: Option<String>,
 ) -> Result<Ordered, L::Error> {
-    let head = ledger.head(change.kind, change.entity)?;
     let held = ledger.holds(change.txn_id)?;
+    place(ledger, change, received_ms, refusal, held)
+}
+
+/// Orders a change that waits with its transaction, or does not.
+fn place<L: Ledger>(
+    ledger: &mut L,
+    mut change: Change,
+    received_ms: i64,
+    refusal: Option<String>,
+    held: bool,
+) -> Result<Ordered, L::Error> {
+    let head = ledger.head(change.kind, change.entity)?;
     let erased = head.as_ref().is_some_and(Head::is_purged);
     if erased {
         // What comes too late is not kept in the log either.
@@ -126,7 +137,8 @@ pub fn push<L: Ledger>(
         }
     }
     let mut verdicts = Vec::with_capacity(push.changes.len());
-    for change in push.changes {
+    let mut lost = None;
+    for (at, change) in push.changes.iter().enumerate() {
         let (id, dseq) = (change.change_id, change.dseq);
         let known = if broken(Mutant::NoDedupe) { None } else { ledger.seq_of(id)? };
         let forked = broken(Mutant::NoForkCheck) && dseq <= device.last_dseq;
@@ -134,8 +146,16 @@ pub fn push<L: Ledger>(
             Some(seq) => seq,
             None if forked => ledger.last_seq()?,
             None => {
-                let refusal = judge(ledger, &change)?;
-                order(ledger, change, received_ms, refusal)?.seq
+                let refusal = judge(ledger, change)?;
+                if change.is_claim() && lost.is_none_or(|(txn, _)| txn != change.txn_id) {
+                    lost = lost_claim(ledger, &push.changes[at..], judge)?;
+                }
+                // The claim that is lost is the one that waits for a person.
+                let held = match lost.filter(|(txn, _)| *txn == change.txn_id) {
+                    Some((_, claim)) => claim != id,
+                    None => ledger.holds(change.txn_id)?,
+                };
+                place(ledger, change.clone(), received_ms, refusal, held)?.seq
             }
         };
         device.last_dseq = device.last_dseq.max(dseq);
@@ -143,6 +163,25 @@ pub fn push<L: Ledger>(
     }
     ledger.set_device(push.device, device)?;
     Ok(PushReply::Taken { epoch, device: push.device, verdicts })
+}
+
+/// The first claim of a transaction that will not be taken, with its transaction. It is
+/// looked for before the first of them is: an import has all its months or none.
+fn lost_claim<L: Ledger>(
+    ledger: &L,
+    behind: &[Change],
+    judge: Judge<L>,
+) -> Result<Option<(Id, Id)>, L::Error> {
+    let txn = behind.first().map(|change| change.txn_id);
+    for claim in behind.iter().filter(|change| Some(change.txn_id) == txn && change.is_claim()) {
+        let head = ledger.head(claim.kind, claim.entity)?;
+        let merge = merge::merge(head.as_ref(), claim);
+        let taken = matches!(merge.verdict, Verdict::Applied | Verdict::Merged | Verdict::NoOp);
+        if !taken || judge(ledger, claim)?.is_some() {
+            return Ok(Some((claim.txn_id, claim.change_id)));
+        }
+    }
+    Ok(None)
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -93,7 +93,7 @@ pub fn serve(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     for profile in profiles(&context.folders) {
         let folders = context.folders.of_profile(&profile);
         let engine = Engine::open(folders.places(), Via::Api, config::now_ms, false)?;
-        tenants.push(Arc::new(Tenant::new(profile, engine, &folders.cache)?));
+        tenants.push(Arc::new(Tenant::new(profile, engine, &folders.data, &folders.cache)?));
     }
     if tenants.is_empty() {
         return Err(Failure::not_found("There is no organisation in this home yet")

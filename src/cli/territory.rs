@@ -369,6 +369,9 @@ fn list(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         })
         .collect();
     output::table(&["unit", "outlets", "h/month", "sales", "km across", "distributors", "size"], &rows);
+    if !units.own.is_empty() {
+        output::note(&format!("those of {}", units.own.join(", ")));
+    }
     if units.stale {
         output::note("the outlets were imported anew since: `pams territory split` makes the units anew");
     }

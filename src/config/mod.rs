@@ -19,6 +19,8 @@ pub struct Folders {
     pub cache: PathBuf,
     /// Empty for the first.
     pub profile: String,
+    /// Somebody named the folder that they are under.
+    pub named: bool,
 }
 
 /// Longest socket path that every platform takes (sockaddr_un holds 104 bytes on macOS).
@@ -51,6 +53,7 @@ impl Folders {
                     state: under("state"),
                     cache: under("cache"),
                     profile: String::new(),
+                    named: true,
                 }
             }
             None => {
@@ -63,6 +66,7 @@ impl Folders {
                     state: found.state_dir().unwrap_or(found.data_dir()).to_owned(),
                     cache: found.cache_dir().to_owned(),
                     profile: String::new(),
+                    named: false,
                 }
             }
         };
@@ -80,6 +84,7 @@ impl Folders {
             state: self.state.join(name),
             cache: self.cache.join(name),
             profile: name.to_owned(),
+            named: self.named,
         }
     }
 

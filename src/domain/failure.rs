@@ -27,6 +27,8 @@ pub enum FailureKind {
     /// Stored data fails its checks.
     Corrupt,
     Interrupted,
+    /// The disk is full: nothing was saved.
+    Full,
     Internal,
 }
 
@@ -85,7 +87,7 @@ impl Failure {
 
     pub fn exit_code(&self) -> i32 {
         match self.kind {
-            FailureKind::Internal => 1,
+            FailureKind::Internal | FailureKind::Full => 1,
             FailureKind::Usage => 2,
             FailureKind::Invalid => 3,
             FailureKind::NotFound => 4,

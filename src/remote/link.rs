@@ -1,5 +1,5 @@
-//! What a profile keeps of its remote instance beside the store: the session's cookie, in
-//! a file that only its owner reads, and the keys that were confirmed.
+//! What a profile keeps of its remote instance beside the store: the session's cookie, where
+//! only its owner reads it, and the keys that were confirmed.
 
 use crate::config::Folders;
 use crate::domain::Outcome;
@@ -18,9 +18,8 @@ pub struct Link {
     pub add_ca: Option<PathBuf>,
 }
 
-pub fn session_file(folders: &Folders) -> PathBuf {
-    folders.state.join("session.json")
-}
+/// What a profile keeps it under.
+const NAME: &str = "session";
 
 pub fn known_file(folders: &Folders) -> PathBuf {
     folders.config.join("known_servers")
@@ -28,15 +27,15 @@ pub fn known_file(folders: &Folders) -> PathBuf {
 
 impl Link {
     pub fn load(folders: &Folders) -> Outcome<Option<Link>> {
-        private::load(&session_file(folders), "`pams logout` ends it; then sign in again")
+        private::load(folders, NAME, "`pams logout` ends it; then sign in again")
     }
 
     pub fn save(&self, folders: &Folders) -> Outcome<()> {
-        private::save(&session_file(folders), self)
+        private::save(folders, NAME, self)
     }
 
     pub fn forget(folders: &Folders) -> Outcome<()> {
-        private::forget(&session_file(folders)).map(drop)
+        private::forget(folders, NAME).map(drop)
     }
 
     pub fn client(&self, folders: &Folders) -> Outcome<Client> {

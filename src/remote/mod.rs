@@ -3,6 +3,7 @@
 //! systems that are asked for tables have a file each beside it.
 
 pub mod background;
+mod keyring;
 pub mod link;
 pub mod online;
 mod private;

@@ -55,24 +55,22 @@ pub struct Connection {
     pub add_ca: Option<PathBuf>,
 }
 
+/// What a profile keeps it under.
+const NAME: &str = "salesforce";
 /// How a connection is made again.
 const ANEW: &str = "`pams connect salesforce` makes the connection anew";
 
 impl Connection {
-    fn file(folders: &Folders) -> PathBuf {
-        folders.state.join("salesforce.json")
-    }
-
     pub fn load(folders: &Folders) -> Outcome<Option<Connection>> {
-        private::load(&Connection::file(folders), ANEW)
+        private::load(folders, NAME, ANEW)
     }
 
     pub fn save(&self, folders: &Folders) -> Outcome<()> {
-        private::save(&Connection::file(folders), self)
+        private::save(folders, NAME, self)
     }
 
     pub fn forget(folders: &Folders) -> Outcome<bool> {
-        private::forget(&Connection::file(folders))
+        private::forget(folders, NAME)
     }
 }
 

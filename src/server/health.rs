@@ -1,9 +1,11 @@
 //! Whether the server lives, can write, and how it does.
 
+use crate::changes::codec;
+use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Door;
 use crate::server::Problem;
 use crate::server::guard::Who;
-use crate::server::state::{App, blocking};
+use crate::server::state::{App, Tenant, blocking};
 use crate::services::jobs::{JobState, ListJobs};
 use crate::services::sessions::ListSessions;
 use crate::services::sync::PullChanges;
@@ -17,12 +19,35 @@ pub async fn live() -> Response {
     Json(json!({ "status": "live" })).into_response()
 }
 
-/// Ready means that every store answers and is open for writing.
+/// Bytes that are free where a store can still be written to for a while.
+const MIN_FREE: u64 = 16 << 20;
+/// What a clock may be behind the newest change before it is wrong.
+const MAX_BEHIND_MS: i64 = 5 * 60 * 1_000;
+
+/// Ready means that every store answers, has room to be written to, and that the clock goes
+/// on from where it was.
 pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
     for tenant in app.tenants.clone() {
-        blocking(move || tenant.engine.ask(&PullChanges { from: 0, most: 0 })).await?;
+        blocking(move || is_ready(&tenant)).await?;
     }
     Ok(Json(json!({ "status": "ready" })).into_response())
+}
+
+fn is_ready(tenant: &Tenant) -> Outcome<()> {
+    let log = tenant.engine.ask(&PullChanges { from: u64::MAX - 1, most: 0 })?;
+    let newest = tenant.engine.ask(&PullChanges { from: log.last_seq.saturating_sub(1), most: 1 })?;
+    let newest = newest.records.first().and_then(|record| codec::decode_record(&record.0).ok());
+    if newest.is_some_and(|record| record.received_ms > tenant.engine.now_ms() + MAX_BEHIND_MS) {
+        return Err(Failure::new(FailureKind::Offline, "The clock is behind the newest change")
+            .hint("Set the clock of the server"));
+    }
+    let free = rustix::fs::statvfs(&tenant.data);
+    match free {
+        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < MIN_FREE => {
+            Err(Failure::new(FailureKind::Full, "The disk is nearly full").hint("Free some space"))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub async fn details(State(app): State<App>, who: axum::Extension<Who>) -> Result<Response, Problem> {

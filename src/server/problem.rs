@@ -38,6 +38,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("internal", 500, "The server failed inside"),
     ("unavailable", 503, "The store cannot be reached right now"),
     ("timeout", 504, "The request took too long"),
+    ("disk_full", 507, "The server's disk is full: nothing was saved"),
 ];
 
 impl Problem {
@@ -60,6 +61,7 @@ impl From<Failure> for Problem {
             FailureKind::Conflict => "conflict",
             FailureKind::Denied => "denied",
             FailureKind::Offline | FailureKind::Interrupted => "unavailable",
+            FailureKind::Full => "disk_full",
             FailureKind::Corrupt | FailureKind::Internal => "internal",
         };
         Problem { hint: failure.hint, errors: failure.problems, ..Problem::new(code, failure.message) }

@@ -29,6 +29,8 @@ pub struct Tenant {
     pub engine: Engine,
     /// The end of the log, after each change.
     pub hints: broadcast::Sender<u64>,
+    /// Where its store is.
+    pub data: PathBuf,
     /// Chunks for first copies, and what was made last; one is made at a time.
     pub chunks: PathBuf,
     pub first_copy: Mutex<Option<Manifest>>,
@@ -39,7 +41,7 @@ pub struct Tenant {
 impl Tenant {
     /// # Errors
     /// The store was not set up as that of an organisation.
-    pub fn new(profile: String, engine: Engine, cache: &Path) -> Outcome<Tenant> {
+    pub fn new(profile: String, engine: Engine, data: &Path, cache: &Path) -> Outcome<Tenant> {
         let me = engine.ask(&WhoAmI {})?;
         let all =
             List { kind: Kind::Tenant, filter: None, archived: true, account: None, limit: 1, cursor: None };
@@ -62,7 +64,8 @@ impl Tenant {
         });
         let (chunks, first_copy) = (cache.join("first-copy"), Mutex::default());
         let uploads = cache.join("uploads");
-        Ok(Tenant { profile, id, name: me.organisation, engine, hints, chunks, first_copy, uploads })
+        let data = data.to_owned();
+        Ok(Tenant { profile, id, name: me.organisation, engine, hints, data, chunks, first_copy, uploads })
     }
 
     /// The manifest for a first copy: the one made last while it is not far behind.

@@ -9,6 +9,7 @@ use crate::server::api::cut_off;
 use crate::server::guard::Who;
 use crate::server::state::{App, blocking};
 use crate::services::permissions::ShowRights;
+use crate::services::sessions::FindSession;
 use crate::services::sync::blobs::{GetBlobs, KeepBlobs, MissingBlobs};
 use crate::services::sync::reconcile::DigestRecords;
 use crate::services::sync::{PullChanges, PushChanges, RecoverDevice, Taken};
@@ -33,6 +34,8 @@ const MAX_BODY: usize = 64 << 20;
 const LEVEL: i32 = 1;
 /// A line that carries nothing for so long is kept open by a comment.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often a stream looks whether its session still lasts.
+const SESSION_LOOKS: Duration = Duration::from_secs(3);
 
 pub fn unfold<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     if headers.get(header::CONTENT_TYPE) != Some(&HeaderValue::from_static(FRAME)) {
@@ -164,30 +167,47 @@ pub async fn chunk(
     }
 }
 
-/// Tells the end of the log after each change, and nothing else: who hears it pulls.
+/// Tells the end of the log after each change, and nothing else: who hears it pulls. It
+/// ends with its session.
 pub async fn live(State(app): State<App>, who: axum::Extension<Who>) -> Response {
     let who = who.0;
-    let stopping = app.stopping.clone();
-    let hints = who.tenant.hints.subscribe();
+    let mut stopping = app.stopping.clone();
+    let mut hints = who.tenant.hints.subscribe();
     app.metrics.listeners.inc();
     let counted = Counted(app.clone());
-    let events = stream::unfold((hints, counted), move |(mut hints, counted)| {
-        let mut stopping = stopping.clone();
-        async move {
+    let mut looks = tokio::time::interval(SESSION_LOOKS);
+    let (sender, events) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        let _counted = counted;
+        loop {
             let seq = tokio::select! {
-                _ = stopping.changed() => return None,
+                _ = stopping.changed() => return,
+                () = sender.closed() => return,
+                _ = looks.tick() => match has_session(&who).await {
+                    true => continue,
+                    false => return,
+                },
                 heard = hints.recv() => match heard {
                     Ok(seq) => seq,
                     // Behind by more than is kept: it looks anyway.
                     Err(RecvError::Lagged(_)) => 0,
-                    Err(RecvError::Closed) => return None,
+                    Err(RecvError::Closed) => return,
                 },
             };
             let event = Event::default().data(format!("{{\"seq\":{seq}}}"));
-            Some((Ok::<_, Infallible>(event), (hints, counted)))
+            if sender.send(Ok::<_, Infallible>(event)).await.is_err() {
+                return;
+            }
         }
     });
+    let events = stream::unfold(events, async |mut events| Some((events.recv().await?, events)));
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+}
+
+/// Whether the session that listens still lasts. A look that fails is none.
+async fn has_session(who: &Who) -> bool {
+    let (tenant, id) = (who.tenant.clone(), who.session.id.clone());
+    blocking(move || tenant.engine.ask(&FindSession { id })).await.is_ok_and(|found| found.is_some())
 }
 
 /// One listener less when it goes, however it goes.

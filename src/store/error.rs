@@ -124,7 +124,7 @@ impl From<StoreError> for Failure {
             StoreError::Corrupt(_) => {
                 (FailureKind::Corrupt, "Run `pams db check`, and restore a backup if it agrees")
             }
-            StoreError::Full => (FailureKind::Internal, "Nothing was saved; free some space and repeat"),
+            StoreError::Full => (FailureKind::Full, "Nothing was saved; free some space and repeat"),
             StoreError::Unwritable { .. } => {
                 (FailureKind::Internal, "Check who may write there, or give another folder with --home")
             }

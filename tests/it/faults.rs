@@ -3,9 +3,14 @@
 
 use crate::program::{Pams, texts};
 use crate::served::{Server, state_hash};
+use pams::changes::codec;
+use pams::domain::Id;
+use pams::domain::schema::{Kind, name_of};
+use pams::store::{Reads, Store};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -134,6 +139,43 @@ fn two_admins_at_one_month_make_one_import_and_one_draft() {
     let whole = state_hash(&server.stop());
     assert_eq!((state_hash(&root), state_hash(&nia)), (whole.clone(), whole.clone()));
     assert_eq!(state_hash(&ben), whole);
+}
+
+/// An import of several months has all of them or none.
+#[test]
+fn an_import_that_loses_one_month_takes_none() {
+    let (server, root, nia) = admins();
+    let first = workbook(&root, "root.csv", "Acme,o1,Platform,Closed Won,2026-02-03,1000,Ben\n");
+    let other = workbook(
+        &nia,
+        "nia.csv",
+        "Zeta,o4,Early,Closed Won,2026-01-05,70,Ana\nZeta,o3,Pilot,Closed Won,2026-02-05,70,Ana\n",
+    );
+    root.ok(&["wins", "import", &first, "--yes"]);
+    nia.ok(&["wins", "import", &other, "--yes"]);
+    root.ok(&["sync"]);
+    assert_eq!(nia.run(&["sync"]).code, 5);
+    root.ok(&["sync"]);
+    let http = server.signed_in("Root");
+    let ask = json!({ "kind": "MonthState", "filter": null, "archived": true, "account": null, "limit": 9, "cursor": null });
+    let claims = || {
+        let page = http.get(&format!("/api/v1/query/record.list?request={ask}")).json();
+        texts(&page["items"], "batch")
+    };
+    assert_eq!(claims(), ["root.csv"], "January is nobody's");
+    let january =
+        |pams: &Pams| texts(&pams.json(&["wins", "list", "--month", "2026-01"])["items"], "opportunity");
+    assert_eq!((january(&nia), opportunities(&nia)), (vec![], vec!["Platform".to_owned()]));
+    assert_eq!(nia.json(&["drafts", "list"])["items"].as_array().unwrap().len(), 1);
+    nia.ok(&["drafts", "resolve", "last", "--choose", "mine"]);
+    nia.ok(&["sync"]);
+    root.ok(&["sync"]);
+    assert_eq!(claims(), ["nia.csv", "nia.csv"]);
+    for one in [&root, &nia] {
+        assert_eq!((january(one), opportunities(one)), (vec!["Early".to_owned()], vec!["Pilot".to_owned()]));
+    }
+    let whole = state_hash(&server.stop());
+    assert_eq!((state_hash(&root), state_hash(&nia)), (whole.clone(), whole));
 }
 
 /// Who looked at what an import would do is told when somebody else did it meanwhile.
@@ -295,4 +337,93 @@ fn a_unit_that_somebody_took_waits_for_nobody_else() {
     // Without the line no unit is taken.
     drop(server);
     assert_eq!(root.run(&["territory", "lock", &unit]).code, 7);
+}
+
+/// Takes all the room of a file system but so many bytes.
+fn fill(folder: &std::path::Path, but: u64) -> std::path::PathBuf {
+    let path = folder.join("filler");
+    let mut filler = std::fs::File::create(&path).unwrap();
+    let disk = rustix::fs::statvfs(folder).unwrap();
+    let mut left = (disk.f_bavail * disk.f_frsize).saturating_sub(but);
+    let zeros = vec![0; 1 << 16];
+    while left > 0 {
+        let most = left.min(zeros.len() as u64) as usize;
+        match filler.write(&zeros[..most]) {
+            Ok(written) if written > 0 => left -= written as u64,
+            _ => break,
+        }
+    }
+    path
+}
+
+/// Wants a small file system of its own, such as `mount -t tmpfs -o size=64m tmpfs FOLDER`,
+/// named by PAMS_SMALL_DISK.
+#[test]
+fn a_server_whose_disk_is_full_says_so_and_goes_on() {
+    let Ok(small) = std::env::var("PAMS_SMALL_DISK") else {
+        return println!("skipped: PAMS_SMALL_DISK names no small file system");
+    };
+    let small = std::path::Path::new(&small);
+    let server = Server::of(Pams::under(small));
+    let http = server.signed_in("Ana");
+    let ana = server.device("Ana");
+    let save = |name: &str| {
+        let body =
+            json!({ "kind": "Account", "id": null, "input": { "name": name }, "seen_rev": null, "ack": [] });
+        http.post("/api/v1/do/record.save", &body)
+    };
+    let first = save("Before");
+    assert_eq!((first.status, http.get("/health/ready").status), (200, 200), "{}", first.text);
+    let (mut saved, mut refused) = (vec!["Before".to_owned()], 0);
+    for round in 0..6 {
+        let filler = fill(small, (round * 48) << 10);
+        let mut told = 0;
+        for n in 0..400 {
+            let name = format!("Account {round} {n} {}", "x".repeat(300));
+            let answer = save(&name);
+            match answer.status {
+                200 => saved.push(name),
+                status => {
+                    assert_eq!(
+                        (status, answer.json()["code"].clone()),
+                        (507, json!("disk_full")),
+                        "{}",
+                        answer.text
+                    );
+                    told += 1;
+                }
+            }
+            if told == 5 {
+                break;
+            }
+        }
+        assert!(told > 0, "round {round} found room for all");
+        refused += told;
+        // What a device saves meanwhile waits there.
+        let own = format!("From a device {round}");
+        ana.ok(&["account", "add", &own]);
+        assert_eq!(ana.run(&["sync"]).code, 7);
+        assert_eq!((http.get("/health/ready").status, http.get("/health/live").status), (507, 200));
+        assert_eq!(http.get("/api/v1/activities?month=2026-02").status, 200, "reading goes on");
+        std::fs::remove_file(filler).unwrap();
+        let after = save(&format!("After {round}"));
+        assert_eq!((after.status, http.get("/health/ready").status), (200, 200), "{}", after.text);
+        saved.push(format!("After {round}"));
+        ana.ok(&["sync"]);
+        saved.push(own);
+    }
+    let home = server.stop();
+    home.ok(&["db", "check"]);
+    let store = Store::open(&home.store()).unwrap();
+    let mut names = Vec::new();
+    let mut take = |_, bytes: &[u8]| {
+        let head = codec::decode_head(bytes).unwrap();
+        names.extend(name_of(Kind::Account, &head.fields).map(str::to_owned));
+        ControlFlow::Continue(())
+    };
+    store.view().unwrap().heads(Kind::Account, Id::default(), &mut take).unwrap();
+    let missing: Vec<&String> = saved.iter().filter(|name| !names.contains(name)).collect();
+    assert!(missing.is_empty(), "lost: {missing:?}");
+    assert_eq!(names.len(), saved.len(), "and nothing that was refused is there");
+    println!("{} saved, {refused} refused, none lost", saved.len());
 }

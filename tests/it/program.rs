@@ -28,6 +28,11 @@ impl Pams {
         Pams { home: TempDir::new().unwrap(), env: vec![("PAMS_NOW".into(), NOW.into())] }
     }
 
+    /// One in a folder of this one.
+    pub fn under(folder: &std::path::Path) -> Pams {
+        Pams { home: TempDir::new_in(folder).unwrap(), ..Pams::new() }
+    }
+
     /// A home with an account, a project and a use case.
     pub fn with_names() -> Pams {
         let pams = Pams::new();

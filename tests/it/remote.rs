@@ -616,6 +616,42 @@ fn a_change_is_heard_at_once() {
 }
 
 #[test]
+fn a_stream_ends_with_its_session() {
+    let server = Server::new();
+    let (http, root) = (server.signed_in("Ana"), server.signed_in("Root"));
+    let (began, begun) = std::sync::mpsc::channel();
+    let listening = std::thread::spawn(move || {
+        http.runtime.block_on(async {
+            let request =
+                http.client.get(format!("{}/api/v1/sync/live", http.url)).header("cookie", &http.cookie);
+            let mut response = request.send().await.unwrap();
+            began.send(response.status().as_u16()).unwrap();
+            while response.chunk().await.unwrap().is_some() {}
+        });
+    });
+    assert_eq!(begun.recv().unwrap(), 200);
+    let sessions = root.get("/api/v1/sessions").json();
+    let ana = sessions.as_array().unwrap().iter().find(|session| session["name"] == "Ana").unwrap();
+    let path = format!("/api/v1/sessions/{}", ana["id"].as_str().unwrap());
+    assert_eq!(root.send(|r| r.header("x-pams", "1"), "delete", &path).status, 204);
+    listening.join().unwrap();
+}
+
+#[test]
+fn a_former_path_says_that_it_goes_and_what_stands_in_its_place() {
+    let server = Server::new();
+    let root = server.signed_in("Root");
+    for (path, former) in [("/api/admin/wins-import", true), ("/api/v1/admin/wins-import", false)] {
+        let answer = root.upload(path, "wins.csv", b"nothing", &[("dry_run", "true")]);
+        let has = |name: &str| answer.headers.contains_key(name);
+        assert_eq!([has("deprecation"), has("sunset"), has("link")], [former; 3], "{path}");
+        if former {
+            assert_eq!(answer.headers["link"], "</api/v1/admin/wins-import>; rel=\"successor-version\"");
+        }
+    }
+}
+
+#[test]
 fn the_openapi_document_has_every_route_and_says_who_may() {
     let document = openapi::whole();
     let operation = |path: &str, method: &str| document["paths"][path][method].clone();

@@ -18,7 +18,11 @@ pub struct Server {
 
 impl Server {
     pub fn new() -> Server {
-        let pams = Pams::new();
+        Server::of(Pams::new())
+    }
+
+    /// One on an empty home.
+    pub fn of(pams: Pams) -> Server {
         pams.ok(&["init", "--server", "--tenant", "Halden", "--name", "Root", "--email", "root@example.com"]);
         std::fs::write(pams.path().join("password"), format!("{PASSWORD}\n")).unwrap();
         let file = pams.path().join("password").display().to_string();

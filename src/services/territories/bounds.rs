@@ -295,7 +295,7 @@ impl Bounds {
         };
         match value {
             Value::Text(text) => swap(text),
-            Value::Texts(all) => all.iter_mut().fold(false, |some, text| swap(text) || some),
+            Value::Texts(all) => all.iter_mut().filter_map(|text| swap(text).then_some(())).count() > 0,
             _ => false,
         }
     }
@@ -437,8 +437,8 @@ impl<'a> Within<'a> {
         }
         if matches!(change.kind, Kind::Dataset | Kind::Unit) {
             let values = change.fields.iter_mut().flat_map(|f| [&mut f.old, &mut f.new]).flatten();
-            let some = values.fold(false, |some, value| self.bounds.swap_value(value) || some);
-            if some && change.kind == Kind::Dataset {
+            let swapped = values.filter_map(|value| self.bounds.swap_value(value).then_some(())).count();
+            if swapped > 0 && change.kind == Kind::Dataset {
                 let rows = change.fields.iter_mut().filter(|f| f.field == DATASET_ROWS);
                 rows.for_each(|f| f.new = Some(Value::Int(self.bounds.rows)));
             }

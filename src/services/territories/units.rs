@@ -7,6 +7,7 @@ use crate::domain::schema::{Kind, Record, Unit};
 use crate::domain::{Failure, Fields, Id, Outcome, decimal};
 use crate::services::datasets::{self, Table};
 use crate::services::imports::hex;
+use crate::services::permissions::Rights;
 use crate::services::{Command, Query, ReadCx, WriteCx, each_live};
 use crate::solver::partition::{Point, imbalance, split};
 use crate::store::Reads;
@@ -432,6 +433,9 @@ pub struct Units {
     pub items: Vec<UnitShown>,
     /// They were cut from outlets that have changed since.
     pub stale: bool,
+    /// The territories that who asks is bound to; none for all.
+    #[serde(default)]
+    pub own: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -482,7 +486,8 @@ impl Query for ListUnits {
                 snapshot: super::snapshots::kept(cx.reads, *id)?.map(|s| s.bytes),
             });
         }
-        Ok(Units { items, stale })
+        let own = Rights::of(cx.reads, cx.settings()?.me)?.territories;
+        Ok(Units { items, stale, own })
     }
 }
 

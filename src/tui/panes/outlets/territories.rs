@@ -396,7 +396,12 @@ impl Territories {
         let old = if units.stale { ", older than the outlets" } else { "" };
         let note =
             format!("{} units, {} outlets{old}", thousands(units.items.len() as u64), thousands(outlets));
-        rule(buf, area, 0, "Territories", &note, cx);
+        let title = match units.own.as_slice() {
+            [] => "Territories".to_owned(),
+            [own] => format!("Your territory: {own}"),
+            own => format!("Your {} territories", own.len()),
+        };
+        rule(buf, area, 0, &title, &note, cx);
         let titles = [("outlets", 9), ("h/month", 8), ("sales", 7), ("km", 6), ("dist", 5)];
         let mut table = Table::begin(area, buf, cx, "unit", &titles);
         for place in self.list.visible() {
