@@ -208,6 +208,7 @@ fn draft_head(record: &Ordered) -> Head {
     let refused = record.verdict == Verdict::Refused;
     let message = match (refused, change.op) {
         (true, _) => record.refusal.clone(),
+        (false, _) if change.kind == Kind::Split => "split here, and elsewhere meanwhile".to_owned(),
         (false, _) if change.is_claim() => "imported here, and elsewhere meanwhile".to_owned(),
         (false, Op::Delete) => "deleted here, changed elsewhere meanwhile".to_owned(),
         (false, _) => "changed here, and elsewhere since it was opened".to_owned(),

@@ -141,9 +141,10 @@ pub struct Ordered {
 
 impl Change {
     /// Whether it claims something for its transaction: what follows in the transaction
-    /// is taken with it or held with it. An import claims the months that it changes.
+    /// is taken with it or held with it. An import claims the months that it changes, a
+    /// split the planning units.
     pub fn is_claim(&self) -> bool {
-        self.kind == Kind::MonthState && self.fields.iter().any(|f| f.field == CLAIM)
+        matches!(self.kind, Kind::MonthState | Kind::Split) && self.fields.iter().any(|f| f.field == CLAIM)
     }
 
     /// The fields of a new record as a change's fields.
@@ -168,7 +169,7 @@ impl Change {
     }
 }
 
-/// The field of a month that says which import it holds.
+/// The field of a month that says which import it holds, and of the units which split.
 const CLAIM: FieldId = 3;
 
 impl Ordered {

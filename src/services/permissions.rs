@@ -41,6 +41,7 @@ pub fn write_verb(kind: Kind) -> Option<&'static str> {
         | Kind::Chain
         | Kind::Rep
         | Kind::Unit
+        | Kind::Split
         | Kind::Lock
         | Kind::PlanRules
         | Kind::Journey

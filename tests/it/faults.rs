@@ -178,6 +178,52 @@ fn an_import_that_loses_one_month_takes_none() {
     assert_eq!((state_hash(&root), state_hash(&nia)), (whole.clone(), whole));
 }
 
+/// Two planners who split the territories apart have one split, and one draft.
+#[test]
+fn two_splits_made_apart_make_one_split_and_one_draft() {
+    let (server, root, nia) = admins();
+    let mut csv = String::from("Outlet Code,Outlet Name,Region,Territory,Latitude,Longitude\n");
+    for n in 0..600 {
+        let place = format!("{:.4},{:.4}", 38.0 + n as f64 / 900.0, -9.0 + (n % 37) as f64 / 90.0);
+        csv += &format!("O{n:04},Shop {n},R{},T{},{place}\n", n % 2, n % 6);
+    }
+    let path = root.path().join("outlets.csv");
+    std::fs::write(&path, csv).unwrap();
+    root.ok(&["outlets", "import", &path.display().to_string(), "--yes"]);
+    root.ok(&["sync"]);
+    nia.ok(&["sync"]);
+    let split = |pams: &Pams, level: &str| {
+        pams.ok(&["territory", "split", "--levels", "region,territory", "--level", level, "--yes"]);
+    };
+    let units = |pams: &Pams| texts(&pams.json(&["territory", "list"])["items"], "name").len();
+    split(&root, "region");
+    split(&nia, "territory");
+    assert_eq!((units(&root), units(&nia)), (2, 6));
+    root.ok(&["sync"]);
+    let ran = nia.run(&["sync", "--json"]);
+    assert_eq!(ran.code, 5, "{}{}", ran.out, ran.err);
+    assert_eq!((units(&nia), units(&server.pams)), (2, 2), "one split, not a mixture");
+    let draft = nia.json(&["drafts", "show", "last"]);
+    assert_eq!(
+        (&draft["target_name"], draft["held"].as_u64() >= Some(6)),
+        (&json!("split of the territories"), true),
+        "{draft}"
+    );
+    let sides = draft["fields"]["made"].to_string();
+    assert!(sides.contains("6 units by territory") && sides.contains("2 units by region"), "{sides}");
+    nia.ok(&["drafts", "resolve", "last", "--choose", "mine"]);
+    nia.ok(&["sync"]);
+    root.ok(&["sync"]);
+    assert_eq!((units(&root), units(&nia), units(&server.pams)), (6, 6, 6));
+    // What is so already is no change.
+    let before = nia.json(&["remote", "status"])["seq"].clone();
+    split(&nia, "territory");
+    nia.ok(&["sync"]);
+    assert_eq!(nia.json(&["remote", "status"])["seq"], before);
+    let whole = state_hash(&server.stop());
+    assert_eq!((state_hash(&root), state_hash(&nia)), (whole.clone(), whole));
+}
+
 /// Who looked at what an import would do is told when somebody else did it meanwhile.
 #[test]
 fn a_month_imported_meanwhile_is_not_replaced_unseen() {

@@ -548,6 +548,52 @@ fn a_session_file_that_others_may_read_is_not_used() {
     assert_eq!(ana.run(&["sync"]).code, 6);
 }
 
+/// Runs the program on a home of the system's kind, its folders below HOME.
+fn at_home(home: &Pams, words: &str, bus: &str) -> String {
+    let pams = crate::program::EXE;
+    let mut command = std::process::Command::new("dbus-run-session");
+    let script = format!(
+        "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; \
+         {bus} {pams} {words}; echo \"code $?\"; \
+         secret-tool lookup service pams username session 2>/dev/null | grep -c cookie"
+    );
+    command.args(["--", "sh", "-c", &script]).env("HOME", home.path()).env_remove("PAMS_HOME");
+    for folder in ["XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+        command.env_remove(folder);
+    }
+    let ran = command.output().unwrap();
+    String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)
+}
+
+/// Wants a Secret Service: `apt-get install gnome-keyring dbus libsecret-tools`.
+#[test]
+fn a_session_is_in_the_keyring_where_one_answers() {
+    let there =
+        |tool: &str| std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|p| p.join(tool).exists());
+    if !["dbus-run-session", "gnome-keyring-daemon", "secret-tool"].iter().all(|tool| there(tool)) {
+        return println!("skipped: there is no Secret Service to ask");
+    }
+    let server = Server::new();
+    let password = server.pams.path().join("password").display().to_string();
+    let login = format!("login {} --user Ana --password-file {password} --pin {}", server.url, server.pin);
+    for (bus, kept) in [("", true), ("DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere", false)] {
+        let home = Pams::new();
+        let told = at_home(&home, &login, bus);
+        assert!(told.contains("code 0"), "{told}");
+        let file = home.path().join(".local/state/pams/session.json");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!((text.contains("keyring"), text.contains("cookie")), (kept, !kept), "{told}");
+        assert_eq!(told.contains("code 0\n1\n"), kept, "{told}");
+        // A keyring that has it and cannot be asked says so.
+        let told = at_home(&home, "sync", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere");
+        assert!(told.contains(if kept { "code 6" } else { "code 0" }), "{told}");
+        assert!(!kept || told.contains("keyring"), "{told}");
+        let told = at_home(&home, "logout", bus);
+        assert!(told.contains("code 0") && !file.exists(), "{told}");
+        assert!(told.contains("code 0\n0\n"), "{told}");
+    }
+}
+
 #[test]
 fn without_the_server_everything_is_saved_here() {
     let server = Server::new();

@@ -424,6 +424,14 @@ records! {
     }
     index 156 [1, 3];
 
+    /// The planning units as they were cut last. Its id is always the same: a split that
+    /// comes together with another one made meanwhile is taken whole, or waits whole.
+    30 Split "split" "splits" {
+        1 name: text, required, system;
+        2 by: one(User), system;
+        3 made: text, system;
+    }
+
     /// A place that sells: a row of the dataset of outlets. What people change of one is
     /// a record laid over its row.
     101 Outlet "outlet" "outlets" {

@@ -1,5 +1,6 @@
-//! An import that waits whole, because somebody else imported the same month meanwhile:
-//! the claim that it began with conflicts, and what followed is held with it.
+//! An import or a split that waits whole, because somebody else imported the same month or
+//! split the territories meanwhile: the claim that it began with conflicts, and what followed
+//! is held with it.
 
 use crate::changes::{Cause, Change, Conflict, Verdict};
 use crate::domain::schema::{Batch, Kind, Record};
@@ -32,9 +33,9 @@ pub fn file(held: &[Change]) -> String {
     fields.map(|fields| Batch::from_fields(&fields).file).unwrap_or_default()
 }
 
-/// The transaction that gave a month the import which was taken.
-pub fn taken(reads: &dyn Reads, month: Id, theirs: Option<&Value>) -> Outcome<Option<Id>> {
-    for seq in reads.history(Kind::MonthState, month)?.into_iter().rev() {
+/// The transaction whose claim was taken: the import that a month holds, the split that stands.
+pub fn taken(reads: &dyn Reads, kind: Kind, entity: Id, theirs: Option<&Value>) -> Outcome<Option<Id>> {
+    for seq in reads.history(kind, entity)?.into_iter().rev() {
         let Some(record) = reads.record(seq)? else { continue };
         if record.change.is_claim() && record.effect().iter().any(|(_, value)| value.as_ref() == theirs) {
             return Ok(Some(record.change.txn_id));
@@ -47,14 +48,14 @@ pub fn taken(reads: &dyn Reads, month: Id, theirs: Option<&Value>) -> Outcome<Op
 /// changed before, in the same transaction.
 pub fn settle(
     cx: &mut WriteCx,
-    claim: Id,
+    (kind, claim): (Kind, Id),
     conflict: &Conflict,
     taken: Option<Id>,
     mine: bool,
 ) -> Outcome<()> {
     let held = changes(cx.reads(), claim)?;
     if let (Some(taken), true) = (taken, conflict.theirs.is_some()) {
-        undo::compensate(cx, taken, Cause::Undo, Some(Kind::MonthState))?;
+        undo::compensate(cx, taken, Cause::Undo, Some(kind))?;
     }
     if mine {
         cx.set_cause(Cause::Import, None);

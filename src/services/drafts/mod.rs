@@ -126,6 +126,7 @@ fn title(reads: &dyn Reads, draft: &Draft) -> Outcome<String> {
             let month = state.month.and_then(Month::from_number).map(|month| month.long());
             format!("import of wins for {}", month.unwrap_or_else(|| id.short()))
         }
+        Some((Kind::Split, _)) => "split of the territories".into(),
         Some((kind, Some(id))) => format!("{} {}", kind.name(), names::name(reads, kind, id)?),
         Some((kind, None)) => format!("new {}", kind.name()),
         None => String::new(),
@@ -380,13 +381,19 @@ impl ResolveDraft {
         }
         let claim = change.filter(|record| record.change.is_claim()).and(conflicts.first());
         let taken = match claim {
-            Some(conflict) => held::taken(cx.reads(), entity, conflict.theirs.as_ref())?,
+            Some(conflict) => held::taken(cx.reads(), kind, entity, conflict.theirs.as_ref())?,
             None => None,
         };
         let record = cx.set(kind, entity, head.rev, &seen, &wanted)?;
         resolved.draft_again = (record.verdict == Verdict::Drafted).then_some(record.change.change_id);
         if let (Some(conflict), None) = (claim, resolved.draft_again) {
-            held::settle(cx, draft, conflict, taken, wanted.get(&conflict.field) == conflict.mine.as_ref())?;
+            held::settle(
+                cx,
+                (kind, draft),
+                conflict,
+                taken,
+                wanted.get(&conflict.field) == conflict.mine.as_ref(),
+            )?;
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ impl Territories {
     }
 }
 
+const CUT_FROM_ALL: &str = "planning units are cut from all outlets";
+
 /// Why somebody with territories may not make a change; nothing where they may.
 pub fn beyond(reads: &dyn Reads, named: &[String], change: &Change) -> Outcome<Option<&'static str>> {
     if named.is_empty() {
@@ -76,8 +78,9 @@ pub fn beyond(reads: &dyn Reads, named: &[String], change: &Change) -> Outcome<O
             let all = name == Some(Value::Text(Kind::Outlet.schema().plural.into()));
             return Ok(all.then_some("an import is of all outlets"));
         }
+        Kind::Split => return Ok(Some(CUT_FROM_ALL)),
         Kind::Unit if matches!(change.op, Op::Create | Op::Delete) || given("places") => {
-            return Ok(Some("planning units are cut from all outlets"));
+            return Ok(Some(CUT_FROM_ALL));
         }
         Kind::Unit | Kind::Lock | Kind::PlanRules => Some(change.entity),
         Kind::Journey | Kind::Plan => crate::services::permissions::unit_of(reads, change)?,

@@ -3,12 +3,13 @@
 use super::detect::levels;
 use super::{Grouping, Limits, Sum, Weighed, column_of, outlets, sorted};
 use crate::columns::FastMap;
-use crate::domain::schema::{Kind, Record, Unit};
+use crate::domain::schema::{Kind, Record, Split as SplitMade, Unit};
+use crate::domain::text;
 use crate::domain::{Failure, Fields, Id, Outcome, decimal};
 use crate::services::datasets::{self, Table};
 use crate::services::imports::hex;
 use crate::services::permissions::Rights;
-use crate::services::{Command, Query, ReadCx, WriteCx, each_live};
+use crate::services::{Command, Query, ReadCx, WriteCx, each_live, new_id};
 use crate::solver::partition::{Point, imbalance, split};
 use crate::store::Reads;
 use schemars::JsonSchema;
@@ -341,6 +342,27 @@ impl Query for PreviewSplit {
     }
 }
 
+/// The one record that says how the units were cut last.
+fn split_id() -> Id {
+    let mut id = [0; 16];
+    id.copy_from_slice(&blake3::hash(b"split of the territories").as_bytes()[..16]);
+    Id(id)
+}
+
+/// Begins a split: where another one was made meanwhile, all of it waits for a person.
+fn claim(cx: &mut WriteCx, units: usize, level: &str) -> Outcome<()> {
+    let split = SplitMade {
+        name: "planning units".into(),
+        by: Some(cx.actor()),
+        made: format!("{} by {level} ({})", text::count(units, "unit"), new_id(cx.caller.now_ms).short()),
+    };
+    match cx.reads().fields(Kind::Split, split_id())? {
+        Some(_) => cx.update(Kind::Split, split_id(), |fields| fields.extend(split.to_fields()))?,
+        None => cx.create_as(Kind::Split, split_id(), &split.to_fields())?,
+    };
+    Ok(())
+}
+
 impl Command for SplitTerritories {
     const NAME: &'static str = "territories.split";
     type Reply = Split;
@@ -355,6 +377,7 @@ impl Command for SplitTerritories {
         for (id, unit, fields) in units(cx.reads())? {
             old.insert(unit.name, (id, fields));
         }
+        let (count, mut changed) = (made.units.len(), Vec::new());
         for (unit, places) in made.units {
             done.outlets += unit.sum.outlets;
             let mut pieces = Vec::new();
@@ -381,7 +404,16 @@ impl Command for SplitTerritories {
             let fields = record.to_fields();
             match old.remove(&unit.name) {
                 Some((_, before)) if before == fields => done.same += 1,
-                Some((id, _)) => {
+                before => changed.push((before.map(|(id, _)| id), fields)),
+            }
+            done.units.push(unit);
+        }
+        if !changed.is_empty() || !old.is_empty() {
+            claim(cx, count, &made.level)?;
+        }
+        for (before, fields) in changed {
+            match before {
+                Some(id) => {
                     cx.update(Kind::Unit, id, |of| *of = fields)?;
                     done.changed += 1;
                 }
@@ -390,7 +422,6 @@ impl Command for SplitTerritories {
                     done.added += 1;
                 }
             }
-            done.units.push(unit);
         }
         for (id, fields) in old.into_values() {
             cx.delete(Kind::Unit, id, &fields)?;
