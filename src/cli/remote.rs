@@ -10,7 +10,7 @@ use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::engine::Engine;
 use crate::remote::link::{Link, known_file};
 use crate::remote::trust::{Known, Verifier};
-use crate::remote::{Client, normal_url, sync};
+use crate::remote::{Client, normal_url, ops, sync};
 use crate::services::permissions::ShowRights;
 use crate::services::records::Counts;
 use crate::services::setup::WhoAmI;
@@ -27,6 +27,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         "whoami" => whoami(context),
         "sync" if matches.get_flag("reconcile") => reconcile(context),
         "sync" => sync_now(context),
+        "remote" if matches.subcommand_name() == Some("ops") => show_ops(context),
         "remote" => status(context),
         _ => trust(context, matches),
     }
@@ -319,6 +320,22 @@ fn status(context: &Context) -> Outcome<()> {
         }
         Err(failure) => output::line(&format!("server     {}", failure.message)),
     }
+    Ok(())
+}
+
+fn show_ops(context: &Context) -> Outcome<()> {
+    let ops = ops::ask(&link(context)?.client(&context.folders)?)?;
+    if context.json {
+        output::json(&ops);
+        return Ok(());
+    }
+    output::line(&ops.told());
+    output::line(&ops.goal());
+    let row = |of: &ops::Route| {
+        vec![of.route.clone(), of.requests.to_string(), of.latency(), of.errors.to_string()]
+    };
+    let rows: Vec<Vec<String>> = ops.routes.iter().map(row).collect();
+    output::table(&["route", "requests", "p50 / p95 / p99 ms", "faults"], &rows);
     Ok(())
 }
 

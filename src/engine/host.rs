@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Commands that share one commit at the most.
 const MAX_GROUP: usize = 256;
@@ -33,6 +33,11 @@ pub struct Changed {
     /// The records that changed; empty when there are too many to name.
     pub ids: Vec<Id>,
     pub seq: u64,
+    /// Microseconds from the first command to the disk, and how many shared the commit.
+    #[serde(default)]
+    pub took_us: u64,
+    #[serde(default)]
+    pub commands: u32,
 }
 
 /// What whoever looks at a store is told.
@@ -56,7 +61,7 @@ pub enum Line {
 impl Event {
     /// Anything may have changed: look again.
     pub fn everything() -> Event {
-        Event::Changed(Changed { kinds: Kind::ALL.to_vec(), ids: vec![], seq: 0 })
+        Event::Changed(Changed { kinds: Kind::ALL.to_vec(), ..Changed::default() })
     }
 }
 
@@ -290,6 +295,8 @@ fn commit(shared: &Shared, group: Vec<Waiting>) -> bool {
             break;
         };
         changed = Changed::default();
+        // A stopwatch for the operator, not a decision.
+        let begun = Instant::now();
         let result: Result<(), GivenUp> = store.write(Commit::Safe, |batch| {
             let mut wrote = false;
             for (waiting, answer) in group.iter().zip(answers.iter_mut()) {
@@ -311,6 +318,7 @@ fn commit(shared: &Shared, group: Vec<Waiting>) -> bool {
             if wrote { Ok(()) } else { Err(GivenUp::Nothing) }
         });
         drop(store);
+        (changed.took_us, changed.commands) = (begun.elapsed().as_micros() as u64, group.len() as u32);
         match result {
             Ok(()) | Err(GivenUp::Nothing) => break,
             Err(GivenUp::Again) => {}

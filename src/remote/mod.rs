@@ -6,6 +6,7 @@ pub mod background;
 mod keyring;
 pub mod link;
 pub mod online;
+pub mod ops;
 mod private;
 pub mod salesforce;
 pub mod sync;
@@ -100,6 +101,16 @@ impl Client {
             let bytes = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
             serde_json::from_slice(bytes)
                 .map_err(|e| Failure::internal(format!("The answer cannot be read: {e}")))
+        })
+    }
+
+    /// The text of a page.
+    pub fn text(&self, path: &str) -> Outcome<String> {
+        let request = self.request(Method::GET, path).timeout(self.patience);
+        self.runtime.block_on(async {
+            let response = answered(request.send().await.map_err(|e| unreachable(&self.url, &e))?).await?;
+            let bytes = response.bytes().await.map_err(|e| unreachable(&self.url, &e))?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
         })
     }
 

@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use std::path::Path;
 
 pub async fn live() -> Response {
     Json(json!({ "status": "live" })).into_response()
@@ -74,13 +75,29 @@ pub async fn details(State(app): State<App>, who: axum::Extension<Who>) -> Resul
     Ok(Json(details).into_response())
 }
 
+/// Seconds since the newest file of a folder was written; none where there is none.
+fn backup_age(folder: &Path) -> Option<i64> {
+    let written = |entry: std::fs::DirEntry| entry.metadata().ok()?.modified().ok();
+    let newest = std::fs::read_dir(folder).ok()?.flatten().filter_map(written).max()?;
+    Some(newest.elapsed().unwrap_or_default().as_secs() as i64)
+}
+
 pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let mut waiting = 0;
+    let (mut waiting, mut oldest, mut backup) = (0, 0, 0);
     for tenant in app.tenants.clone() {
-        let jobs = blocking(move || tenant.engine.ask(&ListJobs {})).await?;
+        let (jobs, age, now_ms) = blocking(move || {
+            let jobs = tenant.engine.ask(&ListJobs {})?;
+            Ok((jobs, backup_age(&tenant.data.join("backups")), tenant.engine.now_ms()))
+        })
+        .await?;
+        let open = jobs.iter().filter(|j| j.is_open());
+        oldest = open.map(|j| (now_ms - j.id.unix_ms() as i64) / 1_000).fold(oldest, i64::max);
         waiting += jobs.iter().filter(|j| j.state == JobState::Waiting).count();
+        backup = age.map_or(-1, |age| if backup < 0 { backup } else { age.max(backup) });
     }
     app.metrics.jobs.set(waiting as i64);
+    app.metrics.job_age.set(oldest);
+    app.metrics.backup_age.set(backup);
     app.metrics.uptime.set(app.began.elapsed().as_secs() as i64);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response())

@@ -71,9 +71,11 @@ async fn serve(settings: Settings, told: impl FnOnce(SocketAddr) -> Outcome<()>)
     let tls = files.acceptor()?;
     let (stop, stopping) = watch::channel(false);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let metrics = metrics::Metrics::new();
+    tenants.iter().for_each(|tenant| metrics.watch(&tenant.engine));
     let app = Arc::new(Shared {
         tenants,
-        metrics: metrics::Metrics::new(),
+        metrics,
         hashing: Semaphore::new(cores),
         limits: limits::Limits::new(rate),
         replays: replay::Replays::default(),

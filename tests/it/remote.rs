@@ -2,8 +2,11 @@
 
 use crate::program::{NOW, Pams};
 use crate::served::{Answer, Http, PASSWORD, Server, state_hash};
+use pams::changes::codec;
 use pams::server::openapi;
 use pams::server::routes::{Needs, ROUTES};
+use pams::services::sync::reconcile::Digests;
+use pams::services::sync::{Pulled, Pushed, Taken};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -662,6 +665,25 @@ fn a_change_is_heard_at_once() {
 }
 
 #[test]
+fn how_the_server_does_is_told_to_who_may_know() {
+    let server = Server::new();
+    let (root, ana) = (server.device("Root"), server.device("Ana"));
+    ana.ok(&["account", "add", "Acme Corp"]);
+    ana.ok(&["sync"]);
+    let ops = root.json(&["remote", "ops"]);
+    let route = |name: &str| ops["routes"].as_array().unwrap().iter().find(|r| r["route"] == name).unwrap();
+    let (all, push) = (route("all"), route("POST /api/v1/sync/push"));
+    assert!(all["requests"].as_u64() > push["requests"].as_u64() && push["requests"] == 1, "{ops}");
+    assert!(push["p50_ms"].as_f64() > Some(0.0) && all["errors"] == 0, "{ops}");
+    assert!(ops["commit_p50_ms"].as_f64() > Some(0.0) && ops["budget_left"] == 1.0, "{ops}");
+    assert_eq!(ops["gauges"]["backup_age_seconds"], json!(-1.0));
+    server.pams.ok(&["backup", "now"]);
+    assert!(root.json(&["remote", "ops"])["gauges"]["backup_age_seconds"].as_f64() >= Some(0.0));
+    assert!(root.ok(&["remote", "ops"]).contains("100.00 % without a fault"));
+    assert!(ana.fails(6, &["remote", "ops"]).contains("ops.read"));
+}
+
+#[test]
 fn a_stream_ends_with_its_session() {
     let server = Server::new();
     let (http, root) = (server.signed_in("Ana"), server.signed_in("Root"));
@@ -695,6 +717,59 @@ fn a_former_path_says_that_it_goes_and_what_stands_in_its_place() {
             assert_eq!(answer.headers["link"], "</api/v1/admin/wins-import>; rel=\"successor-version\"");
         }
     }
+}
+
+/// What a client of the version before sent, and what its server answered, as they went over
+/// the line.
+fn before(name: &str) -> Vec<u8> {
+    std::fs::read(format!("tests/it/versions/schema-8/{name}")).unwrap()
+}
+
+fn unfolded<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
+    pams::frames::decode(&zstd::bulk::decompress(bytes, 1 << 20).unwrap()).unwrap()
+}
+
+#[test]
+fn a_client_and_a_server_of_the_version_before_are_understood() {
+    let server = Server::new();
+    let http = server.signed_in("Ana");
+    let sent = |path: &str, file: &str| {
+        let kind = "application/vnd.pams.frame+zstd";
+        let body = before(file);
+        http.runtime.block_on(async {
+            let request = http.client.post(format!("{}{path}", http.url)).header("cookie", &http.cookie);
+            let answer = request.header("x-pams", "1").header("content-type", kind).body(body).send().await;
+            let answer = answer.unwrap();
+            assert_eq!(answer.status().as_u16(), 200, "{path}");
+            answer.bytes().await.unwrap()
+        })
+    };
+    let pushed: Pushed = unfolded(&sent("/api/v1/sync/push", "push.req"));
+    assert_eq!((pushed.taken, pushed.drafted), (Taken::Taken, 0));
+    assert!(server.pams.ok(&["account", "show", "Acme Corp"]).contains("north"));
+    assert!(server.pams.ok(&["activity", "list", "--owner", "all"]).contains("from the version before"));
+    let again: Pushed = unfolded(&sent("/api/v1/sync/push", "push.req"));
+    assert_eq!(again.last_seq, pushed.last_seq, "twice is once");
+    /// The page as that client knows it.
+    #[derive(serde::Deserialize)]
+    struct Page {
+        epoch: u64,
+        through: u64,
+        last_seq: u64,
+        verified_backup_seq: u64,
+        scope: String,
+        records: Vec<pams::frames::Bytes>,
+    }
+    let page: Page = unfolded(&sent("/api/v1/sync/pull", "pull.req"));
+    assert_eq!((page.epoch, page.verified_backup_seq, page.through), (0, 0, page.last_seq));
+    assert!(!page.scope.is_empty() && page.last_seq == pushed.last_seq);
+    assert!(page.records.iter().all(|record| codec::decode_record(&record.0).is_ok()));
+    sent("/api/v1/sync/digests", "digests.req");
+    // And the other way round: an older server answers this client.
+    let theirs: Pulled = unfolded(&before("pull.res"));
+    assert!(!theirs.records.is_empty() && theirs.records.iter().all(|r| codec::decode_record(&r.0).is_ok()));
+    assert_eq!(unfolded::<Pushed>(&before("push.res")).taken, Taken::Taken);
+    assert!(unfolded::<Digests>(&before("digests.res")).records() > 20);
 }
 
 #[test]

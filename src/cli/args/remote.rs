@@ -68,7 +68,10 @@ pub fn commands() -> Vec<Command> {
         Command::new("remote")
             .about("The remote instance of this profile")
             .subcommand_required(true)
-            .subcommand(Command::new("status").about("Where, as whom, what waits, when it was last in sync")),
+            .subcommand(Command::new("status").about("Where, as whom, what waits, when it was last in sync"))
+            .subcommand(
+                Command::new("ops").about("How the server does: requests, latencies, faults, backups"),
+            ),
         Command::new("connect")
             .about("Systems whose tables are imported")
             .subcommand_required(true)

@@ -6,6 +6,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Zone;
 use crate::domain::{Id, text};
 use crate::engine::Engine;
+use crate::remote::ops::{self, Ops, Route};
 use crate::remote::{online, sync};
 use crate::services::records::{Browse, Delete, List, Page};
 use crate::services::sessions::{EndSession, ListSessions, Session};
@@ -29,11 +30,13 @@ enum Of {
     Records(Kind),
     /// Who is signed in to the organisation.
     Sessions,
+    /// How the server does, route by route.
+    Server,
 }
-use Of::{Records, Sessions};
+use Of::{Records, Server, Sessions};
 
 /// What is kept here, what it is called, and which fields its rows show.
-const KINDS: [(Of, &str, [&str; 3]); 14] = [
+const KINDS: [(Of, &str, [&str; 3]); 15] = [
     (Records(Kind::Tenant), "Organisation", ["zone", "currency", "day_minutes_text"]),
     (Records(Kind::User), "People", ["email", "team", "roles"]),
     (Records(Kind::Team), "Teams", ["lead", "aliases", ""]),
@@ -48,6 +51,7 @@ const KINDS: [(Of, &str, [&str; 3]); 14] = [
     (Records(Kind::Alias), "Names in files", ["scope", "target_name", "verdict"]),
     (Records(Kind::Preset), "Views and templates", ["view", "scope", "owner"]),
     (Sessions, "Sessions", ["label", "address", "used"]),
+    (Server, "Server", ["requests", "latency", "faults"]),
 ];
 /// Cells of the list of kinds.
 const LEFT: u16 = 22;
@@ -64,8 +68,10 @@ pub struct Admin {
     pub folders: Option<Folders>,
     /// The profile is a device of a server.
     pub is_signed_in: bool,
-    /// Why the sessions cannot be told.
+    /// Why what is asked of the server cannot be told.
     unknown: String,
+    /// How the server does, in a sentence.
+    told: String,
 }
 
 /// Sessions as rows; their ids are longer than those of records.
@@ -87,6 +93,30 @@ fn session_rows(all: Vec<Session>, filter: &str, zone: Zone) -> Page {
     let filter = text::fold(filter);
     let fits = |s: &Session| text::fold(&format!("{} {} {}", s.name, s.label, s.address)).contains(&filter);
     Page { items: all.into_iter().filter(fits).map(row).collect(), next: None }
+}
+
+/// What each route did as rows, all of them together first.
+fn route_rows(ops: Ops, filter: &str) -> Page {
+    let filter = text::fold(filter);
+    let left = ops.budget_left;
+    let row = |route: Route| {
+        let faults = match route.route.as_str() {
+            "all" => format!("{} faults, {:.0} % of the budget left", route.errors, 100.0 * left),
+            _ => text::count(route.errors as usize, "fault"),
+        };
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(route.route.as_bytes()).as_bytes()[..16]);
+        let values = [
+            ("requests", text::thousands(route.requests)),
+            ("latency", format!("{} ms", route.latency())),
+            ("faults", faults),
+            ("name", route.route),
+        ];
+        let values = values.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        Item { id: Id(id), rev: 0, values }
+    };
+    let fits = |route: &Route| text::fold(&route.route).contains(&filter);
+    Page { items: ops.routes.into_iter().filter(fits).map(row).collect(), next: None }
 }
 
 impl Admin {
@@ -114,7 +144,17 @@ impl Admin {
                     panes.admin.rows.take(&want, page.unwrap_or_default());
                 });
             }
-            (Sessions, None) => return,
+            (Server, Some(folders)) => {
+                let question = move |_: &Engine| Ok(online::line(&folders).and_then(|line| ops::ask(&line)));
+                return cx.ask(Slot::Admin, question, move |panes, ops, _| {
+                    let admin = &mut panes.admin;
+                    admin.unknown = ops.as_ref().err().map(|f| f.message.clone()).unwrap_or_default();
+                    admin.told = ops.as_ref().map(Ops::told).unwrap_or_default();
+                    let page = ops.map(|ops| route_rows(ops, &text));
+                    admin.rows.take(&want, page.unwrap_or_default());
+                });
+            }
+            (Sessions | Server, None) => return,
         };
         let (backwards, limit, cursor) = (!want.is_forward(), want.limit(), want.cursor());
         let question = move |engine: &Engine| {
@@ -209,6 +249,9 @@ impl Pane for Admin {
                 ("app.undo", "undo"),
             ];
         }
+        if self.kind().0 == Server {
+            return vec![("record.open", "look again"), ("list.filter", "filter"), ("list.inside", "kinds")];
+        }
         if self.kind().0 == Sessions {
             return vec![("record.delete", "end it"), ("list.filter", "filter"), ("list.inside", "kinds")];
         }
@@ -238,6 +281,8 @@ impl Pane for Admin {
         let shown = match self.kind().0 {
             Records(kind) => kind,
             Sessions => Kind::User,
+            // It is looked at when somebody asks, not with each change.
+            Server => return,
         };
         if kinds.contains(&shown) {
             self.load(cx);
@@ -247,6 +292,18 @@ impl Pane for Admin {
     fn refuses(&self, id: &str) -> Refused {
         if matches!(id, "admin.sync" | "admin.reconcile") && !self.is_signed_in {
             return Some("This profile has no server: `pams login URL` signs in to one");
+        }
+        if self.kind().0 == Server {
+            let of_record = matches!(
+                id,
+                "record.edit"
+                    | "record.add"
+                    | "record.archive"
+                    | "record.merge"
+                    | "record.delete"
+                    | "record.purge"
+            );
+            return of_record.then_some("These are counters of the server");
         }
         let Records(kind) = self.kind().0 else {
             return match id {
@@ -308,6 +365,10 @@ impl Pane for Admin {
             self.rows.current().map(|item| (item.id.to_string(), Admin::name(item), item.flag("archived")));
         match (id, row, of) {
             ("record.open", ..) if !self.inside => self.inside = true,
+            ("record.open", _, Server) => {
+                let want = self.rows.again();
+                self.fetch(want, cx);
+            }
             ("list.inside", ..) => self.inside = !self.inside,
             ("record.add", _, Records(kind)) => return new_record(kind, Default::default()),
             ("record.open" | "record.edit", Some((which, ..)), Records(kind)) => {
@@ -364,7 +425,8 @@ impl Pane for Admin {
 
     fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let left = part(area, 0, 0, LEFT, area.height);
-        rule(buf, area, 0, "Admin", "", cx);
+        let legend = if self.kind().0 == Server { "requests, p50 / p95 / p99, faults" } else { "" };
+        rule(buf, area, 0, "Admin", legend, cx);
         for (y, place) in self.kinds.visible().enumerate() {
             let cursor = place == self.kinds.cursor;
             let sign = if cursor { ">" } else { " " };
@@ -384,17 +446,20 @@ impl Pane for Admin {
         let line = match of {
             Records(_) => format!("filter: {filter} (/)   archived: {away} (z)"),
             Sessions => format!("filter: {filter} (/)   d d ends one"),
+            Server if self.told.is_empty() => String::new(),
+            Server => self.told.clone(),
         };
         put(buf, right, 1, 1, &cx.cut(&line, wide.saturating_sub(2)), cx.style("text.muted"));
         if self.rows.is_empty() {
             let plural = match of {
                 Records(kind) => kind.schema().plural,
                 Sessions => "sessions",
+                Server => "counters",
             };
             let text = match (self.rows.loading, self.filter.is_empty()) {
                 (true, _) => "looking".to_owned(),
                 (_, false) => "Nothing is called that. Esc clears the filter.".to_owned(),
-                _ if of == Sessions && !self.unknown.is_empty() => self.unknown.clone(),
+                _ if !matches!(of, Records(_)) && !self.unknown.is_empty() => self.unknown.clone(),
                 _ if of == Sessions => "Nobody is signed in to this organisation.".to_owned(),
                 _ if of == Records(Kind::Alias) => {
                     "Nothing was said of owners and accounts in files yet.".to_owned()
