@@ -47,10 +47,11 @@ fn command<C: Command>(body: &[u8], cx: &mut WriteCx) -> Outcome<Vec<u8>> {
 }
 
 fn read_json<T: Serialize + DeserializeOwned>(json: &[u8]) -> Outcome<Vec<u8>> {
-    let request: T = serde_json::from_slice(json).map_err(|e| match e.is_data() {
-        true => Failure::invalid(format!("The request cannot be read: {e}")),
-        false => Failure::usage(format!("The request is no JSON: {e}")),
-    })?;
+    // What is no JSON is another fault than JSON that is no such request.
+    let no_json = |e| Failure::usage(format!("The request is no JSON: {e}"));
+    serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(no_json)?;
+    let request: T = serde_json::from_slice(json)
+        .map_err(|e| Failure::invalid(format!("The request cannot be read: {e}")))?;
     frames::encode(&request)
 }
 

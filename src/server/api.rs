@@ -1,8 +1,8 @@
 //! Requests as JSON: all of the engine's table, and the paths that have a name of their own.
 
 use crate::changes::Via;
-use crate::domain::Id;
 use crate::domain::when::Month;
+use crate::domain::{Failure, FailureKind, Id};
 use crate::engine::{COMMANDS, Door, INTERNAL, QUERIES, Row};
 use crate::server::Problem;
 use crate::server::guard::Who;
@@ -84,19 +84,28 @@ async fn run<F: Sync + 'static>(
         who.engine().ask(&ShowRights {})?.require(row.verb)?;
         let frame = (row.read_json)(&body)?;
         let caller = Caller { via: Via::Api, txn, now_ms: who.tenant.engine.now_ms(), actor: Some(user) };
-        let answer = who.tenant.engine.call_for(row.name, &frame, &caller)?;
+        let answer = who.tenant.engine.call_for(row.name, &frame, &caller).map_err(of_values)?;
         (row.write_json)(&answer)
     })
     .await
+}
+
+/// Words that are off on a command line are values here: the request's form was right.
+fn of_values(failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::Usage => Failure { kind: FailureKind::Invalid, ..failure },
+        _ => failure,
+    }
 }
 
 /// `GET /api/v1/query/{request}?request={…}`
 pub async fn query(
     who: axum::Extension<Who>,
     Path(name): Path<String>,
-    Params(params): Params<BTreeMap<String, String>>,
+    Params(params): Params<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let row = QUERIES.iter().find(|r| r.name == name && r.verb != INTERNAL).ok_or_else(|| absent(&name))?;
+    let params = once(params)?;
     let body = params.get("request").cloned().unwrap_or_else(|| "{}".into());
     let txn = new_id(who.tenant.engine.now_ms());
     Ok(json_bytes(run(who.0, row, body.into_bytes(), txn).await?))
@@ -169,8 +178,19 @@ fn with_seen(name: &str, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Pr
 
 /// A query with a path of its own, its parameters by name.
 async fn named<Q: Query>(who: Who, ask: Q) -> Result<Response, Problem> {
-    let reply = blocking(move || who.engine().ask(&ask)).await?;
+    let reply = blocking(move || who.engine().ask(&ask).map_err(of_values)).await?;
     Ok(axum::Json(reply).into_response())
+}
+
+/// Parameters by their names; of one that is given twice nobody knows which is meant.
+fn once(params: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
+    let mut all = BTreeMap::new();
+    for (name, value) in params {
+        if all.insert(name.clone(), value).is_some() {
+            return Err(Problem::new("usage", format!("The parameter {name} is given twice")));
+        }
+    }
+    Ok(all)
 }
 
 /// The fields of a request from a query string, each as the request has it.
@@ -198,7 +218,7 @@ fn asked<Q: Query>(base: Value, params: &BTreeMap<String, String>, known: &[&str
 /// `GET /api/v1/activities?month=2026-02&owner=me&limit=200&cursor=…`
 pub async fn activities(
     who: axum::Extension<Who>,
-    Params(params): Params<BTreeMap<String, String>>,
+    Params(params): Params<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let base = json!({
         "month": null, "from": null, "to": null, "owner": "all", "account": null, "project": null,
@@ -206,7 +226,7 @@ pub async fn activities(
     });
     let ask = asked::<crate::services::activities::ListActivities>(
         base,
-        &params,
+        &once(params)?,
         &["month", "owner", "account", "project", "limit", "cursor"],
     )?;
     named(who.0, ask).await
@@ -215,8 +235,9 @@ pub async fn activities(
 /// `GET /api/v1/wins?month=2026-02&type=loss`
 pub async fn wins(
     who: axum::Extension<Who>,
-    Params(mut params): Params<BTreeMap<String, String>>,
+    Params(params): Params<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
+    let mut params = once(params)?;
     // The catalogue's word for it.
     if let Some(outcome) = params.remove("type") {
         params.insert("outcome".into(), outcome);

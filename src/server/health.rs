@@ -11,7 +11,7 @@ use crate::services::sessions::ListSessions;
 use crate::services::sync::PullChanges;
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::path::Path;
@@ -82,7 +82,7 @@ fn backup_age(folder: &Path) -> Option<i64> {
     Some(newest.elapsed().unwrap_or_default().as_secs() as i64)
 }
 
-pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+pub async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     let (mut waiting, mut oldest, mut backup) = (0, 0, 0);
     for tenant in app.tenants.clone() {
         let (jobs, age, now_ms) = blocking(move || {
@@ -99,6 +99,30 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     app.metrics.job_age.set(oldest);
     app.metrics.backup_age.set(backup);
     app.metrics.uptime.set(app.began.elapsed().as_secs() as i64);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response())
+    let text = app.metrics.text();
+    let takes = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (kind, text) = match takes.contains("application/openmetrics-text") {
+        true => ("application/openmetrics-text; version=1.0.0; charset=utf-8", text),
+        false => ("text/plain; version=0.0.4; charset=utf-8", before_openmetrics(&text)),
+    };
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// The same counters in the text format of Prometheus, which OpenMetrics came from: a
+/// counter is described under the name that its value has.
+fn before_openmetrics(text: &str) -> String {
+    let counter = |line: &&str| line.strip_prefix("# TYPE ")?.strip_suffix(" counter").map(str::to_owned);
+    let counters: Vec<String> = text.lines().filter_map(|line| counter(&line)).collect();
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what), Some(name), rest) if counters.iter().any(|c| c == name) => {
+                out.push_str(&format!("# {what} {name}_total {}", rest.unwrap_or_default()));
+            }
+            _ => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
 }

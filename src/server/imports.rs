@@ -47,7 +47,7 @@ async fn read(mut parts: Multipart) -> Result<Upload, Problem> {
                 let month = Month::parse(&text).map_err(|e| Problem::new("invalid", e))?;
                 upload.month = Some(month);
             }
-            other => return Err(Problem::new("usage", format!("There is no field {other}"))),
+            other => return Err(Problem::new("invalid", format!("There is no field {other}"))),
         }
     }
     Ok(upload)

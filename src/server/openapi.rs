@@ -7,7 +7,7 @@ use crate::server::routes::{Needs, ROUTES, Route};
 use crate::services::imports::{Options, Target};
 use axum::Json;
 use schemars::generate::{Contract, SchemaSettings};
-use schemars::transform::RecursiveTransform;
+use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +29,7 @@ pub fn whole() -> Value {
         put(route.path, route.method, operation(route, &mut asks));
     }
     for row in QUERIES.iter().filter(|r| r.verb != INTERNAL) {
-        let schema = (row.asks)(&mut asks);
+        let schema = told((row.asks)(&mut asks));
         let needed = schema.get("required").is_some_and(|all| all != &json!([]));
         let parameter = json!({
             "name": "request", "in": "query", "required": needed,
@@ -44,7 +44,7 @@ pub fn whole() -> Value {
         let mut op = asked(row.name, row.verb, "Command", (row.answers)(&mut answers));
         op["parameters"] = json!([{ "$ref": "#/components/parameters/XPams" }]);
         op["requestBody"] = json!({ "required": true,
-            "content": { "application/json": { "schema": (row.asks)(&mut asks) } } });
+            "content": { "application/json": { "schema": told((row.asks)(&mut asks)) } } });
         put(&format!("/api/v1/do/{}", row.name), "post", op);
     }
     let mut schemas = answers.take_definitions(true);
@@ -82,6 +82,12 @@ fn generator(contract: Contract) -> SchemaGenerator {
     settings.into_generator()
 }
 
+/// A schema that stands where it is used: those with a name are told by the generator.
+fn told(mut schema: Schema) -> Schema {
+    RecursiveTransform(bounded).transform(&mut schema);
+    schema
+}
+
 /// Says of a number what its width says, which `format` says to nobody; and of a tuple
 /// what every reader of OpenAPI understands.
 fn bounded(schema: &mut Schema) {
@@ -90,10 +96,9 @@ fn bounded(schema: &mut Schema) {
         "uint8" => (None, Some(u8::MAX.into())),
         "uint16" => (None, Some(u16::MAX.into())),
         "uint32" => (None, Some(u32::MAX.into())),
-        // As far as JSON's numbers are whole in every language.
-        "uint" | "uint64" => (None, Some(1 << 53)),
+        "uint" | "uint64" => (None, Some(u64::MAX)),
         "int32" => (Some(i32::MIN.into()), Some(i32::MAX as u64)),
-        "int" | "int64" => (Some(-(1 << 53)), Some(1 << 53)),
+        "int" | "int64" => (Some(i64::MIN), Some(i64::MAX as u64)),
         _ => (None, None),
     };
     if let Some(least) = least {
@@ -178,7 +183,9 @@ fn success(route: &Route) -> (&'static str, Value) {
             ("201", of("application/json", json!({ "type": "object" })))
         }
         (_, path) if path.ends_with("metrics") => {
-            ("200", of("application/openmetrics-text", json!({ "type": "string" })))
+            let text = json!({ "schema": { "type": "string" } });
+            let content = json!({ "text/plain": text, "application/openmetrics-text": text });
+            ("200", json!({ "description": "Done", "content": content }))
         }
         (_, path) if path.ends_with("/start") => ("202", of("application/json", json!({ "type": "object" }))),
         (_, path) if path.ends_with("/sync/live") || path.ends_with("/events") => {
@@ -275,13 +282,14 @@ fn body(route: &Route, asks: &mut SchemaGenerator) -> Option<Value> {
             "application/json",
             json!({ "type": "object", "required": ["old", "new"], "properties": { "old": text(), "new": text() } }),
         ),
+        ("post", "/api/v1/sync/digests" | "/api/v1/sync/blobs/missing") => None,
         ("post", path) if path.contains("/sync/") => {
             of(super::sync::FRAME, json!({ "type": "string", "format": "binary" }))
         }
         ("post", path) if path.contains("wins") => of(
             "multipart/form-data",
             json!({
-                "type": "object", "required": ["file"],
+                "type": "object", "required": ["file"], "additionalProperties": false,
                 "properties": { "file": { "type": "string", "format": "binary" },
                     "month": asks.subschema_for::<Month>(),
                     "dry_run": { "type": "boolean" }, "append": { "type": "boolean" } },
@@ -296,7 +304,7 @@ fn asked(name: &str, verb: &str, kind: &str, answer: Schema) -> Value {
     let mut responses = failures(Needs::SignedIn);
     responses.insert(
         "200".into(),
-        json!({ "description": "Done", "content": { "application/json": { "schema": answer } } }),
+        json!({ "description": "Done", "content": { "application/json": { "schema": told(answer) } } }),
     );
     let mut op = json!({
         "summary": format!("{kind} {name}"),

@@ -74,7 +74,7 @@ impl Kept {
 
     /// Bytes that a part has to have.
     fn length(&self, number: u64) -> u64 {
-        self.file.bytes.saturating_sub(number * PART_BYTES as u64).min(PART_BYTES as u64)
+        self.file.bytes.saturating_sub(number.saturating_mul(PART_BYTES as u64)).min(PART_BYTES as u64)
     }
 
     fn missing(&self, tenant: &Tenant) -> Vec<u64> {

@@ -92,6 +92,11 @@ impl Query for ListWins {
     type Reply = Page;
 
     fn run(&self, cx: &ReadCx) -> Outcome<Page> {
+        for (said, known) in [(&self.outcome, ["win", "loss"]), (&self.source, ["own", "imported"])] {
+            if !said.is_empty() && !known.contains(&said.as_str()) {
+                return Err(Failure::usage(format!("\"{said}\" is not {}", known.join(" or "))));
+            }
+        }
         let settings = cx.settings()?;
         let owner = match self.owner.as_str() {
             "" | "all" => None,

@@ -680,6 +680,13 @@ fn how_the_server_does_is_told_to_who_may_know() {
     server.pams.ok(&["backup", "now"]);
     assert!(root.json(&["remote", "ops"])["gauges"]["backup_age_seconds"].as_f64() >= Some(0.0));
     assert!(root.ok(&["remote", "ops"]).contains("100.00 % without a fault"));
+    // In either text format, whichever is asked for.
+    let http = server.signed_in("Root");
+    let asked = |accept: &str| http.send(|r| r.header("accept", accept), "get", "/metrics");
+    let (open, plain) = (asked("application/openmetrics-text"), asked("*/*"));
+    assert!(open.text.contains("# TYPE sync_changes counter") && open.text.ends_with("# EOF\n"));
+    assert!(plain.text.contains("# TYPE sync_changes_total counter") && !plain.text.contains("# EOF"));
+    assert!(plain.headers["content-type"].to_str().unwrap().starts_with("text/plain"));
     assert!(ana.fails(6, &["remote", "ops"]).contains("ops.read"));
 }
 
@@ -795,7 +802,6 @@ fn the_openapi_document_has_every_route_and_says_who_may() {
     assert_eq!(server.http().get("/openapi.json").json(), document);
     let metrics = server.signed_in("Root").get("/metrics");
     assert!(metrics.text.contains("http_request_duration_seconds_bucket"), "{}", metrics.text);
-    assert!(metrics.text.ends_with("# EOF\n"));
 }
 
 /// The server is put back to an older backup: devices notice and send again what it lost.

@@ -48,6 +48,7 @@ impl Packed {
 
     pub fn text(&self) -> Outcome<String> {
         unpack(&self.0.0)
+            .map_err(|failure| Failure::invalid(format!("The file did not come whole: {}", failure.message)))
     }
 }
 
