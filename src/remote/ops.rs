@@ -66,7 +66,10 @@ impl Route {
             Some(ms) if ms < 10.0 => format!("{ms:.1}"),
             Some(ms) => format!("{ms:.0}"),
         };
-        [self.p50_ms, self.p95_ms, self.p99_ms].map(shown).join(" / ")
+        match [self.p50_ms, self.p95_ms, self.p99_ms] {
+            [None, None, None] => "-".to_owned(),
+            all => all.map(shown).join(" / "),
+        }
     }
 }
 

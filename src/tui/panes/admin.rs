@@ -98,18 +98,13 @@ fn session_rows(all: Vec<Session>, filter: &str, zone: Zone) -> Page {
 /// What each route did as rows, all of them together first.
 fn route_rows(ops: Ops, filter: &str) -> Page {
     let filter = text::fold(filter);
-    let left = ops.budget_left;
     let row = |route: Route| {
-        let faults = match route.route.as_str() {
-            "all" => format!("{} faults, {:.0} % of the budget left", route.errors, 100.0 * left),
-            _ => text::count(route.errors as usize, "fault"),
-        };
         let mut id = [0; 16];
         id.copy_from_slice(&blake3::hash(route.route.as_bytes()).as_bytes()[..16]);
         let values = [
             ("requests", text::thousands(route.requests)),
-            ("latency", format!("{} ms", route.latency())),
-            ("faults", faults),
+            ("latency", route.latency()),
+            ("faults", text::thousands(route.errors)),
             ("name", route.route),
         ];
         let values = values.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
@@ -149,7 +144,9 @@ impl Admin {
                 return cx.ask(Slot::Admin, question, move |panes, ops, _| {
                     let admin = &mut panes.admin;
                     admin.unknown = ops.as_ref().err().map(|f| f.message.clone()).unwrap_or_default();
-                    admin.told = ops.as_ref().map(Ops::told).unwrap_or_default();
+                    let told =
+                        |ops: &Ops| format!("budget {:.0} % left, {}", 100.0 * ops.budget_left, ops.told());
+                    admin.told = ops.as_ref().map(told).unwrap_or_default();
                     let page = ops.map(|ops| route_rows(ops, &text));
                     admin.rows.take(&want, page.unwrap_or_default());
                 });
@@ -425,7 +422,7 @@ impl Pane for Admin {
 
     fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let left = part(area, 0, 0, LEFT, area.height);
-        let legend = if self.kind().0 == Server { "requests, p50 / p95 / p99, faults" } else { "" };
+        let legend = if self.kind().0 == Server { "requests, p50 / p95 / p99 in ms, faults" } else { "" };
         rule(buf, area, 0, "Admin", legend, cx);
         for (y, place) in self.kinds.visible().enumerate() {
             let cursor = place == self.kinds.cursor;
