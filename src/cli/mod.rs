@@ -200,7 +200,13 @@ fn run(matches: &ArgMatches, json: bool) -> Outcome<()> {
             Some((verb, matches)) => serve::session(&context, verb, matches),
             None => Ok(()),
         },
-        "login" | "logout" | "whoami" | "sync" | "remote" | "trust" => remote::run(&context, noun, matches),
+        "login" | "logout" | "whoami" | "sync" | "remote" | "trust" | "version" => {
+            remote::run(&context, noun, matches)
+        }
+        "api" => {
+            output::json(&crate::server::openapi::whole());
+            Ok(())
+        }
         "connect" => match matches.subcommand() {
             Some((verb, matches)) => connect::run(&context, verb, matches),
             None => Ok(()),

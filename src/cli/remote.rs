@@ -27,6 +27,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
         "whoami" => whoami(context),
         "sync" if matches.get_flag("reconcile") => reconcile(context),
         "sync" => sync_now(context),
+        "version" => version(context, matches.get_flag("server")),
         "remote" if matches.subcommand_name() == Some("ops") => show_ops(context),
         "remote" => status(context),
         _ => trust(context, matches),
@@ -319,6 +320,22 @@ fn status(context: &Context) -> Outcome<()> {
             skew(&server).iter().for_each(|warning| output::note(warning));
         }
         Err(failure) => output::line(&format!("server     {}", failure.message)),
+    }
+    Ok(())
+}
+
+fn version(context: &Context, of_server: bool) -> Outcome<()> {
+    let ours = (env!("CARGO_PKG_VERSION"), SCHEMA_VERSION);
+    let server = if of_server { Some(server(context)?) } else { None };
+    if context.json {
+        let theirs = server.map(|s| serde_json::json!({ "version": s.version, "schema": s.schema }));
+        output::json(&serde_json::json!({ "version": ours.0, "schema": ours.1, "server": theirs }));
+        return Ok(());
+    }
+    output::line(&format!("pams {}, schema {}", ours.0, ours.1));
+    if let Some(server) = server {
+        output::line(&format!("server {}, schema {}", server.version, server.schema));
+        skew(&server).iter().for_each(|warning| output::note(warning));
     }
     Ok(())
 }

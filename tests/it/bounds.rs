@@ -154,9 +154,18 @@ fn whoever_is_bound_to_territories_is_answered_within_them() {
     };
     assert_eq!(filled(&ana, ""), filled(&ben, "territory=Pune"));
 
+    // Nor does what waits for somebody else tell of others' outlets.
+    let foreign = (0..OUTLETS).find(|n| territory_of(*n).1 == "Kolkata").unwrap();
+    let target = pams::services::outlets::id_of(&format!("{foreign:05}"));
+    let form =
+        json!({ "kind": "Outlet", "target": target, "title": "Kolkata v1", "message": "", "input": {} });
+    assert_eq!(server.signed_in("Root").post("/api/v1/do/drafts.keep_form", &form).status, 200);
+    let drafts = json!({ "kind": "Draft", "filter": null, "archived": true, "account": null, "limit": 9, "cursor": null });
+    let waiting = |http: &Http| ask(http, "record.list", &drafts)["items"].as_array().unwrap().len();
+    assert_eq!((waiting(&ana), waiting(&ben)), (0, 1));
+
     // One and the same for an outlet of others and for one that is not there.
     let show = |code: &str| ana.get(&format!("/api/v1/query/outlets.show?request={{\"code\":\"{code}\"}}"));
-    let foreign = (0..OUTLETS).find(|n| territory_of(*n).1 == "Kolkata").unwrap();
     assert_eq!(show(&format!("{foreign:05}")).status, 404);
 
     // What is not hers she does not change either.

@@ -72,6 +72,13 @@ pub fn commands() -> Vec<Command> {
             .subcommand(
                 Command::new("ops").about("How the server does: requests, latencies, faults, backups"),
             ),
+        Command::new("api")
+            .about("The HTTP interface of a server")
+            .subcommand_required(true)
+            .subcommand(Command::new("spec").about("Print its OpenAPI document")),
+        Command::new("version")
+            .about("Which program and schema this is")
+            .arg(flag("server", "And which the server of this profile has")),
         Command::new("connect")
             .about("Systems whose tables are imported")
             .subcommand_required(true)

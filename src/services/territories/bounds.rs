@@ -397,6 +397,18 @@ impl<'a> Within<'a> {
                 Some(Value::Id(unit)) => self.bounds.units.contains(&unit),
                 _ => false,
             },
+            // What waits for somebody else says what it is about.
+            Kind::Draft => match (of("owner")?, of("target_kind")?, of("target")?) {
+                (Some(Value::Id(owner)), ..) if owner == self.who => true,
+                (_, Some(Value::Int(kind)), Some(Value::Text(id))) => {
+                    let kind = u8::try_from(kind).ok().and_then(Kind::from_number);
+                    match kind.filter(|kind| is_bound(*kind)).zip(id.parse::<Id>().ok()) {
+                        Some((kind, id)) => self.sees(kind, id, None)?,
+                        None => true,
+                    }
+                }
+                _ => true,
+            },
             // What an import of outlets set aside is of all territories.
             Kind::Batch => of("target")? != Some(Value::Text(Kind::Outlet.schema().plural.into())),
             _ => true,
@@ -462,6 +474,7 @@ fn is_bound(kind: Kind) -> bool {
             | Kind::PlanRules
             | Kind::Journey
             | Kind::Plan
+            | Kind::Draft
             | Kind::Batch
             | Kind::Dataset
     )
