@@ -424,19 +424,24 @@ impl<'a> Within<'a> {
         Ok(Some(head))
     }
 
-    /// Goes through heads as stored bytes, within bounds.
-    fn visit(
-        &self,
-        kind: Kind,
-        id: Id,
-        bytes: &[u8],
-        visit: &mut dyn FnMut(Id, &[u8]) -> ControlFlow<()>,
-    ) -> Stored<ControlFlow<()>> {
+    /// Walks through heads as stored bytes, within bounds.
+    fn each(&self, kind: Kind, visit: Visit<Id>, walk: impl FnOnce(Visit<Id>) -> Stored<()>) -> Stored<()> {
         if !is_bound(kind) {
-            return Ok(visit(id, bytes));
+            return walk(visit);
         }
-        let head = self.bound(kind, id, Some(codec::decode_head(bytes)?))?;
-        Ok(head.map_or(ControlFlow::Continue(()), |head| visit(id, &codec::encode_head(&head))))
+        let mut failed = None;
+        walk(&mut |id, bytes| {
+            let head = codec::decode_head(bytes).map_err(StoreError::from);
+            match head.and_then(|head| self.bound(kind, id, Some(head))) {
+                Ok(Some(head)) => visit(id, &codec::encode_head(&head)),
+                Ok(None) => ControlFlow::Continue(()),
+                Err(e) => {
+                    failed = Some(e);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// A change within bounds. What who asks made themselves comes back in any case: it
@@ -506,25 +511,11 @@ impl Reads for Within<'_> {
     }
 
     fn heads(&self, kind: Kind, from: Id, visit: Visit<Id>) -> Stored<()> {
-        let mut failed = None;
-        self.reads.heads(kind, from, &mut |id, bytes| {
-            self.visit(kind, id, bytes, visit).unwrap_or_else(|e| {
-                failed = Some(e);
-                ControlFlow::Break(())
-            })
-        })?;
-        failed.map_or(Ok(()), Err)
+        self.each(kind, visit, |each| self.reads.heads(kind, from, each))
     }
 
     fn heads_of(&self, kind: Kind, ids: &[Id], visit: Visit<Id>) -> Stored<()> {
-        let mut failed = None;
-        self.reads.heads_of(kind, ids, &mut |id, bytes| {
-            self.visit(kind, id, bytes, visit).unwrap_or_else(|e| {
-                failed = Some(e);
-                ControlFlow::Break(())
-            })
-        })?;
-        failed.map_or(Ok(()), Err)
+        self.each(kind, visit, |each| self.reads.heads_of(kind, ids, each))
     }
 
     fn index(&self, from: &IndexKey, to: &IndexKey, reverse: bool, visit: Visit<Id>) -> Stored<()> {
