@@ -183,6 +183,22 @@ fn whoever_is_bound_to_territories_is_answered_within_them() {
     let other = json!({ "unit": "Nashik", "note": "" });
     assert_eq!(ana.post("/api/v1/do/territories.lock", &other).status, 403);
 
+    // Nor is what is on its way in, which is of all territories.
+    server.pams.ok(&["role", "add", "importer", "--verbs", "wins.import"]);
+    server.pams.ok(&["user", "edit", "Ana", "--role", "planner", "--role", "importer"]);
+    let path = file(&server.pams, 3);
+    server.pams.ok(&["outlets", "import", &path, "--review"]);
+    let open = |http: &Http| ask(http, "imports.reviews", &json!({})).as_array().unwrap().clone();
+    let (reviews, batches) = (open(&server.signed_in("Root")), json!({ "limit": 9, "cursor": null }));
+    assert_eq!((reviews.len(), open(&ana).len()), (1, 0));
+    for row in QUERIES.iter().filter(|row| row.verb == "wins.import") {
+        let request =
+            json!({ "review": reviews[0]["id"], "limit": 9, "cursor": null, "code": "", "which": "last" });
+        let answer = ana.get(&format!("/api/v1/query/{}?request={request}", row.name));
+        assert!(!answer.text.contains("Kolkata v"), "{}: {}", row.name, answer.text);
+    }
+    assert_eq!(ana.get(&format!("/api/v1/query/imports.list?request={batches}")).status, 200);
+
     // A level that is none is refused where it is typed.
     assert!(server.pams.fails(3, &["user", "edit", "Ana", "--territory", "planet=Mars"]).contains("planet"));
 }

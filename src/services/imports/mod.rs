@@ -29,6 +29,7 @@ use crate::intake::fixes::{Fixes, Place};
 use crate::intake::open::{Cell, Opened};
 use crate::intake::rules::{self, Weight};
 use crate::intake::wins::Aside;
+use crate::services::territories::bounds::BOUNDS;
 use crate::services::{Settings, WriteCx};
 use crate::store::Reads;
 use schemars::JsonSchema;
@@ -210,7 +211,13 @@ impl Review {
             Failure::not_found(format!("There is no open import {}", id.short()))
                 .hint("It was committed or dropped; `pams import list` shows the open ones")
         };
-        frames::decode(&reads.local(&format!("{REVIEW}{id}"))?.ok_or_else(none)?)
+        let review: Review = frames::decode(&reads.local(&format!("{REVIEW}{id}"))?.ok_or_else(none)?)?;
+        if review.is_seen(reads)? { Ok(review) } else { Err(none()) }
+    }
+
+    /// Outlets on their way in are of all territories.
+    fn is_seen(&self, reads: &dyn Reads) -> Outcome<bool> {
+        Ok(self.target != Target::Outlets || reads.local(BOUNDS)?.is_none())
     }
 
     fn save(&self, cx: &mut WriteCx) -> Outcome<()> {

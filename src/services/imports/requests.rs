@@ -149,7 +149,14 @@ pub fn job_ended(cx: &mut WriteCx, job: &Job, result: Result<Bytes, Failure>) ->
 }
 
 pub(super) fn reviews(reads: &dyn Reads) -> Outcome<Vec<Review>> {
-    reads.locals(REVIEW)?.iter().map(|(_, bytes)| frames::decode(bytes)).collect()
+    let mut all = Vec::new();
+    for (_, bytes) in reads.locals(REVIEW)? {
+        let review: Review = frames::decode(&bytes)?;
+        if review.is_seen(reads)? {
+            all.push(review);
+        }
+    }
+    Ok(all)
 }
 
 /// Takes a review away: its cells, its job, and its file unless a batch keeps it. The
