@@ -85,6 +85,14 @@ impl Texts {
         self.bytes.extend_from_slice(text.as_bytes());
         self.ends.push(self.bytes.len() as u32);
     }
+    /// A text that is known to be ASCII; another byte of it is left out.
+    pub fn push_ascii(&mut self, text: &[u8]) {
+        match text.is_ascii() {
+            true => self.bytes.extend_from_slice(text),
+            false => self.bytes.extend(text.iter().filter(|b| b.is_ascii())),
+        }
+        self.ends.push(self.bytes.len() as u32);
+    }
     pub fn len(&self) -> usize {
         self.ends.len()
     }

@@ -176,6 +176,9 @@ pub(super) fn show(context: &Context, import: &Report, preview: bool) {
         i.sheets.iter().filter(|s| !s.is_empty()).map(|s| format!("sheet \"{s}\"")).collect();
     output::line(&format!("{} ({}) {}", i.file, i.dialect, sheets.join(", ")));
     output::line(&i.equation());
+    if !i.scope().is_empty() {
+        output::note(&i.scope());
+    }
     if !i.again.is_empty() {
         output::note(&format!("the same file was imported {}", i.again));
     }

@@ -11,8 +11,8 @@ use crate::services::imports::uploads::Source;
 use crate::services::imports::{FindReview, Options, ShowReview, StartReview, Started, Target};
 use crate::services::input::Input;
 use crate::services::outlets::{
-    CountOutlets, EditOutlets, ListOutlets, Quality, ShowOutlet, SuggestOutlets, SumOutlets, WhichOutlets,
-    filter,
+    CountOutlets, EditOutlets, ListOutlets, OutletsAround, Quality, ShowOutlet, ShownOutlet, SuggestOutlets,
+    SumOutlets, WhichOutlets, filter,
 };
 use clap::ArgMatches;
 use std::io::Write;
@@ -31,6 +31,7 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
         "export" => export(context, matches),
         "edit" => edit(context, matches),
         "sum" => sum(context, matches),
+        "near" => near(context, matches),
         "suggest" => suggest(context, matches),
         _ => quality(context),
     }
@@ -89,7 +90,8 @@ fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             .and_then(|path| told(&path, Kind::Outlet, matches).map(|said| (path, said)))
             .and_then(|(path, said)| {
                 let source = Source::Path { path, said };
-                let start = StartReview { target: Target::Outlets, source, options: Options::default() };
+                let options = Options { append: matches.get_flag("append"), ..Options::default() };
+                let start = StartReview { target: Target::Outlets, source, options };
                 let started = engine.run(&start)?.reply;
                 imports::finish(
                     context,
@@ -155,13 +157,18 @@ fn list(context: &Context, matches: &ArgMatches) -> Outcome<()> {
 fn show(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let code = matches.get_one::<String>("code").cloned().unwrap_or_default();
     let shown = context.cli()?.ask(&ShowOutlet { code })?;
+    let shown = ShownOutlet { around: vec![], ..shown };
     if context.json {
         output::json(&shown);
         return Ok(());
     }
     let item = &shown.item;
+    let text = |name: &str| match name {
+        "sales_months" => bulk::Months::parse(&item.text(name)).drawn(),
+        name => item.text(name),
+    };
     let rows: Vec<Vec<String>> =
-        item.values.keys().map(|name| vec![name.replace('_', " "), item.text(name)]).collect();
+        item.values.keys().map(|name| vec![name.replace('_', " "), text(name)]).collect();
     output::table(&["field", "value"], &rows);
     for (field, was) in &shown.edits {
         output::note(&format!("{} was \"{was}\" in the file", field.replace('_', " ")));
@@ -172,6 +179,20 @@ fn show(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     for twin in &shown.twins {
         output::note(&format!("looks like {twin}"));
     }
+    Ok(())
+}
+
+/// The outlets nearest to one.
+fn near(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let limit = matches.get_one::<u64>("limit").copied().unwrap_or(10) as usize;
+    let items = context.cli()?.ask(&OutletsAround { code: one(matches, "code"), limit })?;
+    if context.json {
+        output::json(&serde_json::json!({ "items": items }));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> =
+        items.into_iter().map(|n| vec![n.code, n.name, format!("{:.2}", n.km)]).collect();
+    output::table(&["code", "name", "km"], &rows);
     Ok(())
 }
 

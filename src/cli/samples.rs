@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const AREAS: &str = include_str!("../../sample-data/clean/areas.geojson");
 
 /// Name, content, and the command that takes it in.
-pub const SAMPLES: [(&str, &str, &str); 11] = [
+pub const SAMPLES: [(&str, &str, &str); 13] = [
     ("accounts.csv", include_str!("../../sample-data/clean/accounts.csv"), "pams account import"),
     ("projects.csv", include_str!("../../sample-data/clean/projects.csv"), "pams project import"),
     (
@@ -24,6 +24,8 @@ pub const SAMPLES: [(&str, &str, &str); 11] = [
         "pams wins import",
     ),
     ("outlets.csv", include_str!("../../sample-data/clean/outlets.csv"), "pams outlets import"),
+    ("beats.csv", include_str!("../../sample-data/clean/beats.csv"), "pams outlets import"),
+    ("sales.csv", include_str!("../../sample-data/clean/sales.csv"), "pams outlets import"),
     (
         "distributors.csv",
         include_str!("../../sample-data/clean/distributors.csv"),

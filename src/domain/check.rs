@@ -4,7 +4,7 @@ use crate::domain::decimal;
 use crate::domain::effort::show_days;
 use crate::domain::planning;
 use crate::domain::problem::Problem;
-use crate::domain::schema::{Activity, Kind, Outlet, PlanRules, Record, Type, User, Win};
+use crate::domain::schema::{Activity, Kind, PlanRules, Record, Type, User, Win};
 use crate::domain::value::{Fields, Value};
 use crate::domain::when::in_range;
 use chrono::NaiveDate;
@@ -64,11 +64,11 @@ pub fn check(kind: Kind, fields: &Fields, facts: &Facts) -> Vec<Problem> {
     match kind {
         Kind::Activity => activity(&Activity::from_fields(fields), facts, &mut problems),
         Kind::Win => win(&Win::from_fields(fields), facts, &mut problems),
-        Kind::Outlet => outlet(&Outlet::from_fields(fields), &mut problems),
         Kind::User => user(&User::from_fields(fields), &mut problems),
         Kind::PlanRules => problems.extend(planning::faults(&PlanRules::from_fields(fields))),
         _ => {}
     }
+    position(kind, fields, &mut problems);
     problems
 }
 
@@ -102,12 +102,16 @@ fn activity(activity: &Activity, facts: &Facts, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Degrees of WGS 84, both or none.
-fn outlet(outlet: &Outlet, problems: &mut Vec<Problem>) {
-    for (name, value, other, most) in [
-        ("latitude", outlet.latitude, outlet.longitude, 90),
-        ("longitude", outlet.longitude, outlet.latitude, 180),
-    ] {
+/// Degrees of WGS 84, both or none, of whatever stands somewhere.
+fn position(kind: Kind, fields: &Fields, problems: &mut Vec<Problem>) {
+    let degrees = |name: &str| match kind.schema().field_named(name).and_then(|f| fields.get(&f.id)) {
+        Some(Value::Int(degrees)) => Some(*degrees),
+        _ => None,
+    };
+    let (latitude, longitude) = (degrees("latitude"), degrees("longitude"));
+    for (name, value, other, most) in
+        [("latitude", latitude, longitude, 90), ("longitude", longitude, latitude, 180)]
+    {
         match value {
             Some(degrees) if degrees.abs() > most * decimal::ONE => problems.push(
                 Problem::error(name, "COORD-03", format!("A {name} is between -{most} and {most}"))

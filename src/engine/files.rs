@@ -32,6 +32,63 @@ pub fn read_path(path: &str) -> Outcome<(String, Vec<u8>)> {
     Ok((name, read_all(file)?))
 }
 
+/// The files that somebody names: one, several with spaces between, or those of a folder that
+/// fit a pattern with `*` and `?`; of a pattern in the order of their names.
+pub fn named(typed: &str) -> Outcome<Vec<String>> {
+    let typed = typed.trim();
+    let words: Vec<&str> = match Path::new(typed).exists() || !typed.contains([' ', '*', '?']) {
+        true => vec![typed],
+        false => typed.split_whitespace().collect(),
+    };
+    let mut all = Vec::new();
+    for word in words {
+        if !word.contains(['*', '?']) || Path::new(word).exists() {
+            all.push(word.to_owned());
+            continue;
+        }
+        let (folder, pattern) = word.rsplit_once('/').map_or((".", word), |(folder, name)| (folder, name));
+        let folder = if folder.is_empty() { "/" } else { folder };
+        let entries = std::fs::read_dir(folder).map_err(unreadable(Path::new(folder)))?;
+        let names = entries.flatten().filter(|e| e.path().is_file()).map(|e| e.file_name());
+        let mut fitting: Vec<String> = names
+            .filter_map(|name| name.into_string().ok())
+            .filter(|name| !name.starts_with('.') && fits(name, pattern))
+            .map(|name| if word.contains('/') { format!("{folder}/{name}") } else { name })
+            .collect();
+        if fitting.is_empty() {
+            return Err(Failure::not_found(format!("There is no file {word}")));
+        }
+        fitting.sort();
+        all.append(&mut fitting);
+    }
+    Ok(all)
+}
+
+/// Whether a name fits a pattern: `*` stands for any letters, `?` for one.
+fn fits(name: &str, pattern: &str) -> bool {
+    let (name, pattern): (Vec<char>, Vec<char>) = (name.chars().collect(), pattern.chars().collect());
+    let (mut at, mut of) = (0, 0);
+    // Where the last `*` stood, and the letter that it was tried up to.
+    let mut star: Option<(usize, usize)> = None;
+    while at < name.len() {
+        match pattern.get(of) {
+            Some('*') => {
+                star = Some((of, at));
+                of += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == name[at] => (at, of) = (at + 1, of + 1),
+            _ => match star {
+                Some((back, tried)) => {
+                    (at, of) = (tried + 1, back + 1);
+                    star = Some((back, tried + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[of..].iter().all(|letter| *letter == '*')
+}
+
 /// A text file in whatever encoding it is.
 pub fn read_text(path: &str) -> Outcome<String> {
     as_text(&read_path(path)?.1)
@@ -161,5 +218,40 @@ fn forget(engine: &impl Door, source: &Source) {
     if let Source::Upload { upload, .. } = source {
         // What stays is taken away a day later.
         let _ = engine.run(&DropPieces { upload: *upload });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_shells_have_it() {
+        for (name, pattern, is) in [
+            ("a.csv", "*.csv", true),
+            ("a.csv.gz", "*.csv", false),
+            ("beats-02.csv", "beats-??.csv", true),
+            ("beats-2.csv", "beats-??.csv", false),
+            ("abcabd", "*ab?", true),
+            ("abcabd", "a*c*d", true),
+            ("abc", "", false),
+            ("", "**", true),
+        ] {
+            assert_eq!(fits(name, pattern), is, "{name} {pattern}");
+        }
+    }
+
+    #[test]
+    fn files_are_named_one_by_one_or_by_a_pattern() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.csv", "a.csv", "c d.csv", "e.txt", ".hidden.csv"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        assert_eq!(named(&path("*.csv")).unwrap(), [path("a.csv"), path("b.csv"), path("c d.csv")]);
+        assert_eq!(named(&path("c d.csv")).unwrap(), [path("c d.csv")]);
+        let two = format!("{} {}", path("b.csv"), path("gone.csv"));
+        assert_eq!(named(&two).unwrap(), [path("b.csv"), path("gone.csv")]);
+        assert!(named(&path("*.xlsx")).unwrap_err().message.contains("no file"));
     }
 }

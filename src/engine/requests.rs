@@ -145,6 +145,7 @@ requests! {
         outlets::TypedOutlet: "outlets.read",
         outlets::SuggestOutlets: "outlets.read",
         outlets::ShowOutlet: "outlets.read",
+        outlets::OutletsAround: "outlets.read",
         outlets::ExportOutlets: "outlets.read",
         outlets::Quality: "outlets.read",
         migration::ListMigrations: "migration.read",

@@ -11,3 +11,4 @@ pub mod notation;
 pub mod open;
 pub mod rules;
 pub mod wins;
+pub mod xlsx;

@@ -2,7 +2,7 @@
 //! its texts alone does not.
 
 use crate::domain::money::Decimal;
-use crate::domain::when::{in_range, month_name};
+use crate::domain::when::{Month, in_range, month_name};
 use chrono::NaiveDate;
 
 /// Order of day and month in a column's texts.
@@ -83,6 +83,22 @@ fn named_month(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(if year < 100 { 2000 + year } else { year }, month, day.parse().ok()?)
 }
 
+/// A month: `2026-02`, `202602`, `02/2026`, `Feb 26`, or a day in it.
+pub fn month(text: &str, order: DateOrder) -> Option<Month> {
+    let parts: Vec<&str> = text.split([' ', '-', '/', '.', '\'']).filter(|p| !p.is_empty()).collect();
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    let (year, month) = match parts.as_slice() {
+        [packed] if packed.len() == 6 && digits(packed) => packed.split_at(4),
+        [year, month] if year.len() == 4 && digits(year) => (*year, *month),
+        [month, year] => (*year, *month),
+        _ => return order.read(text).ok().map(Month::of),
+    };
+    let month = month.parse().ok().or_else(|| month_name(month))?;
+    let year: i32 = Some(year).filter(|y| digits(y) && matches!(y.len(), 2 | 4))?.parse().ok()?;
+    let first = NaiveDate::from_ymd_opt(if year < 100 { 2000 + year } else { year }, month, 1)?;
+    in_range(first).map(Month::of)
+}
+
 /// Three numbers with the year last, a time behind them allowed.
 fn three(text: &str) -> Option<(u32, u32, i32)> {
     let day = text.split(' ').next()?;
@@ -139,5 +155,20 @@ mod tests {
         assert_eq!(DateOrder::Unknown.read("02/12/2026"), Err(Misread::TwoWays));
         assert_eq!(DateOrder::DayFirst.read("31/02/2026"), Err(Misread::No));
         assert_eq!(DateOrder::of(["01/02/2026", "25/02/2026"].into_iter()), DateOrder::DayFirst);
+    }
+
+    #[test]
+    fn months_as_columns_write_them() {
+        for text in ["2026-02", "202602", "2026/2", "02/2026", "2-2026", "Feb 2026", "February-26", "Feb'26"]
+        {
+            assert_eq!(month(text, DateOrder::Unknown).unwrap().to_string(), "2026-02", "{text}");
+        }
+        for text in ["2026-02-14", "14.02.2026", "14 Feb 2026"] {
+            assert_eq!(month(text, DateOrder::Unknown).unwrap().to_string(), "2026-02", "{text}");
+        }
+        assert_eq!(month("02/03/2026", DateOrder::DayFirst).unwrap().to_string(), "2026-03");
+        for text in ["", "2026", "13/2026", "2026-13", "x 26", "02/03/2026", "260212x"] {
+            assert_eq!(month(text, DateOrder::Unknown), None, "{text}");
+        }
     }
 }

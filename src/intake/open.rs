@@ -185,7 +185,7 @@ fn workbook(name: &str, form: Form, bytes: &[u8]) -> Outcome<Opened> {
     Ok(Opened { dialect: form.name().to_owned(), sheets })
 }
 
-fn broken(name: &str, why: &str) -> Failure {
+pub(super) fn broken(name: &str, why: &str) -> Failure {
     let lower = why.to_lowercase();
     if lower.contains("password") || lower.contains("encrypt") {
         return refused(
@@ -199,55 +199,6 @@ fn broken(name: &str, why: &str) -> Failure {
         format!("{name} is not a workbook that can be read: {why}"),
         "Open it in the spreadsheet and save it again",
     )
-}
-
-/// The rows of the first sheet that is shown and holds any, one after the other, in little
-/// memory; blank rows between them are told too.
-pub fn stream_xlsx(
-    name: &str,
-    from: impl std::io::Read + std::io::Seek,
-    row: &mut dyn FnMut(&[Cell]) -> Outcome<()>,
-) -> Outcome<()> {
-    let mut book = Xlsx::new(from).map_err(|e| broken(name, &e.to_string()))?;
-    let sheets: Vec<String> = book
-        .sheets_metadata()
-        .iter()
-        .filter(|s| s.typ == calamine::SheetType::WorkSheet && s.visible == calamine::SheetVisible::Visible)
-        .map(|s| s.name.clone())
-        .collect();
-    for sheet in sheets {
-        let mut cells = book.worksheet_cells_reader(&sheet).map_err(|e| broken(name, &e.to_string()))?;
-        let (mut held, mut number, mut any): (Vec<Cell>, u32, bool) = (vec![], 0, false);
-        while let Some(cell) = cells.next_cell().map_err(|e| broken(name, &e.to_string()))? {
-            let (at, column) = cell.get_position();
-            let value = translate(&Data::from(cell.get_value().clone()));
-            if value == Cell::Empty {
-                continue;
-            }
-            if at > number && (any || !held.is_empty()) {
-                row(&held)?;
-                any = true;
-                held.clear();
-                // What a sheet leaves out between two rows, but not a million of it.
-                for _ in number + 1..at.min(number + 1_000) {
-                    row(&[])?;
-                }
-            }
-            number = at;
-            if held.len() <= column as usize {
-                held.resize(column as usize + 1, Cell::Empty);
-            }
-            held[column as usize] = value;
-        }
-        if !held.is_empty() {
-            row(&held)?;
-            any = true;
-        }
-        if any {
-            return Ok(());
-        }
-    }
-    Err(refused("FIL-01", format!("{name} has no rows"), "Check that the report was exported with its data"))
 }
 
 /// Cell by cell: a sheet with one value in its last corner must not fill memory.
@@ -364,7 +315,7 @@ where
 }
 
 /// Dates only through the datetime interface, which knows the 1904 system.
-fn translate(value: &Data) -> Cell {
+pub(super) fn translate(value: &Data) -> Cell {
     match value {
         Data::Empty => Cell::Empty,
         Data::String(text) if text.trim().is_empty() => Cell::Empty,

@@ -206,7 +206,10 @@ pub const ALL: &[Spec] = &[
     spec("imports.wins", "imports", "Import wins and losses", "salesforce excel csv workbook").writing(),
     spec("imports.accounts", "imports", "Import accounts", "customers excel csv").writing(),
     spec("imports.projects", "imports", "Import projects", "excel csv").writing(),
-    spec("imports.outlets", "imports", "Import outlets", "shops stores csv excel").writing(),
+    spec("imports.outlets", "imports", "Import outlets, beats, sales", "shops stores csv excel").writing(),
+    spec("imports.distributors", "imports", "Import distributors", "dealers csv excel").writing(),
+    spec("imports.chains", "imports", "Import chains", "banners key accounts csv excel").writing(),
+    spec("imports.reps", "imports", "Import reps", "salespeople csv excel").writing(),
     spec("imports.salesforce", "imports", "Import a month's wins from Salesforce", "pull crm opportunities")
         .writing(),
     spec("imports.again", "imports", "Review a committed file again", "reparse repeat").writing(),

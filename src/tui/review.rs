@@ -57,17 +57,30 @@ pub struct Review {
     pub committing: bool,
 }
 
-/// Reads a file and starts its review.
-pub fn start(engine: &Engine, target: Target, path: &str) -> Data {
-    let started = match target {
+/// Reads a file and starts its review; of several at once, each has its own, and one that cannot
+/// be read stops none of the others.
+pub fn start(engine: &Engine, target: Target, typed: &str) -> Data {
+    let one = |path: &str| match target {
         target if target.is_bulk() => files::review_in_place(engine, target, path),
         _ => files::read_path(path)
             .and_then(|(name, bytes)| files::review(engine, target, name, &bytes, Options::default())),
     };
-    match started {
-        Ok(started) => open(engine, started.review),
-        Err(failure) => Data::Review(Err(failure)),
+    let paths = match files::named(typed) {
+        Ok(paths) => paths,
+        Err(failure) => return Data::Review(Err(failure)),
+    };
+    if let [path] = paths.as_slice() {
+        return match one(path) {
+            Ok(started) => open(engine, started.review),
+            Err(failure) => Data::Review(Err(failure)),
+        };
     }
+    let failed: Vec<String> = paths.iter().filter_map(|path| one(path).err().map(|f| f.message)).collect();
+    let read = text::count(paths.len() - failed.len(), "file");
+    Data::Done(match failed.as_slice() {
+        [] => Ok((format!("{read} under review"), None)),
+        some => Err(Failure::invalid(format!("{read} under review, not these: {}", some.join("; ")))),
+    })
 }
 
 /// Goes on with a review.

@@ -239,7 +239,9 @@ fn draw_mode(review: &Review, report: &Report, area: Rect, buf: &mut Buffer, cx:
     if again {
         words.push(format!("imported before, {}", report.again));
     }
-    if report.target == Target::Wins {
+    if !report.only.is_empty() {
+        words.push(report.scope());
+    } else if matches!(report.target, Target::Wins | Target::Outlets) {
         let mode = match (review.shown.options.append, again) {
             (true, false) => "append (p): removes nothing",
             (false, false) => "replace (p): what is gone is removed",

@@ -29,6 +29,7 @@ fn read(folder: &Path, name: &str, bytes: &[u8]) -> Result<Read, pams::domain::F
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     let opened = bulk::open(&path, folder, Kind::Outlet, &Said::default())?;
+    opened.complete(false)?;
     let mut read = Read::default();
     let mut emit = |made: Made| {
         match made {
@@ -37,7 +38,9 @@ fn read(folder: &Path, name: &str, bytes: &[u8]) -> Result<Read, pams::domain::F
             Made::Marks { code, rows } => {
                 read.marks.entry(code).or_default().extend(rows.iter().map(|(place, _)| *place))
             }
-            Made::Piece { name, .. } => panic!("{name} of outlets"),
+            Made::Piece { name, rows, .. } => {
+                assert_eq!((name, rows as usize), (bulk::BOXES, read.chunks.len()))
+            }
             Made::Twins(pairs) => read.twins.extend(pairs),
         }
         Ok(())
@@ -47,7 +50,7 @@ fn read(folder: &Path, name: &str, bytes: &[u8]) -> Result<Read, pams::domain::F
     let t = &read.tally;
     assert_eq!(
         t.records,
-        t.taken + t.held + t.blank + t.headers + t.totals,
+        t.taken + t.merged + t.held + t.blank + t.headers + t.totals,
         "{name}: every row is somewhere"
     );
     assert_eq!(t.taken, read.chunks.iter().map(|c| u64::from(c.1)).sum::<u64>());

@@ -13,6 +13,7 @@ pub fn outlets() -> Command {
                 .about("Take files of outlets in, each in one change")
                 .arg(files())
                 .arg(text("resume", "ID", "Go on with one that was left, as `pams import list` shows it"))
+                .arg(flag("append", "Add outlets and change known ones, remove none"))
                 .arg(flag("dry-run", "Show what it would do, change nothing"))
                 .arg(flag("review", "Leave it open, to be looked at in the interface")),
         )
@@ -61,6 +62,12 @@ pub fn outlets() -> Command {
             Command::new("show")
                 .about("All of one outlet")
                 .arg(Arg::new("code").required(true).value_name("CODE")),
+        )
+        .subcommand(
+            Command::new("near")
+                .about("The outlets nearest to one, the nearest first")
+                .arg(Arg::new("code").required(true).value_name("CODE"))
+                .arg(number("limit", "10", "So many")),
         )
         .subcommand(
             Command::new("export")

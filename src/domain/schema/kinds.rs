@@ -485,9 +485,12 @@ records! {
         48 notes: long, erasable;
         49 unread: long, system;
         50 cleared: words, system;
+        51 visit_day: text;
+        52 visit_order: decimal;
+        53 sales_months: long;
     }
     index 121 [1];
 }
 
 /// Number of this table: raised when a row is added.
-pub const SCHEMA_VERSION: u32 = 9;
+pub const SCHEMA_VERSION: u32 = 10;

@@ -11,6 +11,10 @@ use std::borrow::Cow;
 
 /// Bytes of one cell that are kept.
 const MAX_CELL: usize = 32_000;
+/// Bytes of a cell that is plain.
+const SHORT: usize = 1_000;
+/// Bytes of the longest name that stands for none.
+pub const PLACEHOLDER: usize = 12;
 /// Days remembered by their text.
 const RECENT: usize = 1 << 13;
 /// What systems write for "nothing".
@@ -42,6 +46,16 @@ pub fn is_nothing(cell: &str) -> bool {
     cell.len() <= 6 && NOTHING.iter().any(|n| n.eq_ignore_ascii_case(cell))
 }
 
+/// A cell that is text as it stands, trimmed: ASCII in which nothing could be mended, meant
+/// otherwise, or stand for nothing. Most cells are.
+pub fn plain(cell: &[u8]) -> Option<&[u8]> {
+    let cell = cell.trim_ascii();
+    // Without a way out of it the loop looks at many bytes at once.
+    let odd = || cell.iter().fold(false, |odd, b| odd | (b.wrapping_sub(b' ') >= 95) | (*b == b'&'));
+    let read = (7..=SHORT).contains(&cell.len()) && !is_formula(cell) && cell != UNREAD_FORMULA.as_bytes();
+    (read && !odd()).then_some(cell)
+}
+
 /// A cell as text: trimmed, without what moves a cursor. What could be mended but may be
 /// meant is left and told of.
 pub fn words<'a>(cell: &'a [u8], faults: &mut Faults) -> Cow<'a, str> {
@@ -71,7 +85,7 @@ pub fn words<'a>(cell: &'a [u8], faults: &mut Faults) -> Cow<'a, str> {
             None => {}
         }
     }
-    if let [b'=' | b'@', ..] | [b'+' | b'-', b'A'..=b'Z' | b'a'..=b'z', ..] = whole.as_bytes() {
+    if is_formula(whole.as_bytes()) {
         faults.add(Fault::Formula);
     }
     if whole == UNREAD_FORMULA {
@@ -84,6 +98,11 @@ pub fn words<'a>(cell: &'a [u8], faults: &mut Faults) -> Cow<'a, str> {
         return Cow::Owned(whole[..end].to_owned());
     }
     if is_nothing(&whole) { Cow::Borrowed("") } else { whole }
+}
+
+/// What a spreadsheet would run.
+fn is_formula(text: &[u8]) -> bool {
+    matches!(text, [b'=' | b'@', ..] | [b'+' | b'-', b'A'..=b'Z' | b'a'..=b'z', ..])
 }
 
 /// Letters that UTF-8 read as another encoding leaves behind.
@@ -156,7 +175,7 @@ fn day(text: &str, order: DateOrder) -> (Option<i64>, Option<Fault>) {
 
 /// Names that stand for "we did not know".
 pub fn is_placeholder(name: &str) -> bool {
-    let folded_short = name.len() <= 12;
+    let folded_short = name.len() <= PLACEHOLDER;
     folded_short
         && matches!(
             text::fold(name).as_str(),
@@ -189,8 +208,12 @@ pub fn is_email(text: &str) -> bool {
 
 /// Between six and fifteen digits (E.164), and nothing but what people put between them.
 pub fn is_phone(text: &str) -> bool {
+    are_phone(text.as_bytes())
+}
+
+pub(super) fn are_phone(bytes: &[u8]) -> bool {
     let mut digits = 0;
-    for b in text.bytes() {
+    for b in bytes.iter().copied() {
         match b {
             b'0'..=b'9' => digits += 1,
             b'+' | b'-' | b' ' | b'(' | b')' | b'.' | b'/' => {}

@@ -66,6 +66,9 @@ faults! {
     TwoDays "ACT-07";
     BadEffort "ACT-08";
     Repeats "ACT-09";
+    Unknown "OUT-09";
+    NoMonth "SAL-01";
+    NoAmount "SAL-02";
 }
 
 impl Faults {
@@ -119,6 +122,9 @@ const HELD: u64 = 1 << Fault::NoCode as u8
     | 1 << Fault::RowTooLong as u8
     | 1 << Fault::Aside as u8
     | 1 << Fault::NoDay as u8
+    | 1 << Fault::Unknown as u8
+    | 1 << Fault::NoMonth as u8
+    | 1 << Fault::NoAmount as u8
     | 1 << Fault::TwoDays as u8;
 
 /// The fields that a rule is about, the one that people look at first.
@@ -133,6 +139,8 @@ pub fn fields_of(code: &str) -> &'static [&'static str] {
         "NUM-01" | "NUM-02" => &["avg_sales", "volume", "visit_frequency", "credit_limit"],
         code if code.starts_with("DAT") => &["created_on", "opened_on", "updated_on", "closed_on"],
         "ENU-01" => &["status"],
+        "SAL-01" => &["sales_months"],
+        "SAL-02" => &["avg_sales"],
         "CON-01" => &["email"],
         "CON-02" => &["phone", "phone2"],
         "TER-01" => &["territory"],

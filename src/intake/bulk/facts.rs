@@ -2,7 +2,7 @@
 //! duplicates share. Some fifty bytes a row; the rows themselves stay in the file.
 
 use super::codes::{Fault, Faults};
-use super::layout::Layout;
+use super::layout::{Layout, Rows};
 use super::mend::Mender;
 use super::source::{Cells, Source};
 use crate::columns::{FastMap, hash};
@@ -123,6 +123,8 @@ pub fn gather(
     let (address, phone, tax) = (column("address"), column("phone"), column("tax_id"));
     let mut towns: FastMap<u64, u32> = FastMap::default();
     let mut countries: FastMap<u64, u16> = FastMap::default();
+    let has_towns = places[1..].iter().any(Option::is_some);
+    let mut near = Town::default();
     let mut record = 0u32;
     source.records(&mut |at, end, cells| {
         let number = record;
@@ -180,22 +182,25 @@ pub fn gather(
         let mut position = (NOWHERE, NOWHERE);
         if lat.is_some() && lon.is_some() {
             position = degrees(cell(lat), cell(lon), layout, &mut faults);
-        }
-        let town = if places[3].is_some() || places[1].is_some() || places[2].is_some() {
-            let mut key = 0u64;
-            for place in places {
-                key = key.rotate_left(7) ^ hash(cell(place));
+            if layout.is_partial() {
+                // What a file of some columns leaves empty stays as it is.
+                faults.remove(Fault::NoPosition);
             }
-            let next = towns.len() as u32;
-            *towns.entry(key).or_insert(next)
-        } else {
-            0
-        };
-        let land = cell(places[0]);
-        let next = countries.len() as u16;
-        let country = *countries.entry(hash(land)).or_insert(next);
-        if country == next && facts.countries.len() == country as usize {
-            facts.countries.push(String::from_utf8_lossy(land).into_owned());
+        }
+        // Neighbours in a file mostly are neighbours in a town.
+        if !near.is(places.map(cell)) {
+            near.take(places.map(cell));
+            if has_towns {
+                let key = places.iter().fold(0u64, |key, place| key.rotate_left(7) ^ hash(cell(*place)));
+                let next = towns.len() as u32;
+                near.town = *towns.entry(key).or_insert(next);
+            }
+            let land = cell(places[0]);
+            let next = countries.len() as u16;
+            near.country = *countries.entry(hash(land)).or_insert(next);
+            if near.country == next && facts.countries.len() == next as usize {
+                facts.countries.push(String::from_utf8_lossy(land).into_owned());
+            }
         }
         let (address, digits) = houses(cell(address));
         facts.rows.push(Fact {
@@ -205,9 +210,9 @@ pub fn gather(
             code: from,
             lat: position.0,
             lon: position.1,
-            town,
+            town: near.town,
             name: facts.names.number(cell(name)),
-            country,
+            country: near.country,
             address,
             digits,
             phone: number_of(cell(phone)),
@@ -216,8 +221,34 @@ pub fn gather(
         });
         Ok(true)
     })?;
-    facts.sort(mender);
+    facts.sort(mender, layout.rows != Rows::Months);
     Ok(facts)
+}
+
+/// The town of the row before: its cells as they stood, and the numbers they got.
+#[derive(Default)]
+struct Town {
+    bytes: Vec<u8>,
+    lengths: Option<[usize; 4]>,
+    town: u32,
+    country: u16,
+}
+
+impl Town {
+    fn is(&self, cells: [&[u8]; 4]) -> bool {
+        let mut from = 0;
+        self.lengths == Some(cells.map(<[u8]>::len))
+            && cells.iter().all(|cell| {
+                from += cell.len();
+                self.bytes[from - cell.len()..from] == **cell
+            })
+    }
+
+    fn take(&mut self, cells: [&[u8]; 4]) {
+        self.bytes.clear();
+        cells.iter().for_each(|cell| self.bytes.extend_from_slice(cell));
+        self.lengths = Some(cells.map(<[u8]>::len));
+    }
 }
 
 impl Facts {
@@ -227,8 +258,8 @@ impl Facts {
     }
 
     /// Orders rows by key, and those of one key by their place in the file; all but the
-    /// first of a key repeat it.
-    fn sort(&mut self, mender: &Mender) {
+    /// first of a key repeat it, where each row is an outlet's own.
+    fn sort(&mut self, mender: &Mender, own: bool) {
         self.order = (0..self.rows.len() as u32).collect();
         if !self.sorted {
             // Keys that begin alike, as most do, are told apart behind what they share.
@@ -251,7 +282,7 @@ impl Facts {
         self.prefer(mender);
         for pair in 1..self.order.len() {
             let (a, b) = (self.order[pair - 1] as usize, self.order[pair] as usize);
-            let repeats = self.code(a) == self.code(b) && !self.code(b).is_empty();
+            let repeats = own && self.code(a) == self.code(b) && !self.code(b).is_empty();
             if repeats {
                 self.rows[b].faults.add(Fault::CodeRepeated);
             }

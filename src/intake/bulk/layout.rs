@@ -6,7 +6,7 @@ use crate::domain::money::Decimal;
 use crate::domain::schema::{Field, Kind, Type};
 use crate::domain::text::fold;
 use crate::intake::columns::{self, Guess};
-use crate::intake::notation::{DateOrder, decimal_of};
+use crate::intake::notation::{DateOrder, decimal_of, month};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +38,22 @@ pub struct Said {
     pub mend: BTreeSet<String>,
 }
 
+/// What the rows of a file are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// Whole records.
+    #[default]
+    Whole,
+    /// The key and some columns of records that are known already.
+    Columns,
+    /// The sales of a known outlet in a month: the rows of an outlet are added up.
+    Months,
+}
+
 pub struct Layout {
     pub kind: Kind,
+    pub rows: Rows,
     pub header: usize,
     pub titles: Vec<String>,
     /// Column → what it is taken for.
@@ -88,17 +102,53 @@ impl Layout {
         let numbers = (0..titles.len()).filter(|c| fields[*c].is_some_and(|f| f.kind == Type::Decimal));
         let comma = numbers.filter_map(|c| decimal_of(of(c))).next_back() == Some(Decimal::Comma);
         let folded = titles.iter().map(|t| t.to_lowercase().into_bytes()).collect();
-        Ok(Layout { kind, header, titles, guesses, fields, dates, comma, folded })
+        let mut layout =
+            Layout { kind, rows: Rows::Whole, header, titles, guesses, fields, dates, comma, folded };
+        layout.rows = layout.what_rows_are(&values);
+        Ok(layout)
+    }
+
+    /// By its columns; and no column is taken for what these rows do not have.
+    fn what_rows_are(&mut self, values: &[Vec<&str>]) -> Rows {
+        if self.kind != Kind::Outlet {
+            return Rows::Whole;
+        }
+        let (code, named) = (self.column("code"), self.column("name").is_some());
+        let repeats = |code: usize| {
+            let seen: BTreeSet<&&str> = values[code].iter().collect();
+            seen.len() < values[code].len()
+        };
+        if let (Some(code), Some(months), Some(_)) =
+            (code, self.column("sales_months"), self.column("avg_sales"))
+        {
+            let (of, order) = (&values[months], self.dates[months]);
+            let read = of.iter().filter(|text| month(text, order).is_some()).count();
+            if read * 2 > of.len() && (!named || repeats(code)) {
+                let kept = |name: &str| ["code", "sales_months", "avg_sales", "volume"].contains(&name);
+                self.fields.iter_mut().filter(|f| f.is_some_and(|f| !kept(f.name))).for_each(|f| *f = None);
+                return Rows::Months;
+            }
+        }
+        if code.is_some() && !named && self.fields.iter().flatten().count() > 1 {
+            return Rows::Columns;
+        }
+        Rows::Whole
     }
 
     pub fn column(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|f| f.is_some_and(|f| f.name == name))
     }
 
+    /// Rows change what is known and make nothing new.
+    pub fn is_partial(&self) -> bool {
+        self.rows != Rows::Whole
+    }
+
     /// Required fields without a column.
     pub fn missing(&self) -> Vec<&'static str> {
         // Of an activity the rest is said of texts that are empty, too.
         let needed = |name: &str| self.kind != Kind::Activity || name == "date";
+        let needed = |name: &str| needed(name) && (self.rows == Rows::Whole || name == "code");
         let required = self.kind.schema().fields.iter().filter(|f| f.required && needed(f.name));
         required.map(|f| f.name).filter(|n| self.column(n).is_none()).collect()
     }

@@ -91,6 +91,9 @@ impl Mender {
 
     /// A text as it was meant, where that was wished; its fault goes.
     pub fn letters<'a>(&self, text: Cow<'a, str>, faults: &mut Faults, before: Faults) -> Cow<'a, str> {
+        if faults.0 & self.mended.0 == 0 {
+            return text;
+        }
         for fault in [Fault::Garbled, Fault::Entities] {
             if self.mends(fault)
                 && faults.has(fault)

@@ -11,13 +11,15 @@ pub mod legacy;
 pub mod mend;
 mod near;
 mod places;
+mod sales;
 pub mod source;
 mod statuses;
 mod write;
 
 pub use cells::{is_email, is_phone};
-pub use layout::{Layout, Said};
+pub use layout::{Layout, Rows, Said};
 pub use places::{km, with_sign};
+pub use sales::{Months, joined};
 pub use statuses::STATUSES;
 pub use write::EXTRA;
 
@@ -119,9 +121,13 @@ impl Opened {
         Ok(())
     }
 
-    /// Refuses a table that lacks what each row must have.
-    pub fn complete(&self) -> Outcome<()> {
-        let missing = self.layout.missing();
+    /// Refuses a table that lacks what each row must have; where nothing is known yet that is
+    /// more than where rows are known by their keys.
+    pub fn complete(&self, known: bool) -> Outcome<()> {
+        let mut missing = self.layout.missing();
+        if !known && self.layout.is_partial() {
+            missing.push("name");
+        }
         if missing.is_empty() {
             return Ok(());
         }
@@ -146,7 +152,7 @@ impl Opened {
         emit: &mut dyn FnMut(Made) -> Outcome<()>,
         progress: Progress,
     ) -> Outcome<Tally> {
-        self.complete()?;
+        self.complete(true)?;
         if self.layout.kind == Kind::Activity {
             return legacy::run(self, today, day_minutes, emit, progress);
         }
@@ -167,6 +173,9 @@ impl Opened {
             &mut |written| progress(bytes + written.min(bytes), 2 * bytes),
         )?;
         marks(&facts, &twins, emit)?;
+        if self.layout.is_partial() {
+            records(&facts, emit)?;
+        }
         progress(2 * bytes, 2 * bytes)?;
         Ok(Tally {
             records: facts.records,
@@ -196,6 +205,24 @@ impl Opened {
             }
         }
     }
+}
+
+/// The name of the piece with the box of each chunk: south, west, north, east, in millionths of a
+/// degree; none where no row of it has a position.
+pub const BOXES: &str = "boxes";
+
+/// The name of the piece that says which record of the file each row was.
+pub const RECORDS: &str = "records";
+
+fn records(facts: &facts::Facts, emit: &mut dyn FnMut(Made) -> Outcome<()>) -> Outcome<()> {
+    let taken = facts.order.iter().map(|row| &facts.rows[*row as usize]).filter(|f| !f.faults.is_out());
+    let all: Vec<Option<i64>> = taken.map(|fact| Some(i64::from(fact.record))).collect();
+    for part in all.chunks(columns::MAX_ROWS) {
+        let column = columns::Column::Numbers(columns::Numbers(part.to_vec()));
+        let bytes = columns::encode([(0, &column)]);
+        emit(Made::Piece { name: RECORDS, rows: part.len() as u32, bytes })?;
+    }
+    Ok(())
 }
 
 /// The places of rows with a fault, of those that went in.

@@ -6,7 +6,7 @@
 
 use super::codes::Fault;
 use super::facts::{Fact, Facts, NOWHERE};
-use super::places::km;
+use super::places::{grouped, km};
 use crate::columns::FastMap;
 use crate::domain::text;
 
@@ -53,43 +53,48 @@ fn same_house(a: &Fact, b: &Fact) -> bool {
     !apart || a.phone != 0 && a.phone == b.phone
 }
 
-fn near(a: &Fact, b: &Fact) -> bool {
-    same_house(a, b) && km((a.lat, a.lon), (b.lat, b.lon)) <= NEAR_KM
-}
-
 /// Equal names within 50 m.
 fn named(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
-    let mut rows: Vec<(u32, i32, u32)> = Vec::new();
-    for (row, fact) in facts.rows.iter().enumerate() {
-        if counts(fact) && fact.lat != NOWHERE {
-            rows.push((fact.name, fact.lat, row as u32));
-        }
-    }
-    rows.sort_unstable();
-    for (place, a) in rows.iter().enumerate() {
-        let close = |b: &&(u32, i32, u32)| b.0 == a.0 && b.1 - a.1 <= CELL;
-        for b in rows[place + 1..].iter().take(BEHIND).take_while(close) {
-            if near(&facts.rows[a.2 as usize], &facts.rows[b.2 as usize]) {
-                pairs.push((a.2, b.2));
+    let placed = facts.rows.iter().enumerate().filter(|(_, fact)| counts(fact) && fact.lat != NOWHERE);
+    let spots = placed.map(|(row, fact)| (fact.name, (fact.lat, row as u32, fact.lon)));
+    let mut of_name = grouped(spots);
+    for rows in of_name.groups_mut().filter(|rows| rows.len() > 1) {
+        rows.sort_unstable();
+        for (place, a) in rows.iter().enumerate() {
+            let close = |b: &&(i32, u32, i32)| b.0 - a.0 <= CELL;
+            for b in rows[place + 1..].iter().take(BEHIND).take_while(close) {
+                // The rows themselves lie anywhere: they are looked at last.
+                if km((a.0, a.2), (b.0, b.2)) <= NEAR_KM
+                    && same_house(&facts.rows[a.1 as usize], &facts.rows[b.1 as usize])
+                {
+                    pairs.push((a.1, b.1));
+                }
             }
         }
     }
 }
 
+/// Where a row is and what it is called.
+struct Spot {
+    at: (i32, i32),
+    name: u32,
+}
+
 /// Names alike within 50 m: cells of the map, each with those to the east and north.
 fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
     let cell = |fact: &Fact| (fact.lat.div_euclid(CELL), fact.lon.div_euclid(CELL));
-    let mut rows: Vec<((i32, i32), u32)> = Vec::new();
+    let mut rows: Vec<((i32, i32), u32, Spot)> = Vec::new();
     for (row, fact) in facts.rows.iter().enumerate() {
         if counts(fact) && fact.lat != NOWHERE && !fact.faults.has(Fault::Shared) {
-            rows.push((cell(fact), row as u32));
+            rows.push((cell(fact), row as u32, Spot { at: (fact.lat, fact.lon), name: fact.name }));
         }
     }
-    rows.sort_unstable();
+    rows.sort_unstable_by_key(|(cell, row, _)| (*cell, *row));
     let mut known: FastMap<u64, bool> = FastMap::default();
-    let mut look = |a: u32, b: u32| {
-        let (x, y) = (&facts.rows[a as usize], &facts.rows[b as usize]);
-        if x.name == y.name || !near(x, y) {
+    let mut look = |(_, a, x): &((i32, i32), u32, Spot), (_, b, y): &((i32, i32), u32, Spot)| {
+        // The rows themselves lie anywhere: they are looked at last.
+        let apart = x.name == y.name || km(x.at, y.at) > NEAR_KM;
+        if apart || !same_house(&facts.rows[*a as usize], &facts.rows[*b as usize]) {
             return;
         }
         let key = u64::from(x.name.min(y.name)) << 32 | u64::from(x.name.max(y.name));
@@ -98,7 +103,7 @@ fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
         }
         let names = (facts.names.get(x.name), facts.names.get(y.name));
         if *known.entry(key).or_insert_with(|| are_alike(names.0, names.1)) {
-            pairs.push((a, b));
+            pairs.push((*a, *b));
         }
     };
     let mut from = 0;
@@ -109,7 +114,7 @@ fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
         let end = from + rows[from..].partition_point(|r| r.0 == here);
         let own = &rows[from..end];
         for (n, a) in own.iter().enumerate().take(MOST) {
-            own[n + 1..].iter().take(MOST).for_each(|b| look(a.1, b.1));
+            own[n + 1..].iter().take(MOST).for_each(|b| look(a, b));
         }
         let east = rows[end..].iter().take_while(|r| r.0 == (here.0, here.1 + 1)).take(MOST);
         while north < rows.len() && rows[north].0 < (here.0 + 1, here.1 - 1) {
@@ -117,7 +122,7 @@ fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
         }
         let above = rows[north..].iter().take_while(|r| r.0 <= (here.0 + 1, here.1 + 1)).take(3 * MOST);
         for b in east.chain(above) {
-            own.iter().take(MOST).for_each(|a| look(a.1, b.1));
+            own.iter().take(MOST).for_each(|a| look(a, b));
         }
         from = end;
     }

@@ -125,6 +125,52 @@ fn signed(at: (i32, i32), land: &Box4) -> Option<(i32, i32)> {
     found.next().filter(|_| found.next().is_none())
 }
 
+/// Values by small whole numbers, those of one number beside each other.
+pub(super) struct Grouped<T> {
+    values: Vec<T>,
+    /// Number → where its values begin; one more at the end.
+    begins: Vec<u32>,
+}
+
+impl<T> Grouped<T> {
+    pub fn groups(&self) -> impl Iterator<Item = (u32, &[T])> {
+        let span = |(n, span): (usize, &[u32])| (n as u32, &self.values[span[0] as usize..span[1] as usize]);
+        self.begins.windows(2).enumerate().map(span)
+    }
+
+    pub fn groups_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let mut rest = self.values.as_mut_slice();
+        self.begins.windows(2).map(move |span| {
+            let (group, behind) = std::mem::take(&mut rest).split_at_mut((span[1] - span[0]) as usize);
+            rest = behind;
+            group
+        })
+    }
+}
+
+/// Counting instead of sorting: the numbers are dense. Values of one number stay in order.
+pub(super) fn grouped<T: Copy + Default>(all: impl Iterator<Item = (u32, T)> + Clone) -> Grouped<T> {
+    let mut begins: Vec<u32> = vec![0];
+    for (number, _) in all.clone() {
+        let at = number as usize + 1;
+        if at >= begins.len() {
+            begins.resize(at + 1, 0);
+        }
+        begins[at] += 1;
+    }
+    for n in 1..begins.len() {
+        begins[n] += begins[n - 1];
+    }
+    let mut next = begins.clone();
+    let mut values = vec![T::default(); *begins.last().unwrap_or(&0) as usize];
+    for (number, value) in all {
+        let at = &mut next[number as usize];
+        values[*at as usize] = value;
+        *at += 1;
+    }
+    Grouped { values, begins }
+}
+
 struct Town {
     middle: (i32, i32),
     /// Median distance from the middle.
@@ -133,34 +179,28 @@ struct Town {
 
 /// The middle of each town that has enough positions.
 fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> FastMap<u32, Town> {
-    let mut rows: Vec<(u32, u32)> = Vec::with_capacity(facts.rows.len());
-    for (row, fact) in facts.rows.iter().enumerate() {
+    let counts = |fact: &&Fact| {
         let land = boxes.get(fact.country as usize).copied().flatten();
         let fits = |at| land.is_none_or(|b| inside(at, &b));
-        if position(fact).is_some_and(fits) && !fact.faults.has(Fault::Swapped) {
-            rows.push((fact.town, row as u32));
-        }
-    }
-    rows.sort_unstable();
+        position(fact).is_some_and(fits) && !fact.faults.has(Fault::Swapped)
+    };
+    let rows = facts.rows.iter().filter(counts);
+    let spots = grouped(rows.map(|fact| (fact.town, (fact.lat, fact.lon))));
     let mut towns = FastMap::default();
     let (mut ys, mut xs, mut away) = (vec![], vec![], vec![]);
-    for group in rows.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() >= ENOUGH) {
+    for (town, group) in spots.groups().filter(|(_, g)| g.len() >= ENOUGH) {
         ys.clear();
         xs.clear();
         away.clear();
-        for (_, row) in group {
-            let fact = &facts.rows[*row as usize];
-            ys.push(fact.lat);
-            xs.push(fact.lon);
+        for (lat, lon) in group {
+            ys.push(*lat);
+            xs.push(*lon);
         }
         let half = group.len() / 2;
         let middle = (*ys.select_nth_unstable(half).1, *xs.select_nth_unstable(half).1);
-        away.extend(group.iter().map(|(_, row)| {
-            let fact = &facts.rows[*row as usize];
-            km((fact.lat, fact.lon), middle)
-        }));
+        away.extend(group.iter().map(|at| km(*at, middle)));
         let spread_km = *away.select_nth_unstable_by(half, f64::total_cmp).1;
-        towns.insert(group[0].0, Town { middle, spread_km });
+        towns.insert(town, Town { middle, spread_km });
     }
     towns
 }

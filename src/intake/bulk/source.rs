@@ -3,10 +3,12 @@
 
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
-use crate::intake::open::{self, Cell, Form, refused};
+use crate::intake::open::{self, Form, refused};
+use crate::intake::xlsx;
 use simd_csv::ZeroCopyReaderBuilder;
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes looked at to tell what a file is.
@@ -17,8 +19,8 @@ const SAMPLE: usize = 400;
 const MAX_RECORD: u64 = 32 << 20;
 /// Columns at most.
 pub const MAX_COLUMNS: usize = 16_384;
-/// Bytes read at a time.
-const BLOCK: usize = 1 << 20;
+/// Bytes read at a time: what is read is looked at while it is still near.
+const BLOCK: usize = 128 << 10;
 
 pub struct Source {
     pub name: String,
@@ -30,6 +32,7 @@ pub struct Source {
     pub bytes: u64,
     /// The first records.
     pub head: Vec<Vec<String>>,
+    hash: OnceCell<[u8; 32]>,
     path: PathBuf,
     /// Ours, to be taken away again.
     spool: Option<PathBuf>,
@@ -67,6 +70,7 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
         start: 0,
         bytes: about.len(),
         head: vec![],
+        hash: OnceCell::new(),
         path: path.to_owned(),
         spool: None,
     };
@@ -149,23 +153,21 @@ fn transcode(
 
 /// A workbook's table as delimited text.
 fn workbook(name: &str, form: Form, path: &Path, to: &mut dyn Write) -> Outcome<()> {
-    let file = File::open(path).map_err(unreadable(path))?;
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(to);
     let failed = |e: csv::Error| Failure::internal(format!("The rows of {name} cannot be kept: {e}"));
-    let mut row = |cells: &[Cell]| -> Outcome<()> {
-        match cells {
-            [] => writer.write_record([""]).map_err(failed),
-            cells => writer.write_record(cells.iter().map(Cell::text)).map_err(failed),
-        }
+    let mut row = |cells: &[Vec<u8>]| match cells {
+        [] => writer.write_record([""]).map_err(failed),
+        cells => writer.write_record(cells).map_err(failed),
     };
     match form {
-        Form::Xlsx => open::stream_xlsx(name, BufReader::new(file), &mut row)?,
+        Form::Xlsx => xlsx::stream(name, path, &mut row)?,
         _ => {
             let bytes = std::fs::read(path).map_err(unreadable(path))?;
             let opened = open::open(name, &bytes)?;
             let shown = opened.sheets.iter().filter(|s| !s.hidden).max_by_key(|s| s.rows.len());
             for cells in shown.or(opened.sheets.first()).map_or(&[][..], |s| &s.rows) {
-                row(cells)?;
+                let texts: Vec<Vec<u8>> = cells.iter().map(|cell| cell.text().into_bytes()).collect();
+                row(&texts)?;
             }
         }
     }
@@ -201,8 +203,11 @@ impl Source {
         Ok(())
     }
 
-    /// BLAKE3 of the text.
+    /// BLAKE3 of the text; known without another look once all records were read.
     pub fn hash(&self) -> Outcome<[u8; 32]> {
+        if let Some(hash) = self.hash.get() {
+            return Ok(*hash);
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(self.file()?).map_err(unreadable(&self.path))?;
         Ok(hasher.finalize().into())
@@ -216,10 +221,12 @@ impl Source {
     /// ends it.
     pub fn records(&self, visit: &mut dyn FnMut(u64, u64, &mut Cells) -> Outcome<bool>) -> Outcome<()> {
         let mut file = self.file()?;
-        file.seek(SeekFrom::Start(self.start)).map_err(unreadable(&self.path))?;
+        let hasher = RefCell::new(blake3::Hasher::new());
+        let mark = hasher.borrow_mut().update_reader((&mut file).take(self.start)).map(drop);
+        mark.map_err(unreadable(&self.path))?;
         let read = std::cell::Cell::new(0u64);
         let done = std::cell::Cell::new(0u64);
-        let bounded = Bounded { from: file, read: &read, done: &done };
+        let bounded = Bounded { from: file, read: &read, done: &done, hasher: &hasher };
         let mut reader = ZeroCopyReaderBuilder::with_capacity(BLOCK);
         reader.delimiter(self.delimiter).flexible(true).has_headers(false);
         let mut reader = reader.from_reader(bounded);
@@ -235,6 +242,7 @@ impl Source {
                 Err(error) => return Err(self.broken(number + 1, &error.to_string())),
             };
             if !more {
+                let _ = self.hash.set(hasher.borrow().finalize().into());
                 return Ok(());
             }
             number += 1;
@@ -274,6 +282,7 @@ struct Bounded<'a> {
     from: File,
     read: &'a std::cell::Cell<u64>,
     done: &'a std::cell::Cell<u64>,
+    hasher: &'a RefCell<blake3::Hasher>,
 }
 
 impl Read for Bounded<'_> {
@@ -283,6 +292,7 @@ impl Read for Bounded<'_> {
         }
         let got = self.from.read(into)?;
         self.read.set(self.read.get() + got as u64);
+        self.hasher.borrow_mut().update(&into[..got]);
         Ok(got)
     }
 }
@@ -291,45 +301,52 @@ impl Read for Bounded<'_> {
 #[derive(Default)]
 pub struct Cells {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// Where each cell begins and ends in them.
+    spans: Vec<(u32, u32)>,
 }
 
 impl Cells {
     pub fn take(&mut self, record: &simd_csv::ZeroCopyByteRecord) {
         self.bytes.clear();
-        self.ends.clear();
+        self.spans.clear();
+        // Most records have no quotes: they are copied at once.
+        if memchr::memchr(b'"', record.as_slice()).is_none() {
+            self.bytes.extend_from_slice(record.as_slice());
+            let mut from = 0;
+            for cell in record.iter() {
+                // A record has at most some megabytes.
+                self.spans.push((from, from + cell.len() as u32));
+                from += cell.len() as u32 + 1;
+            }
+            return;
+        }
         for cell in record.unescaped_iter() {
+            let from = self.bytes.len() as u32;
             self.bytes.extend_from_slice(&cell);
-            self.ends.push(self.bytes.len());
+            self.spans.push((from, self.bytes.len() as u32));
         }
     }
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.spans.len()
     }
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.spans.is_empty()
     }
     /// A cell; empty where the record is shorter.
     pub fn get(&self, column: usize) -> &[u8] {
-        match self.ends.get(column) {
-            Some(end) => &self.bytes[if column == 0 { 0 } else { self.ends[column - 1] }..*end],
-            None => &[],
-        }
+        self.spans.get(column).map_or(&[], |(from, to)| &self.bytes[*from as usize..*to as usize])
     }
     /// Puts another text in place of a cell; a shorter record grows.
     pub fn set(&mut self, column: usize, text: &[u8]) {
-        let end = self.bytes.len();
-        self.ends.resize(self.ends.len().max(column + 1), end);
-        let (from, to) = (if column == 0 { 0 } else { self.ends[column - 1] }, self.ends[column]);
-        self.bytes.splice(from..to, text.iter().copied());
-        for end in &mut self.ends[column..] {
-            *end = *end - (to - from) + text.len();
-        }
+        let from = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(text);
+        self.spans.resize(self.spans.len().max(column + 1), (0, 0));
+        self.spans[column] = (from, self.bytes.len() as u32);
     }
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|column| self.get(column))
     }
     pub fn is_blank(&self) -> bool {
-        self.bytes.iter().all(u8::is_ascii_whitespace)
+        self.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace))
     }
 }

@@ -4,10 +4,11 @@
 use super::cells::{self, Dates};
 use super::codes::{Fault, Faults};
 use super::facts::{Fact, Facts, NOWHERE};
-use super::layout::Layout;
+use super::layout::{Layout, Rows};
 use super::mend::Mender;
+use super::sales::Sum;
 use super::source::{Cells, Source};
-use super::{Held, Made, Tally, statuses};
+use super::{BOXES, Held, Made, Tally, statuses};
 use crate::columns::{self, Column, Numbers, Texts, hash};
 use crate::domain::schema::{Field, Type};
 use crate::domain::{Failure, Outcome};
@@ -39,7 +40,7 @@ pub fn write(
     let mut writer = Writer::new(layout, mender, today);
     let order = std::mem::take(&mut facts.order);
     let file = source.file()?;
-    let (mut from, mut text, mut done) = (0, Vec::new(), 0u64);
+    let (mut from, mut buffer, mut done) = (0, Vec::new(), 0u64);
     while from < order.len() {
         // Rows of one chunk, as far as they are known before they are read.
         let mut to = from;
@@ -53,11 +54,19 @@ pub fn write(
                 break;
             }
         }
+        // What is added up is not torn apart.
+        while writer.layout.rows == Rows::Months
+            && to < order.len()
+            && facts.code(order[to] as usize) == facts.code(order[to - 1] as usize)
+        {
+            bytes += facts.rows[order[to] as usize].length as usize;
+            to += 1;
+        }
         let rows = &order[from..to];
-        fetch(&file, facts, rows, &mut text).map_err(|e| lost(source, &e.to_string()))?;
+        let text = fetch(&file, facts, rows, &mut buffer).map_err(|e| lost(source, &e.to_string()))?;
         let mut reader = ZeroCopyReaderBuilder::new();
         reader.delimiter(source.delimiter).flexible(true).has_headers(false);
-        let mut reader = reader.from_reader(text.as_slice());
+        let mut reader = reader.from_reader(text);
         let mut record = Cells::default();
         for row in rows {
             match reader.read_byte_record() {
@@ -80,8 +89,15 @@ pub fn write(
     if !writer.held.is_empty() {
         emit(Made::Held(writer.take_held()))?;
     }
+    // A part of known rows says nothing of where the others are.
+    if !layout.is_partial() {
+        let boxes = std::mem::take(&mut writer.boxes).map(|values| Column::Numbers(Numbers(values)));
+        let rows = boxes[0].len() as u32;
+        let bytes = columns::encode(boxes.iter().enumerate().map(|(n, column)| (n as u16, column)));
+        emit(Made::Piece { name: BOXES, rows, bytes })?;
+    }
     facts.order = order;
-    Ok(writer.tally)
+    Ok(writer.tally())
 }
 
 fn lost(source: &Source, why: &str) -> Failure {
@@ -90,22 +106,30 @@ fn lost(source: &Source, why: &str) -> Failure {
 }
 
 /// The bytes of rows one after the other; those that are neighbours in the file together.
-fn fetch(file: &std::fs::File, facts: &Facts, rows: &[u32], text: &mut Vec<u8>) -> std::io::Result<()> {
-    text.clear();
+fn fetch<'a>(
+    file: &std::fs::File,
+    facts: &Facts,
+    rows: &[u32],
+    buffer: &'a mut Vec<u8>,
+) -> std::io::Result<&'a [u8]> {
+    let mut used = 0;
     let mut rows = rows.iter().map(|r| &facts.rows[*r as usize]).peekable();
     while let Some(first) = rows.next() {
         let (at, mut end) = (first.at, first.at + u64::from(first.length));
         while let Some(next) = rows.next_if(|n| n.at == end) {
             end += u64::from(next.length);
         }
-        let begun = text.len();
-        text.resize(begun + (end - at) as usize, 0);
-        file.read_exact_at(&mut text[begun..], at)?;
-        if text.last() != Some(&b'\n') {
-            text.push(b'\n');
+        let begun = used;
+        used += (end - at) as usize;
+        // It is as long as the longest so far: what lies there is written over.
+        buffer.resize(buffer.len().max(used + 1), 0);
+        file.read_exact_at(&mut buffer[begun..used], at)?;
+        if buffer[begun..used].last() != Some(&b'\n') {
+            buffer[used] = b'\n';
+            used += 1;
         }
     }
-    Ok(())
+    Ok(&buffer[..used])
 }
 
 /// A column of the file and what its cells become.
@@ -114,6 +138,51 @@ struct Into {
     number: u16,
     field: Option<&'static Field>,
     made: Column,
+    /// Bytes from which on a cell is looked at as plain text.
+    plain_from: usize,
+    last: Last,
+}
+
+/// A text as it was read last: in the order of keys the next row often says the same.
+#[derive(Default)]
+struct Last {
+    cell: Vec<u8>,
+    text: String,
+    faults: Faults,
+}
+
+impl Into {
+    /// A text that is read as it stands: nothing in it says otherwise, and no rule asks more of
+    /// its field than is asked of it here.
+    fn plain<'c>(&self, cell: &'c [u8]) -> Option<&'c [u8]> {
+        if cell.len() < self.plain_from {
+            return None;
+        }
+        cells::plain(cell)
+    }
+
+    /// Reads a text, or knows it already.
+    fn read(&mut self, cell: &[u8], layout: &Layout, mender: &Mender) {
+        if self.last.cell == cell {
+            return;
+        }
+        let mut faults = Faults::default();
+        let mut text = cells::words(cell, &mut faults);
+        if let Some(field) = self.field {
+            text = mender.letters(text, &mut faults, Faults::default());
+            if field.name == "status" {
+                text = statuses::read(text, &mut faults);
+            }
+            if !text.is_empty() || !layout.is_partial() {
+                judge_text(field, &text, &mut faults);
+            }
+        }
+        self.last.faults = faults;
+        self.last.text.clear();
+        self.last.text.push_str(&text);
+        self.last.cell.clear();
+        self.last.cell.extend_from_slice(cell);
+    }
 }
 
 struct Writer<'a> {
@@ -128,7 +197,16 @@ struct Writer<'a> {
     /// Their bytes.
     waits: usize,
     dates: Dates,
-    pub tally: Tally,
+    /// Of a file of months.
+    sum: Option<Sum>,
+    /// The column of the name.
+    name: Option<usize>,
+    /// Rows a fault.
+    faults: Vec<u64>,
+    /// South, west, north, east of the rows of this chunk, and of the chunks before.
+    spread: Option<[i32; 4]>,
+    boxes: [Vec<Option<i64>>; 4],
+    tally: Tally,
 }
 
 impl<'a> Writer<'a> {
@@ -139,9 +217,21 @@ impl<'a> Writer<'a> {
                 _ => Column::Texts(Texts::default()),
             };
             let number = field.map_or(EXTRA | column as u16, |f| f.id);
-            Into { column, number, field: *field, made }
+            let plain_from = match (&made, field.map_or("", |f| f.name)) {
+                (Column::Numbers(_), _) | (_, "status" | "email") => usize::MAX,
+                // Shorter ones may stand for "we did not know".
+                (_, "name") => cells::PLACEHOLDER + 1,
+                _ => 0,
+            };
+            let mut into = Into { column, number, field: *field, made, plain_from, last: Last::default() };
+            // So that no cell is known before it was read, an empty one neither.
+            into.read(b" ", layout, mender);
+            into
         };
-        let columns = layout.fields.iter().enumerate().map(into).collect();
+        // What stands beside the sales of one month is none of the outlet's.
+        let taken = |of: &(usize, &Option<&'static Field>)| layout.rows != Rows::Months || of.1.is_some();
+        let columns: Vec<Into> = layout.fields.iter().enumerate().filter(taken).map(into).collect();
+        let name = columns.iter().position(|to| to.field.is_some_and(|f| f.name == "name"));
         let tally = Tally { filled: vec![0; layout.fields.len()], ..Tally::default() };
         Writer {
             layout,
@@ -153,6 +243,11 @@ impl<'a> Writer<'a> {
             held: vec![],
             waits: 0,
             dates: Dates::new(today),
+            sum: None,
+            name,
+            faults: vec![0; Fault::ALL.len()],
+            spread: None,
+            boxes: Default::default(),
             tally,
         }
     }
@@ -162,14 +257,24 @@ impl<'a> Writer<'a> {
         let mut faults = fact.faults;
         if faults.is_merged() {
             self.tally.merged += 1;
-            *self.tally.faults.entry(Fault::Merged.code().into()).or_default() += 1;
+            self.faults[Fault::Merged as usize] += 1;
             return faults;
         }
         let mut back = faults.holds_back();
+        if self.layout.rows == Rows::Months {
+            return self.month(record, fact, code, back);
+        }
         if !back {
             // What holds a row back besides its key is known from one cell.
-            let name = self.layout.column("name").map(|c| record.get(c));
-            let empty = name.is_some_and(|n| cells::words(n, &mut Faults::default()).is_empty());
+            let name = self.name.map(|at| &mut self.columns[at]);
+            let empty = name.is_some_and(|to| {
+                let cell = record.get(to.column);
+                if to.plain(cell).is_some() {
+                    return false;
+                }
+                to.read(cell, self.layout, self.mender);
+                to.last.text.is_empty()
+            });
             if empty {
                 faults.add(Fault::NoName);
                 back = true;
@@ -180,25 +285,25 @@ impl<'a> Writer<'a> {
         for to in &mut self.columns {
             let cell = record.get(to.column);
             let own = faults;
+            let plain = to.plain(cell);
+            if plain.is_none() && matches!(to.made, Column::Texts(_)) {
+                to.read(cell, self.layout, self.mender);
+            }
             match (to.field, &mut to.made) {
-                (None, Column::Texts(texts)) => {
-                    let text = cells::words(cell, &mut faults);
+                (field, Column::Texts(texts)) if let Some(text) = plain => {
+                    if field.is_some_and(|f| f.name == "phone") && !cells::are_phone(text) {
+                        faults.add(Fault::BadPhone);
+                    }
                     if !back {
-                        texts.push(&text);
-                        self.tally.filled[to.column] += usize::from(!text.is_empty());
+                        texts.push_ascii(text);
+                        self.tally.filled[to.column] += 1;
                     }
                 }
-                (Some(field), Column::Texts(texts)) => {
-                    let text = cells::words(cell, &mut faults);
-                    let text = self.mender.letters(text, &mut faults, own);
-                    let text = match field.name {
-                        "status" => statuses::read(text, &mut faults),
-                        _ => text,
-                    };
-                    judge_text(field, &text, &mut faults);
+                (_, Column::Texts(texts)) => {
+                    faults = faults.with(to.last.faults);
                     if !back {
-                        texts.push(&text);
-                        self.tally.filled[to.column] += usize::from(!text.is_empty());
+                        texts.push(&to.last.text);
+                        self.tally.filled[to.column] += usize::from(!to.last.text.is_empty());
                     }
                 }
                 (field, Column::Numbers(numbers)) => {
@@ -257,21 +362,86 @@ impl<'a> Writer<'a> {
                 self.tally.filled[to.column] -= usize::from(to.made.pop());
             }
         }
-        for fault in faults.iter() {
-            *self.tally.faults.entry(fault.code().into()).or_default() += 1;
-        }
+        faults.iter().for_each(|fault| self.faults[fault as usize] += 1);
         if back {
             self.hold(record, fact, faults);
             self.tally.held += 1;
             return faults;
         }
-        self.unread.push(&unread);
+        if fact.lat != NOWHERE {
+            let [south, west, north, east] = self.spread.unwrap_or([fact.lat, fact.lon, fact.lat, fact.lon]);
+            self.spread =
+                Some([south.min(fact.lat), west.min(fact.lon), north.max(fact.lat), east.max(fact.lon)]);
+        }
+        self.taken(&unread, code);
+        faults
+    }
+
+    /// Adds the sales of a month to those of its outlet, or holds the row back.
+    fn month(&mut self, record: &Cells, fact: &Fact, code: &[u8], back: bool) -> Faults {
+        let mut faults = fact.faults;
+        if self.sum.as_ref().is_none_or(|sum| sum.code != code) {
+            self.end_sum();
+            self.sum = Some(Sum::new(code));
+        }
+        let layout = self.layout;
+        let aside = self.mender.sets_aside(fact.record, faults);
+        let fault = match &mut self.sum {
+            Some(sum) if !back && !aside => sum.add(layout, record),
+            _ => aside.then_some(Fault::Aside),
+        };
+        fault.into_iter().for_each(|fault| faults.add(fault));
+        faults.iter().for_each(|fault| self.faults[fault as usize] += 1);
+        if back || fault.is_some() {
+            self.hold(record, fact, faults);
+            self.tally.held += 1;
+        } else if self.sum.as_ref().is_some_and(|sum| sum.rows > 1) {
+            // One row stands for all of them.
+            faults.add(Fault::Merged);
+            self.tally.merged += 1;
+        }
+        faults
+    }
+
+    /// Writes the row of an outlet whose months are through.
+    fn end_sum(&mut self) {
+        let Some(sum) = self.sum.take().filter(|sum| sum.rows > 0) else { return };
+        for to in &mut self.columns {
+            let name = to.field.map_or("", |f| f.name);
+            let there = match &mut to.made {
+                Column::Texts(texts) if name == "code" => {
+                    texts.push(&String::from_utf8_lossy(&sum.code));
+                    true
+                }
+                Column::Texts(texts) => {
+                    texts.push(&sum.text());
+                    true
+                }
+                Column::Numbers(numbers) => {
+                    numbers.0.push(sum.mean(name));
+                    sum.mean(name).is_some()
+                }
+            };
+            self.tally.filled[to.column] += usize::from(there);
+        }
+        self.taken("", &sum.code);
+    }
+
+    /// A row is in.
+    fn taken(&mut self, unread: &str, code: &[u8]) {
+        self.unread.push(unread);
         if self.rows == 0 {
             self.first = code.to_vec();
         }
         self.rows += 1;
         self.tally.taken += 1;
-        faults
+    }
+
+    fn tally(mut self) -> Tally {
+        for (fault, rows) in Fault::ALL.iter().zip(self.faults).filter(|(_, rows)| *rows > 0) {
+            self.tally.faults.insert(fault.code().into(), rows);
+        }
+        self.tally
     }
 
     fn hold(&mut self, record: &Cells, fact: &Fact, faults: Faults) {
@@ -286,6 +456,7 @@ impl<'a> Writer<'a> {
     }
 
     fn seal(&mut self, emit: &mut dyn FnMut(Made) -> Outcome<()>) -> Outcome<()> {
+        self.end_sum();
         if self.rows == 0 {
             return Ok(());
         }
@@ -294,6 +465,10 @@ impl<'a> Writer<'a> {
         let all = self.columns.iter().map(|c| (c.number, &c.made)).chain([(number, &unread)]);
         let bytes = columns::encode(all);
         self.columns.iter_mut().for_each(|c| c.made.clear());
+        let spread = self.spread.take();
+        for (side, values) in self.boxes.iter_mut().enumerate() {
+            values.push(spread.map(|of| i64::from(of[side])));
+        }
         let first = String::from_utf8_lossy(&self.first).into_owned();
         let rows = std::mem::take(&mut self.rows) as u32;
         emit(Made::Chunk { first, rows, bytes })

@@ -2,7 +2,7 @@
 
 use crate::domain::text::fold;
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// Tables whose columns are known.
@@ -23,6 +23,10 @@ const ALIKE: f64 = 0.8;
 const PART: f64 = 0.74;
 /// Letters of a phrase that may be part of a longer header.
 const TELLING: usize = 5;
+/// Words of what a place is, before a part of it; and the fields that are parts.
+const OF_PLACES: [&str; 7] = ["address", "billing", "office", "registered", "hq", "headquarters", "mailing"];
+const PLACES: [&str; 9] =
+    ["city", "district", "state", "country", "postal_code", "locality", "fax", "latitude", "longitude"];
 /// Words that name nothing without others.
 const VAGUE: [&str; 17] = [
     "name", "code", "number", "type", "date", "id", "status", "value", "class", "notes", "location", "point",
@@ -76,6 +80,19 @@ struct Dictionary {
     joined: Vec<(String, Vec<String>)>,
     /// What the lexicon itself is written in.
     known: HashSet<String>,
+    /// The same without vowels, where one word alone is left of like that: "prty", "chnl".
+    bones: HashMap<String, Vec<String>>,
+}
+
+/// A word as hurried people shorten it: its first letter and its consonants, each once.
+fn bones(word: &str) -> String {
+    let mut kept = String::new();
+    for (n, letter) in word.chars().enumerate() {
+        if (n == 0 || !matches!(letter, 'a' | 'e' | 'i' | 'o' | 'u')) && !kept.ends_with(letter) {
+            kept.push(letter);
+        }
+    }
+    kept
 }
 
 impl Dictionary {
@@ -90,7 +107,19 @@ impl Dictionary {
                 stems: vec![],
                 joined: vec![],
                 known: lexicon_words(&raw),
+                bones: HashMap::new(),
             };
+            let mut of: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
+            for word in
+                all.known.iter().filter(|w| w.len() > HALF && w.bytes().all(|b| b.is_ascii_lowercase()))
+            {
+                of.entry(bones(word)).or_default().insert(word);
+            }
+            let alone = |(bones, words): (String, BTreeSet<&String>)| {
+                let word = words.first().filter(|_| words.len() == 1)?;
+                (bones.len() >= HALF && bones.len() < word.len()).then(|| (bones, vec![(*word).clone()]))
+            };
+            all.bones = of.into_iter().filter_map(alone).collect();
             let split =
                 |text: &str| text.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>();
             for (word, means) in languages.values().flatten().map(|(w, m)| (w.clone(), m)) {
@@ -128,8 +157,11 @@ impl Dictionary {
         }
         // The lexicon has words of other scripts too: there the dictionary comes first.
         let stem = |foreign: bool| if word.is_ascii() != foreign { self.stem(word) } else { None };
-        let found =
-            stem(true).or_else(|| self.exact(word)).or_else(|| self.halves(word)).or_else(|| stem(false));
+        let found = stem(true)
+            .or_else(|| self.exact(word))
+            .or_else(|| self.halves(word))
+            .or_else(|| stem(false))
+            .or_else(|| self.bones.get(word).cloned());
         found.unwrap_or_else(|| vec![word.to_owned()])
     }
 
@@ -306,6 +338,12 @@ impl Lexicon {
                 let share = phrase.len() as f64 / bare.len() as f64;
                 say(field, PART * (0.4 + 0.6 * share));
             }
+        }
+        // "Billing city", "address.zip": a part of a place, said of the place.
+        let place: Vec<String> = bare.iter().filter(|w| !OF_PLACES.contains(&w.as_str())).cloned().collect();
+        if !place.is_empty() && place.len() < bare.len() {
+            let parts = of.phrases.iter().filter(|(_, field, _)| PLACES.contains(&field.as_str()));
+            parts.filter(|(phrase, ..)| *phrase == place).for_each(|(_, field, _)| say(field, ROLE - 0.02));
         }
         // "Client no": the number of what a row is.
         if bare.len() == 1 && bare[0] == "number" && plain.len() > 1 {

@@ -3,7 +3,7 @@
 use crate::domain::decimal;
 use crate::domain::text::fold;
 use crate::intake::bulk::{is_email, is_phone};
-use crate::intake::notation::{DateOrder, Misread};
+use crate::intake::notation::{DateOrder, Misread, month};
 use std::collections::HashSet;
 
 /// Shares of the values that look like something, 0 to 1.
@@ -15,6 +15,7 @@ pub struct Seen {
     latitudes: f64,
     longitudes: f64,
     dates: f64,
+    months: f64,
     emails: f64,
     phones: f64,
     urls: f64,
@@ -47,6 +48,7 @@ impl Seen {
             latitudes: share(&|v| degrees(v, 90)),
             longitudes: share(&|v| degrees(v, 180)),
             dates: share(&date),
+            months: share(&|v| month(v, DateOrder::Unknown).is_some() || v.contains('=')),
             emails: share(&is_email),
             phones: share(&is_number_to_call),
             urls: share(&|v| v.starts_with("http") || v.starts_with("www.") || v.contains(".com")),
@@ -102,6 +104,8 @@ impl Seen {
                     0.4
                 }
             }
+            "sales_months" => needs(self.dates.max(self.months)),
+            "visit_order" => needs(self.numbers),
             "probability" if self.numbers < 0.5 && self.longest > 12 => 0.5,
             "employees" if self.numbers < 0.5 && self.letters > 0.9 && self.longest > 12 => 0.6,
             "year_founded" => needs(self.years.max(self.numbers)),

@@ -38,7 +38,7 @@ pub(super) fn commit(
             (plan.commit(cx)?, origin, plan.rejects())
         }
         Plan::Bulk(plan) => {
-            (plan.commit(cx, batch)?, (plan.manifest(), String::new(), "file"), plan.rejects())
+            (plan.commit(cx, review, batch)?, (plan.manifest(), String::new(), "file"), plan.rejects())
         }
         Plan::None => return Ok(()),
     };

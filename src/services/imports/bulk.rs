@@ -4,15 +4,15 @@
 //! job that was cut off is run again and what is kept already is not sent.
 
 use super::batches::Rejects;
+use super::edits::Edits;
 use super::staging::{Outline, SheetOutline};
 use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target};
-use crate::domain::schema::{Dataset, Field, Kind, Record};
-use crate::domain::value::Value;
-use crate::domain::{Failure, Fields, Id, Outcome, text};
+use crate::domain::schema::{Dataset, Kind, Record};
+use crate::domain::{Failure, Id, Outcome, text};
 use crate::frames::{self, Bytes};
-use crate::intake::bulk::codes::{self, Faults};
+use crate::intake::bulk::codes::{self, Fault, Faults};
 use crate::intake::bulk::mend::MENDED;
-use crate::intake::bulk::{self, EXTRA, Held, Made, Said, Tally};
+use crate::intake::bulk::{self, EXTRA, Held, Made, RECORDS, Rows, Said, Tally};
 use crate::intake::fixes::Place;
 use crate::intake::rules::Weight;
 use crate::intake::wins::Aside;
@@ -25,7 +25,7 @@ use crate::store::Reads;
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -51,6 +51,9 @@ pub struct Input {
     pub skip: u32,
     /// Of the organisation.
     pub day_minutes: i64,
+    /// Rows of this kind are known already.
+    #[serde(default)]
+    pub known: bool,
     /// Fingerprint of columns → what was said of such files before.
     pub remembered: BTreeMap<String, Remembered>,
 }
@@ -102,6 +105,7 @@ struct Summary {
     fields: Vec<String>,
     samples: Vec<Vec<String>>,
     tally: Tally,
+    rows: Rows,
 }
 
 /// What a review keeps of a file of this kind.
@@ -115,6 +119,9 @@ pub struct Staged {
     pub header: usize,
     /// What was said when it was started.
     pub began: Said,
+    /// What its rows are; known once the worker is through.
+    #[serde(default)]
+    pub rows: Rows,
 }
 
 /// In the worker.
@@ -125,8 +132,7 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     if let Some(before) = input.remembered.get(&remembered::fingerprint(&opened.layout.titles)) {
         opened.tell(&before.under(&input.said, &opened.layout.titles))?;
     }
-    opened.complete()?;
-    let hash = opened.source.hash()?;
+    opened.complete(input.known)?;
     let emit = std::cell::RefCell::new(emit);
     let (mut piece, mut held) = (Piece { number: 0, parts: vec![] }, 0);
     let mut send = |part: Option<Part>| -> Outcome<()> {
@@ -191,12 +197,13 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     };
     frames::encode(&Summary {
         dialect: opened.source.dialect.clone(),
-        hash,
+        hash: opened.source.hash()?,
         header: layout.header,
         titles: layout.titles.clone(),
         fields: layout.fields.iter().map(|f| f.map(|f| f.name.to_owned()).unwrap_or_default()).collect(),
         samples: (0..layout.titles.len()).map(sample).collect(),
         tally,
+        rows: layout.rows,
     })
 }
 
@@ -212,7 +219,8 @@ pub fn job_input(
     let spool = std::env::temp_dir().join(format!("pams-{}", std::process::id()));
     let kind = target.kind();
     let remembered = remembered::remembered(reads, kind)?;
-    frames::encode(&Input { path, spool, kind, said, today, skip, day_minutes, remembered })
+    let known = datasets::record(reads, kind)?.is_some_and(|(_, dataset)| dataset.rows > Some(0));
+    frames::encode(&Input { path, spool, kind, said, today, skip, day_minutes, known, remembered })
 }
 
 /// Keeps a piece; returns how many are kept now.
@@ -222,7 +230,7 @@ pub fn keep(cx: &mut WriteCx, review: Id, piece: &[u8]) -> Outcome<u32> {
     for part in piece.parts {
         kept.push(match part {
             Part::Chunk { first, rows, bytes } => {
-                Kept::Chunk(ChunkRef { first, rows, hash: cx.batch.put_blob(&bytes.0)? })
+                Kept::Chunk(ChunkRef { first, rows, hash: cx.batch.put_blob(&bytes.0)?, patch: None })
             }
             Part::Held { rows, bytes } => Kept::Held(rows, cx.batch.put_blob(&bytes.0)?),
             Part::Marks { code, rows, bytes } => Kept::Marks(code, rows, cx.batch.put_blob(&bytes.0)?),
@@ -284,7 +292,7 @@ pub(super) fn ended(cx: &mut WriteCx, review: &mut Review, summary: &[u8]) -> Ou
     let hash = cx.batch.put_blob(&frames::encode(&manifest)?)?;
     if let Some(staged) = &mut review.bulk {
         staged.manifest = Some(hash);
-        staged.header = summary.header;
+        (staged.header, staged.rows) = (summary.header, summary.rows);
         let column = |(column, header): (usize, &String)| Column {
             sheet: 0,
             column,
@@ -297,22 +305,20 @@ pub(super) fn ended(cx: &mut WriteCx, review: &mut Review, summary: &[u8]) -> Ou
     Ok(())
 }
 
-/// The bytes that only a review given up had.
-pub(super) fn forget(cx: &mut WriteCx, review: &Review) -> Outcome<()> {
+/// The bytes that only a review given up had; `but` are those that this very change keeps.
+pub(super) fn forget(cx: &mut WriteCx, review: &Review, but: &HashSet<Hash>) -> Outcome<()> {
     let mut hashes: Vec<Hash> = kept(cx.reads(), review.id)?.iter().map(Kept::hash).collect();
     hashes.extend(review.bulk.as_ref().and_then(|b| b.manifest));
-    for hash in in_use(cx.reads(), review)? {
-        hashes.retain(|h| *h != hash);
-    }
-    for hash in hashes {
-        cx.batch.drop_blob(&hash)?;
+    let used = in_use(cx.reads(), review)?;
+    for hash in hashes.iter().filter(|hash| !used.contains(*hash) && !but.contains(*hash)) {
+        cx.batch.drop_blob(hash)?;
     }
     Ok(())
 }
 
 /// Pieces that datasets, their earlier versions and other reviews are made of.
-fn in_use(reads: &dyn Reads, but: &Review) -> Outcome<std::collections::BTreeSet<Hash>> {
-    let mut manifests = std::collections::BTreeSet::new();
+fn in_use(reads: &dyn Reads, but: &Review) -> Outcome<HashSet<Hash>> {
+    let mut manifests = HashSet::new();
     reads.heads(Kind::Batch, Id::default(), &mut |_, bytes| {
         if let Ok(head) = crate::changes::codec::decode_head(bytes) {
             let batch = crate::domain::schema::Batch::from_fields(&head.fields);
@@ -320,7 +326,7 @@ fn in_use(reads: &dyn Reads, but: &Review) -> Outcome<std::collections::BTreeSet
         }
         ControlFlow::Continue(())
     })?;
-    let mut used = std::collections::BTreeSet::new();
+    let mut used = HashSet::new();
     for other in super::requests::reviews(reads)?.iter().filter(|r| r.id != but.id && r.bulk.is_some()) {
         used.extend(kept(reads, other.id)?.iter().map(Kept::hash));
         used.extend(other.bulk.as_ref().and_then(|b| b.manifest));
@@ -336,8 +342,13 @@ fn in_use(reads: &dyn Reads, but: &Review) -> Outcome<std::collections::BTreeSet
 /// What a commit would write.
 pub struct Plan {
     kind: Kind,
+    /// The manifest that the dataset would have, and its rows.
     hash: Hash,
+    rows: u64,
+    /// What the file itself gave.
     manifest: Manifest,
+    /// Of a file that says a part: what has to be kept, and all that the dataset relies on.
+    laid: Option<(Vec<Vec<u8>>, HashSet<Hash>)>,
     columns: Vec<Column>,
     difference: Difference,
     held: Vec<Held>,
@@ -346,88 +357,60 @@ pub struct Plan {
     aside: BTreeSet<String>,
 }
 
-/// What becomes of people's edits when the rows below them change.
-#[derive(Default)]
-struct Edits {
-    /// Key → what is left of the edit, of those that do not stay as they are.
-    rebased: Vec<(String, Fields)>,
-    /// Keys of edits that the file contradicts: they stay.
-    differ: Vec<String>,
-}
-
-impl Edits {
-    /// Three-way: the imported row is the base, the edit is mine, the file's row theirs.
-    fn of(old: &Table, new: &Table) -> Outcome<Edits> {
-        let (mut edits, kind) = (Edits::default(), new.kind);
-        let mut columns: Vec<u16> = old.overlay.values().flat_map(|edit| edit.keys().copied()).collect();
-        let schema = kind.schema();
-        let cleared = |f: &&Field| old.overlay.values().any(|e| datasets::is_cleared(kind, e, f.id));
-        columns.extend(schema.fields.iter().filter(cleared).map(|f| f.id));
-        columns.push(new.key());
-        columns.sort_unstable();
-        columns.dedup();
-        let raw = Table::of(old.reads(), kind, old.manifest.clone());
-        let (mut below, mut above) = (Cursor::new(&raw, &columns), Cursor::new(new, &columns));
-        for (key, edit) in &old.overlay {
-            let Some(now) = above.fields(key)? else {
-                // The outlet is not in the file: its edit goes with it.
-                edits.rebased.push((key.clone(), [(1, Value::Text(key.clone()))].into()));
-                continue;
-            };
-            let base = below.fields(key)?.unwrap_or_default();
-            let (left, differ) = outlets::rebased(kind, edit, &base, &now);
-            if differ > 0 {
-                edits.differ.push(key.clone());
-            }
-            if left != *edit {
-                edits.rebased.push((key.clone(), left));
-            }
-        }
-        Ok(edits)
-    }
-}
-
-/// Looks rows up in the order of their keys.
-struct Cursor<'a> {
-    table: &'a Table<'a>,
-    columns: &'a [u16],
-    open: Option<(usize, datasets::Rows)>,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(table: &'a Table<'a>, columns: &'a [u16]) -> Cursor<'a> {
-        Cursor { table, columns, open: None }
-    }
-
-    fn fields(&mut self, key: &str) -> Outcome<Option<Fields>> {
-        let Some(chunk) = self.table.chunk_of(key) else { return Ok(None) };
-        if self.open.as_ref().is_none_or(|(n, _)| *n != chunk) {
-            self.open = Some((chunk, self.table.rows(chunk, Some(self.columns))?));
-        }
-        let rows = self.open.as_ref().map(|(_, rows)| rows);
-        Ok(rows.and_then(|r| r.find(self.table.key(), key).map(|row| r.fields(self.table.kind, row))))
-    }
-}
-
-pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Outcome<Prepared> {
+pub(super) fn prepare(
+    reads: &dyn Reads,
+    review: &Review,
+    staged: &Staged,
+    append: bool,
+) -> Outcome<Prepared> {
     let hash =
         staged.manifest.ok_or_else(|| Failure::conflict(format!("{} is still being read", review.file)))?;
-    let new = Table::of(reads, review.target.kind(), datasets::manifest(reads, &hash)?);
-    let old = datasets::imported(reads, new.kind)?;
+    let mut new = Table::of(reads, review.target.kind(), datasets::manifest(reads, &hash)?);
+    let old = datasets::imported(reads, new.kind)?.filter(|old| old.manifest.rows > 0);
+    let partial = staged.rows != Rows::Whole;
+    let laid = match &old {
+        Some(old) if partial || append => {
+            let named = datasets::rows_named(reads, new.kind)?;
+            Some(datasets::merge(old, &new, &named, append && !partial)?)
+        }
+        None if partial => {
+            return Err(Failure::conflict(format!("{} changes outlets, and there are none", review.file))
+                .hint("Import the outlets with their names first"));
+        }
+        _ => None,
+    };
     let edits = match datasets::table(reads, new.kind)? {
-        Some(laid) if !laid.overlay.is_empty() => Edits::of(&laid, &new)?,
+        Some(edited) if !edited.overlay.is_empty() => Edits::of(&edited, &new, laid.is_none())?,
         _ => Edits::default(),
     };
-    let difference = match &old {
-        Some(old) => datasets::difference(old, &new)?,
-        None => Difference { added: new.manifest.rows as usize, ..Difference::default() },
-    };
-    let tally = &new.manifest.tally;
     let mut held: Vec<Held> = Vec::new();
     for (_, hash) in &new.manifest.held {
         held.extend(frames::decode::<Vec<Held>>(&datasets::piece(reads, hash)?)?);
     }
+    let mut difference = match (&laid, &old) {
+        (Some(laid), _) => laid.difference,
+        (None, Some(old)) => datasets::difference(old, &new)?,
+        (None, None) => Difference { added: new.manifest.rows as usize, ..Difference::default() },
+    };
+    let (mut hash, mut rows, mut kept) = (hash, new.manifest.rows, None);
+    if let Some(mut laid) = laid {
+        let unknown = unknown(&new, &laid.unknown, staged)?;
+        let merged = &mut new.manifest.tally;
+        if !unknown.is_empty() {
+            merged.faults.insert(Fault::Unknown.code().into(), unknown.len() as u64);
+        }
+        merged.held += unknown.len() as u64;
+        held.extend(unknown);
+        rows = laid.manifest.rows;
+        let bytes = frames::encode(&laid.manifest)?;
+        hash = blake3::hash(&bytes).into();
+        laid.pieces.push(bytes);
+        let relied: HashSet<Hash> = laid.manifest.hashes().chain([hash]).collect();
+        kept = Some((laid.pieces, relied));
+        difference.removed = 0;
+    }
     held.sort_by_key(|h| h.record);
+    let tally = &new.manifest.tally;
     let mut report = Report {
         rows: tally.records as usize,
         rejected: tally.held as usize,
@@ -451,14 +434,21 @@ pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Ou
     if !edits.differ.is_empty() {
         report.reasons.insert("OUT-08".into(), edits.differ.len());
     }
+    if partial {
+        let key = new.kind.schema().fields.first().map_or("", |f| f.name);
+        let fields = staged.columns.iter().map(|c| c.field.as_str());
+        report.only = fields.filter(|f| !f.is_empty() && *f != key).map(str::to_owned).collect();
+    }
     let stored = old.map_or(0, |t| t.manifest.rows as usize);
-    if stored > 0 && difference.removed as f64 > stored as f64 * MANY_REMOVED {
+    if kept.is_none() && stored > 0 && difference.removed as f64 > stored as f64 * MANY_REMOVED {
         let (removed, plural) = (difference.removed, new.kind.schema().plural);
         report.asks.push(format!("{removed} of {stored} {plural} are not in this file and would be removed"));
     }
     let plan = Plan {
         kind: new.kind,
         hash,
+        rows,
+        laid: kept,
         columns: staged.columns.clone(),
         difference,
         held,
@@ -470,32 +460,63 @@ pub(super) fn prepare(reads: &dyn Reads, review: &Review, staged: &Staged) -> Ou
     Ok(Prepared { report, plan: super::Plan::Bulk(Box::new(plan)) })
 }
 
+/// Rows under keys that nobody has, as they were read; what could not be is not there.
+fn unknown(file: &Table, places: &[u32], staged: &Staged) -> Outcome<Vec<Held>> {
+    let mut records = Vec::new();
+    if !places.is_empty() {
+        for (_, hash) in file.manifest.pieces.get(RECORDS).into_iter().flatten() {
+            records.extend(datasets::numbers(file.reads(), hash, 0)?);
+        }
+    }
+    let mut fault = Faults::default();
+    fault.add(Fault::Unknown);
+    let schema = file.kind.schema();
+    let number = |c: &Column| schema.field_named(&c.field).map_or(EXTRA | c.column as u16, |f| f.id);
+    let mut open: Option<(usize, datasets::Rows)> = None;
+    let mut held = Vec::with_capacity(places.len());
+    for place in places {
+        let Some((chunk, row)) = file.place(u64::from(*place)) else { continue };
+        if open.as_ref().is_none_or(|(at, _)| *at != chunk) {
+            open = Some((chunk, file.rows(chunk, None)?));
+        }
+        let Some((_, rows)) = &open else { continue };
+        let cells = staged.columns.iter().map(|c| rows.shown(file.kind, number(c), row)).collect();
+        let record = records.get(*place as usize).copied().unwrap_or_default();
+        held.push(Held { record, faults: fault.0, cells });
+    }
+    Ok(held)
+}
+
 impl Plan {
     /// Points the dataset at the new chunks; false when nothing changes. Legacy activities
     /// are no dataset: their batch alone names the chunks.
-    pub fn commit(&self, cx: &mut WriteCx, batch: Id) -> Outcome<bool> {
+    pub fn commit(&self, cx: &mut WriteCx, review: &Review, batch: Id) -> Outcome<bool> {
         if self.kind == Kind::Activity {
             return Ok(true);
+        }
+        let none = HashSet::new();
+        let same = matches!(self.difference, Difference { added: 0, changed: 0, removed: 0, .. });
+        if let Some((pieces, relied)) = &self.laid {
+            // What the file gave is laid in and no longer wanted by itself.
+            forget(cx, review, if same { &none } else { relied })?;
+            let kept = if same { &[][..] } else { pieces };
+            kept.iter().try_for_each(|piece| cx.batch.put_blob(piece).map(drop))?;
         }
         let name = self.kind.schema().plural;
         let new = Dataset {
             name: name.into(),
             manifest: hex(&self.hash),
-            rows: Some(self.manifest.rows as i64),
+            rows: Some(self.rows as i64),
             batch: Some(batch),
         };
         match datasets::record(cx.reads(), self.kind)? {
             None => drop(cx.create(Kind::Dataset, &new.to_fields())?),
-            Some((_, old)) if self.is_same(&old) => return Ok(false),
+            Some((_, old)) if old.manifest == hex(&self.hash) => return Ok(false),
+            Some((_, old)) if same && !old.manifest.is_empty() => return Ok(false),
             Some((id, _)) => drop(cx.update(Kind::Dataset, id, |fields| *fields = new.to_fields())?),
         }
         outlets::rebase(cx, &self.edits.rebased)?;
         Ok(true)
-    }
-
-    fn is_same(&self, old: &Dataset) -> bool {
-        let Difference { added, changed, removed, .. } = self.difference;
-        old.manifest == hex(&self.hash) || !old.manifest.is_empty() && added + changed + removed == 0
     }
 
     pub fn manifest(&self) -> String {
@@ -599,6 +620,8 @@ fn field_of(code: &str) -> &'static str {
 /// for rows by the million yet.
 pub(super) fn answer(staged: &mut Staged, answer: &Answer) -> Outcome<()> {
     match answer {
+        // It is said of what is written, not of how the file is read.
+        Answer::Append(_) if staged.rows == Rows::Whole => {}
         Answer::Table { header: Some(header), .. } => staged.said.header = Some(*header),
         Answer::Dates(order) => staged.said.dates = order.clone(),
         Answer::Column { field, column: Some(column), .. } => {

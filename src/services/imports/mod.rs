@@ -8,6 +8,7 @@
 
 pub mod batches;
 pub mod bulk;
+mod edits;
 mod lines;
 pub mod records;
 mod remembered;
@@ -270,7 +271,7 @@ impl Review {
         let (options, fixes) = self.said();
         let opened = || staging::staged(reads, self.id, outline);
         let mut prepared = match (&self.bulk, self.target) {
-            (Some(staged), _) => bulk::prepare(reads, self, staged)?,
+            (Some(staged), _) => bulk::prepare(reads, self, staged, options.append)?,
             (None, Target::Wins) => wins::prepare(reads, settings, self, opened()?, &options, &fixes)?,
             (None, _) => records::prepare(reads, settings, self.target, &opened()?, &fixes)?,
         };
@@ -404,6 +405,10 @@ pub struct Report {
     /// Those among them that nobody can agree to beforehand: what others imported since.
     #[serde(default)]
     pub overtaken: Vec<String>,
+    /// Fields that the file changes, where it names rows that are known by their keys and
+    /// says no more of them; of others it has all.
+    #[serde(default)]
+    pub only: Vec<String>,
 }
 
 impl Report {
@@ -445,6 +450,15 @@ impl Report {
         let (rows, aside, skipped) = (self.rows, self.rejected, self.skipped);
         let merged = if self.merged > 0 { format!(" + {} merged", self.merged) } else { String::new() };
         format!("{rows} rows = {ready}{merged} + {aside} set aside + {skipped} skipped")
+    }
+
+    /// What the file can change, where that is not all: in words, else empty.
+    pub fn scope(&self) -> String {
+        let fields: Vec<String> = self.only.iter().map(|name| name.replace('_', " ")).collect();
+        match fields.is_empty() {
+            true => String::new(),
+            false => format!("changes only {} of {} that are known", fields.join(", "), self.target.plural()),
+        }
     }
 
     /// What a commit did.

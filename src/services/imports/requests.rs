@@ -113,6 +113,7 @@ impl StartReview {
                 columns: vec![],
                 header: 0,
                 began: said.clone(),
+                rows: Default::default(),
             }),
             claims: vec![],
         };
@@ -165,7 +166,7 @@ fn forget(cx: &mut WriteCx, review: &Review, kept: bool) -> Outcome<()> {
     jobs::drop_of(cx, review.id)?;
     cx.batch.touch(Kind::Batch, review.id);
     if review.bulk.is_some() && !kept {
-        bulk::forget(cx, review)?;
+        bulk::forget(cx, review, &Default::default())?;
     }
     cx.batch.clear_staged(review.id)?;
     cx.batch.set_local(&format!("{REVIEW}{}", review.id), None)?;
@@ -330,14 +331,14 @@ impl Command for AnswerReview {
     fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
         let settings = cx.settings()?;
         let mut review = Review::load(cx.reads(), self.review)?;
-        if review.bulk.is_some() {
+        if let Some(before) = review.bulk.as_ref().map(|staged| staged.said.clone()) {
             for answer in &self.answers {
                 refuse_senseless(cx.reads(), &review, answer)?;
                 review.bulk.iter_mut().try_for_each(|staged| bulk::answer(staged, answer))?;
                 review.answers.push(answer.clone());
             }
             review.touched_ms = cx.caller.now_ms;
-            read_again(cx, &mut review)?;
+            read_again(cx, &mut review, &before)?;
             return Ok(review.answers.len());
         }
         for answer in &self.answers {
@@ -371,10 +372,13 @@ impl Command for AnswerReview {
     }
 }
 
-/// Starts a file of many rows anew, with what was said since.
-fn read_again(cx: &mut WriteCx, review: &mut Review) -> Outcome<()> {
+/// Starts a file of many rows anew where what was said of it is not what it was read with.
+fn read_again(cx: &mut WriteCx, review: &mut Review, before: &Said) -> Outcome<()> {
+    if review.bulk.as_ref().is_some_and(|staged| staged.said == *before) {
+        return review.save(cx);
+    }
     jobs::drop_of(cx, review.id)?;
-    bulk::forget(cx, review)?;
+    bulk::forget(cx, review, &Default::default())?;
     cx.batch.clear_staged(review.id)?;
     review.job = jobs::queue(cx, bulk::KIND, format!("read {}", review.file), review.id)?;
     (review.outline, review.failure) = (None, None);
@@ -447,11 +451,11 @@ impl Command for TakeBack {
         let mut review = Review::load(cx.reads(), self.review)?;
         let last = review.answers.pop();
         if let (Some(staged), Some(_)) = (&mut review.bulk, &last) {
-            staged.said = staged.began.clone();
+            let before = std::mem::replace(&mut staged.said, staged.began.clone());
             for answer in &review.answers {
                 bulk::answer(staged, answer)?;
             }
-            read_again(cx, &mut review)?;
+            read_again(cx, &mut review, &before)?;
             return Ok(last);
         }
         review.save(cx)?;

@@ -1,11 +1,13 @@
 //! Outlets: rows of the dataset with what people changed of them laid over.
 
+mod around;
 mod edit;
 pub mod filter;
 mod list;
 mod quality;
 mod suggest;
 
+pub use around::*;
 pub use edit::*;
 pub use list::*;
 pub use quality::*;
@@ -77,7 +79,15 @@ pub struct ShownOutlet {
     pub edits: Vec<(String, String)>,
     /// Codes and names of outlets that it looks like.
     pub twins: Vec<String>,
+    /// Where it is, in millionths of a degree, and the outlets around it.
+    pub at: Option<(i32, i32)>,
+    pub around: Vec<(i32, i32)>,
 }
+
+/// Outlets that a small map shows, and chunks that are looked into for them: where codes do not
+/// go by region a look would take too long for what walks through a list.
+const AROUND: usize = 160;
+const LOOKED_INTO: usize = 24;
 
 impl Query for ShowOutlet {
     const NAME: &'static str = "outlets.show";
@@ -92,6 +102,11 @@ impl Query for ShowOutlet {
         let (chunk, row) = table.find(&self.code)?.ok_or_else(none)?;
         let mut shown =
             ShownOutlet { item: item(&table, &table.rows(chunk, None)?, row), ..ShownOutlet::default() };
+        shown.at = position(&table, chunk, row)?;
+        if let Some(at) = shown.at {
+            let near = table.nearest(at, AROUND, LOOKED_INTO)?;
+            shown.around = near.into_iter().map(|(_, _, at)| at).collect();
+        }
         let place = (table.first(chunk) + row as u64) as u32;
         for code in table.manifest.marks.keys() {
             if table.marked(code)?.binary_search(&place).is_ok() {

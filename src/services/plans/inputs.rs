@@ -49,6 +49,10 @@ pub struct Known {
     pub tier: String,
     pub beat: String,
     pub rep: String,
+    /// Weekdays of its visits from 0, and its place among those of the day; none of neither
+    /// where the outlet says none.
+    pub days: Vec<usize>,
+    pub order: Option<i64>,
 }
 
 /// All that planning a unit begins with but the plan as it stands.
@@ -86,14 +90,25 @@ struct Row {
 
 fn rows(reads: &dyn Reads, id: Id, unit: &Unit) -> Outcome<Vec<Row>> {
     let snapshot = territories::current(reads, id, unit)?;
-    let texts =
-        ["code", "name", "class", "beat", "salesperson_code", "distributor_code", "opening_hours", "status"];
-    let (texts, numbers) = snapshot.columns(reads, &texts, &["latitude", "longitude", "visit_frequency"])?;
+    let texts = [
+        "code",
+        "name",
+        "class",
+        "beat",
+        "salesperson_code",
+        "distributor_code",
+        "opening_hours",
+        "status",
+        "visit_day",
+    ];
+    let numbers = ["latitude", "longitude", "visit_frequency", "visit_order"];
+    let (texts, numbers) = snapshot.columns(reads, &texts, &numbers)?;
     let mut texts = texts.into_iter().map(Vec::into_iter);
     let mut next = || texts.next().unwrap_or_default();
     let (code, mut name, mut tier, mut beat) = (next(), next(), next(), next());
     let (mut rep, mut distributor, mut hours, mut status) = (next(), next(), next(), next());
-    let [lat, lon, visits] = numbers.try_into().unwrap_or_default();
+    let mut day = next();
+    let [lat, lon, visits, order] = numbers.try_into().unwrap_or_default();
     let degrees = |n: i64| n as f64 / decimal::ONE as f64;
     let take = |from: &mut std::vec::IntoIter<String>| from.next().unwrap_or_default();
     Ok(code
@@ -110,6 +125,8 @@ fn rows(reads: &dyn Reads, id: Id, unit: &Unit) -> Outcome<Vec<Row>> {
                 tier: take(&mut tier),
                 beat: take(&mut beat),
                 rep: take(&mut rep),
+                days: named_days(&take(&mut day)),
+                order: order[n],
             },
         })
         .collect())
@@ -411,8 +428,8 @@ impl Inputs {
         Failure::invalid(format!("{} cannot be planned: {}", self.unit.name, faults.join("; ")))
     }
 
-    /// Today's beats as routes: rep and beat of the outlets. A beat that names no weekday
-    /// is dealt one; the order within a day, which outlets do not say, is a short one.
+    /// Today's beats as routes: rep, beat, weekdays and order of the outlets. A beat that names
+    /// no weekday is dealt one; where outlets do not say their order it is a short one.
     pub fn today(&self) -> Outcome<Option<&Journeys>> {
         self.today.get_or_init(|| self.find_today()).as_ref().map(Option::as_ref).map_err(Failure::clone)
     }
@@ -441,6 +458,7 @@ impl Inputs {
         let mut plan = InForce::default();
         for (outlet, known) in self.task.outlets.iter().zip(&self.known) {
             let Some((day, round)) = slots.get(&(known.rep.as_str(), known.beat.as_str())) else { continue };
+            let order = known.order.map_or(0.0, |order| order as f64 / decimal::ONE as f64);
             // Visits of less than once a week are shifted by the round of the beat.
             let weeks: Vec<u32> = match outlet.visits {
                 visits if visits < WEEKS => {
@@ -450,20 +468,27 @@ impl Inputs {
                 _ => (1..=WEEKS).collect(),
             };
             let more = (outlet.visits / WEEKS).max(1) as usize;
+            let said: Vec<usize> = known.days.iter().copied().filter(|day| *day < days).collect();
             for n in 0..more.min(days) {
-                let weekday = WEEKDAYS[(day + n * days / more) % days].to_owned();
+                // A day that the outlet says, and days between as far as it says too few.
+                let dealt = said.first().unwrap_or(day) + n * days / more;
+                let weekday = WEEKDAYS[said.get(n).copied().unwrap_or(dealt % days)].to_owned();
                 let (outlet, rep) = (outlet.id.clone(), known.rep.clone());
-                plan.beats.push(Beat { outlet, rep, weekday, order: 0.0, weeks: weeks.clone() });
+                plan.beats.push(Beat { outlet, rep, weekday, order, weeks: weeks.clone() });
             }
         }
+        let in_order = self.known.iter().filter(|k| k.order.is_some()).count() * 2 > self.known.len();
         let built = self.build(Some(&plan))?;
         let Some(mut before) = built.before.clone() else { return Ok(None) };
         before.unserved.clear();
-        for route in &mut before.routes {
-            nearest_first(&built.problem, route);
+        // An order that is driven today is what a plan is compared with, however long it is.
+        if !in_order {
+            for route in &mut before.routes {
+                nearest_first(&built.problem, route);
+            }
+            let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+            polish(&built.problem, &mut before, KICKS, (threads, 1), &|| false);
         }
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        polish(&built.problem, &mut before, KICKS, (threads, 1), &|| false);
         let routes = built.routes_of(&self.task, &before);
         Ok(Some(journeys::from_routes(&routes, |rep| self.distributor_of(rep), &Journeys::new())))
     }
@@ -510,8 +535,20 @@ fn nearest_first(problem: &Problem, route: &mut Route) {
 
 /// A weekday that a beat's name begins a word with: "Beat Tue 3".
 fn named_day(beat: &str) -> Option<usize> {
-    let words = beat.split(|c: char| !c.is_alphabetic()).filter(|w| w.len() >= 3);
-    words.filter_map(|w| w.get(..3)).find_map(|w| WEEKDAYS.iter().position(|d| d.eq_ignore_ascii_case(w)))
+    named_days(beat).first().copied()
+}
+
+/// All of them, each once.
+fn named_days(text: &str) -> Vec<usize> {
+    let words = text.split(|c: char| !c.is_alphabetic()).filter(|w| w.len() >= 3);
+    let days = words.filter_map(|w| w.get(..3));
+    let mut found = Vec::new();
+    for day in days.filter_map(|w| WEEKDAYS.iter().position(|d| d.eq_ignore_ascii_case(w))) {
+        if !found.contains(&day) {
+            found.push(day);
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -142,13 +142,16 @@ impl Bounds {
         };
         let mut mark = blake3::Hasher::new();
         let mut places = Vec::new();
-        let whole = datasets::record(reads, Kind::Outlet)?.map(|(_, d)| d.manifest).unwrap_or_default();
+        let manifest = datasets::record(reads, Kind::Outlet)?.map(|(_, d)| d.manifest).unwrap_or_default();
+        // What units name: the manifest that the rows came with.
+        let whole = datasets::rows_named(reads, Kind::Outlet)?;
         if let Some(table) = datasets::table(reads, Kind::Outlet)? {
             places = bounds.take_rows(&table, &Territories::of(named))?;
-            let manifest = bounds.manifest(reads, &table, &places)?;
-            bounds.rows = manifest.rows as i64;
-            let hash = bounds.keep(frames::encode(&manifest)?);
+            let seen = bounds.manifest(reads, &table, &places)?;
+            bounds.rows = seen.rows as i64;
+            let hash = bounds.keep(frames::encode(&seen)?);
             mark.update(&hash);
+            bounds.swapped.insert(manifest, hex(&hash));
             bounds.swapped.insert(whole.clone(), hex(&hash));
         }
         for (id, unit, _) in units(reads)? {
@@ -222,7 +225,7 @@ impl Bounds {
                 filled.for_each(|(filled, column)| *filled += gathered.filled(*column));
                 let first = gathered.first(table.key()).to_owned();
                 let (rows, bytes) = std::mem::take(&mut gathered).encode();
-                made.chunks.push(ChunkRef { first, rows, hash: self.keep(bytes) });
+                made.chunks.push(ChunkRef { first, rows, hash: self.keep(bytes), patch: None });
             }
         }
         let seen = |place: &u32| places.binary_search(place).ok().map(|at| at as u32);

@@ -18,9 +18,9 @@ use std::time::Instant;
 
 /// Local state: one row a unit. The number goes up with the columns: what was cut before
 /// counts as missing.
-const SNAPSHOT: &str = "snapshot/2/";
+const SNAPSHOT: &str = "snapshot/3/";
 /// What planning needs of each outlet before it asks for more.
-const CORE: [&str; 13] = [
+const CORE: [&str; 15] = [
     "code",
     "latitude",
     "longitude",
@@ -34,6 +34,8 @@ const CORE: [&str; 13] = [
     "name",
     "status",
     "opening_hours",
+    "visit_day",
+    "visit_order",
 ];
 
 /// A snapshot that is kept.
@@ -124,15 +126,17 @@ pub(super) fn kept(reads: &dyn Reads, unit: Id) -> Outcome<Option<Snapshot>> {
     reads.local(&format!("{SNAPSHOT}{unit}"))?.map(|bytes| frames::decode(&bytes)).transpose()
 }
 
-/// The log's place of the last edit of an outlet.
+/// The log's place of the last change of an outlet, by a person or a file.
 fn last_edit(reads: &dyn Reads) -> Outcome<u64> {
     let mut last = 0;
-    reads.heads(Kind::Outlet, Id::default(), &mut |_, bytes| {
-        if let Ok(head) = crate::changes::codec::decode_head(bytes) {
-            last = last.max(head.rev);
-        }
-        std::ops::ControlFlow::Continue(())
-    })?;
+    for kind in [Kind::Outlet, Kind::Dataset] {
+        reads.heads(kind, Id::default(), &mut |_, bytes| {
+            if let Ok(head) = crate::changes::codec::decode_head(bytes) {
+                last = last.max(head.rev);
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
     Ok(last)
 }
 
@@ -163,8 +167,7 @@ impl Command for CutSnapshots {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Cut> {
         let last_edit = last_edit(cx.reads())?;
-        let dataset =
-            datasets::record(cx.reads(), Kind::Outlet)?.map(|(_, d)| d.manifest).unwrap_or_default();
+        let dataset = datasets::rows_named(cx.reads(), Kind::Outlet)?;
         let wanted = match &self.unit {
             Some(which) => vec![find(cx.reads(), which)?],
             None => units(cx.reads())?.into_iter().map(|(id, unit, _)| (id, unit)).collect(),
@@ -346,7 +349,7 @@ impl Query for OpenUnit {
                 chunk.numbers(number("latitude")).map_err(damaged)?,
                 chunk.numbers(number("longitude")).map_err(damaged)?,
             );
-            for name in ["visit_frequency", "avg_sales"] {
+            for name in ["visit_frequency", "avg_sales", "visit_order"] {
                 chunk.numbers(number(name)).map_err(damaged)?;
             }
             for (n, (lat, lon)) in lats.iter().zip(&lons).enumerate() {

@@ -370,8 +370,7 @@ impl Command for SplitTerritories {
     fn run(&self, cx: &mut WriteCx) -> Outcome<Split> {
         let caller = cx.caller.clone();
         let made = self.work_out(&ReadCx { reads: cx.reads(), caller: &caller })?;
-        let dataset =
-            datasets::record(cx.reads(), Kind::Outlet)?.map(|(_, d)| d.manifest).unwrap_or_default();
+        let dataset = datasets::rows_named(cx.reads(), Kind::Outlet)?;
         let mut done = Split { level: made.level.clone(), without: made.without, ..Split::default() };
         let mut old: BTreeMap<String, (Id, Fields)> = BTreeMap::new();
         for (id, unit, fields) in units(cx.reads())? {
@@ -492,7 +491,7 @@ impl Query for ListUnits {
 
     fn run(&self, cx: &ReadCx) -> Outcome<Units> {
         let all = units(cx.reads)?;
-        let dataset = datasets::record(cx.reads, Kind::Outlet)?.map(|(_, d)| d.manifest).unwrap_or_default();
+        let dataset = datasets::rows_named(cx.reads, Kind::Outlet)?;
         let sales: f64 = all.iter().map(|(_, u, _)| u.sales.unwrap_or(0) as f64).sum();
         let datasets: BTreeSet<&str> = all.iter().map(|(_, u, _)| u.dataset.as_str()).collect();
         let stale = datasets.iter().any(|d| *d != dataset);

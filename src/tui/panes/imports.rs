@@ -74,6 +74,8 @@ impl Pane for Imports {
             ("imports.accounts", "accounts"),
             ("imports.projects", "projects"),
             ("imports.outlets", "outlets"),
+            ("imports.distributors", "distributors"),
+            ("imports.reps", "reps"),
             ("record.delete", if self.is_open() { "give up" } else { "take back" }),
             ("app.undo", "undo"),
         ]
@@ -150,6 +152,9 @@ impl Pane for Imports {
             ("imports.accounts", ..) => Ask::Prompt(Prompt::import(Target::Accounts)),
             ("imports.projects", ..) => Ask::Prompt(Prompt::import(Target::Projects)),
             ("imports.outlets", ..) => Ask::Prompt(Prompt::import(Target::Outlets)),
+            ("imports.distributors", ..) => Ask::Prompt(Prompt::import(Target::Distributors)),
+            ("imports.chains", ..) => Ask::Prompt(Prompt::import(Target::Chains)),
+            ("imports.reps", ..) => Ask::Prompt(Prompt::import(Target::Reps)),
             ("imports.salesforce", ..) if !self.is_connected() => {
                 Ask::Say("No connection to Salesforce yet: `pams connect salesforce` makes one".into())
             }

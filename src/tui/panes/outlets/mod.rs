@@ -61,6 +61,8 @@ pub struct Outlets {
     /// The keys go to the outlet's own lines.
     inside: bool,
     lines: ListState,
+    /// Lines of the pane.
+    high: u16,
     beside: bool,
     quality: Option<QualityReport>,
     rules: ListState,
@@ -84,6 +86,7 @@ impl Default for Outlets {
             marked: BTreeMap::new(),
             ready: BTreeMap::new(),
             inside: false,
+            high: 0,
             lines: ListState::default(),
             beside: false,
             quality: None,
@@ -172,8 +175,14 @@ impl Outlets {
                 outlets.ready.clear();
             }
             outlets.ready.insert(code, shown);
-            outlets.lines.set_len(outlets.content().len());
+            outlets.fit_lines();
         });
+    }
+
+    /// The lines of the outlet have the room that its map leaves.
+    fn fit_lines(&mut self) {
+        self.lines.set_height(usize::from(self.high.saturating_sub(2 + self.map_high())));
+        self.lines.set_len(self.content().len());
     }
 
     fn load_quality(&mut self, cx: &mut Cx) {
@@ -421,8 +430,8 @@ impl Pane for Outlets {
         self.rows.list.set_height(usize::from(area.height.saturating_sub(3)));
         self.rules.set_height(usize::from(area.height.saturating_sub(4)));
         self.territories.layout(area);
-        self.lines.set_height(usize::from(area.height.saturating_sub(2)));
-        self.lines.set_len(self.content().len());
+        self.high = area.height;
+        self.fit_lines();
         let beside = area.width >= view::WIDE;
         if beside != self.beside {
             self.beside = beside;

@@ -2,7 +2,11 @@
 
 use super::{COLUMNS, Outlets};
 use crate::domain::schema::{Kind, Type};
+use crate::domain::text;
+use crate::intake::bulk::Months;
+use crate::services::outlets::ShownOutlet;
 use crate::services::show::Item;
+use crate::tui::map::Map;
 use crate::tui::table::thousands;
 use crate::tui::widgets::{DrawCx, part, put, rule};
 use ratatui::buffer::Buffer;
@@ -11,6 +15,9 @@ use ratatui::layout::Rect;
 /// From this width on the outlet stands beside the list; below it each move would cost more
 /// than the row.
 pub(super) const WIDE: u16 = 150;
+/// Lines of the small map, and from how many of the pane on there is room for it.
+const MAP: u16 = 10;
+const ROOM: u16 = 28;
 /// Cells of a column, and from which width of the list on it is shown.
 const WIDTHS: [(&str, usize, usize); 7] = [
     ("channel", 8, 100),
@@ -162,7 +169,8 @@ impl Outlets {
         };
         let schema = Kind::Outlet.schema();
         for of in schema.fields {
-            field(of.name, shown.item.text(of.name));
+            let text = shown.item.text(of.name);
+            field(of.name, if of.name == "sales_months" { Months::parse(&text).drawn() } else { text });
         }
         for name in shown.item.values.keys().filter(|n| schema.field_named(n).is_none()) {
             field(name, shown.item.text(name));
@@ -172,6 +180,25 @@ impl Outlets {
             lines.extend(shown.twins.iter().map(|t| Line { text: format!("  {t}"), head: false }));
         }
         lines
+    }
+
+    /// Lines of the small map below an outlet: none where it has no neighbours, or no room.
+    pub(super) fn map_high(&self) -> u16 {
+        let shown = self.here().and_then(|code| self.ready.get(&code));
+        let drawn = shown.is_some_and(|s| s.at.is_some() && s.around.len() > 1);
+        if drawn && self.high >= ROOM { MAP } else { 0 }
+    }
+
+    /// Where it is among its neighbours, north up.
+    fn draw_around(&self, shown: &ShownOutlet, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let Some(at) = shown.at.filter(|_| area.height > 1) else { return };
+        let canvas = part(area, 1, 1, area.width.saturating_sub(2), area.height - 1);
+        let signs = [("@".to_owned(), at)];
+        let map = Map { points: &shown.around, signs: &signs, ..Map::default() };
+        let drawn = map.draw(canvas, buf, cx);
+        let others = text::count(shown.around.len() - 1, "outlet");
+        let wide = drawn.km * f64::from(canvas.width);
+        rule(buf, area, 0, &format!("the {others} nearest"), &format!("{wide:.1} km across"), cx);
     }
 
     fn draw_outlet(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
@@ -193,6 +220,10 @@ impl Outlets {
             let sign = if cursor { ">" } else { " " };
             let row = cx.fit(&format!("{sign} {}", line.text), usize::from(area.width));
             put(buf, area, 0, 1 + y as u16, &row, cx.style(style));
+        }
+        let map = self.map_high();
+        if map > 0 {
+            self.draw_around(shown, part(area, 0, area.height - 1 - map, area.width, map), buf, cx);
         }
         rule(buf, area, area.height.saturating_sub(1), "", &self.lines.position(false), cx);
     }

@@ -1,16 +1,25 @@
 //! Tables of rows by the million: a manifest names the chunks, a record of the log names the
 //! manifest. Rows lie in the order of their keys.
 
-use crate::columns::{Chunk, Column, Numbers, Texts};
-use crate::domain::schema::{Dataset, Kind, Record, Type};
+mod difference;
+mod merge;
+mod rows;
+mod spots;
+
+pub use difference::{Difference, difference};
+pub use merge::{Merged, merge};
+pub use rows::{Gathered, Rows};
+pub use spots::Area;
+
+use crate::columns::{Chunk, Column, Numbers};
+use crate::domain::schema::{Dataset, Kind, Record};
 use crate::domain::value::FieldId;
-use crate::domain::{Failure, Fields, Id, Outcome, Value, decimal};
+use crate::domain::{Failure, Fields, Id, Outcome, Value};
 use crate::frames;
-use crate::intake::bulk::{EXTRA, Tally, codes};
+use crate::intake::bulk::{Tally, codes};
 use crate::services::each_live;
 use crate::services::imports::uploads::unhex;
 use crate::store::{IndexKey, Reads};
-use chrono::{Datelike, NaiveDate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
@@ -26,6 +35,10 @@ pub struct ChunkRef {
     pub first: String,
     pub rows: u32,
     pub hash: Hash,
+    /// A piece with some columns of the same rows, in place of the chunk's own: what a file
+    /// changed that named only those.
+    #[serde(default)]
+    pub patch: Option<Hash>,
 }
 
 /// What a dataset is made of.
@@ -47,6 +60,10 @@ pub struct Manifest {
     /// Pieces of another meaning, by its name.
     #[serde(default)]
     pub pieces: BTreeMap<String, Vec<(u32, Hash)>>,
+    /// The manifest whose rows these are, in hex, where a file changed columns of them and
+    /// nothing else: what was cut from that one is right for this one.
+    #[serde(default)]
+    pub rows_of: Option<String>,
 }
 
 impl Manifest {
@@ -54,7 +71,7 @@ impl Manifest {
     pub fn hashes(&self) -> impl Iterator<Item = Hash> {
         let lists = self.marks.values().chain(self.pieces.values()).flatten();
         let lists = lists.chain(&self.twins).chain(&self.held).map(|(_, hash)| *hash);
-        self.chunks.iter().map(|chunk| chunk.hash).chain(lists)
+        self.chunks.iter().flat_map(|chunk| [Some(chunk.hash), chunk.patch]).flatten().chain(lists)
     }
 }
 
@@ -79,6 +96,16 @@ pub fn record(reads: &dyn Reads, kind: Kind) -> Outcome<Option<(Id, Dataset)>> {
         }
     }
     Ok(None)
+}
+
+/// What names the rows of a kind's dataset and their order, whatever their columns say; empty
+/// before the first import.
+pub fn rows_named(reads: &dyn Reads, kind: Kind) -> Outcome<String> {
+    let name = record(reads, kind)?.map(|(_, dataset)| dataset.manifest).unwrap_or_default();
+    // On a device its manifest may still be on its way.
+    let bytes = unhex(&name).map(|hash| reads.blob(&hash)).transpose()?.flatten();
+    let manifest = bytes.map(|bytes| frames::decode::<Manifest>(&bytes)).transpose()?;
+    Ok(manifest.and_then(|m| m.rows_of).unwrap_or(name))
 }
 
 /// Its table as it was imported; none before the first import.
@@ -122,12 +149,6 @@ pub fn damaged(what: impl std::fmt::Display) -> Failure {
     Failure::internal(format!("A part of a dataset is damaged: {what}")).hint("`pams db check` says more")
 }
 
-/// Columns of one chunk, read as they are asked for.
-pub struct Rows {
-    pub count: usize,
-    columns: Vec<(u16, Column)>,
-}
-
 impl<'a> Table<'a> {
     pub fn of(reads: &'a dyn Reads, kind: Kind, manifest: Manifest) -> Table<'a> {
         let mut places = vec![0];
@@ -139,10 +160,13 @@ impl<'a> Table<'a> {
 
     /// Some columns of a chunk, or all of them.
     pub fn rows(&self, chunk: usize, some: Option<&[u16]>) -> Outcome<Rows> {
-        let bytes = piece(self.reads, &self.manifest.chunks[chunk].hash)?;
+        let of = &self.manifest.chunks[chunk];
+        let bytes = piece(self.reads, &of.hash)?;
         let read = Chunk::read(&bytes).map_err(damaged)?;
-        let all: Vec<u16> = read.columns().collect();
-        let mut rows = Rows::of(self.kind, &read, some.unwrap_or(&all))?;
+        let patch = of.patch.map(|hash| piece(self.reads, &hash)).transpose()?;
+        let patch = patch.as_deref().map(Chunk::read).transpose().map_err(damaged)?;
+        let rows = [Some(&read), patch.as_ref()].into_iter().flatten();
+        let mut rows = Rows::over(self.kind, rows, some)?;
         let mut edits = self.edits(chunk).peekable();
         if edits.peek().is_some() {
             let keys = read.texts(self.key()).map_err(damaged)?;
@@ -164,7 +188,7 @@ impl<'a> Table<'a> {
     }
 
     pub fn is_number(&self, number: u16) -> bool {
-        is_number(self.kind, number)
+        rows::is_number(self.kind, number)
     }
 
     pub fn reads(&self) -> &'a dyn Reads {
@@ -278,9 +302,13 @@ impl<'a> Table<'a> {
 
 /// A column of whole numbers of a piece.
 pub fn numbers(reads: &dyn Reads, hash: &Hash, column: u16) -> Outcome<Vec<u32>> {
+    Ok(numbers_or_none(reads, hash, column)?.into_iter().flatten().map(|n| n as u32).collect())
+}
+
+fn numbers_or_none(reads: &dyn Reads, hash: &Hash, column: u16) -> Outcome<Vec<Option<i64>>> {
     let bytes = piece(reads, hash)?;
     let Numbers(all) = Chunk::read(&bytes).and_then(|c| c.numbers(column)).map_err(damaged)?;
-    Ok(all.into_iter().flatten().map(|n| n as u32).collect())
+    Ok(all)
 }
 
 /// Places as a piece, to be read by [`numbers`].
@@ -298,294 +326,4 @@ pub fn is_cleared(kind: Kind, edit: &Fields, number: FieldId) -> bool {
         return false;
     };
     matches!(edit.get(&cleared.id), Some(Value::Texts(names)) if names.iter().any(|n| n == field.name))
-}
-
-/// Whether a column holds numbers; else it holds texts.
-fn is_number(kind: Kind, number: u16) -> bool {
-    kind.schema().field(number).is_some_and(|f| matches!(f.kind, Type::Decimal | Type::Date))
-}
-
-impl Rows {
-    /// Some columns of a chunk, those that it has.
-    pub fn of(kind: Kind, chunk: &Chunk, some: &[u16]) -> Outcome<Rows> {
-        let there: Vec<u16> = chunk.columns().collect();
-        let mut columns = Vec::new();
-        for number in some.iter().filter(|number| there.contains(number)) {
-            let column = match is_number(kind, *number) {
-                true => Column::Numbers(chunk.numbers(*number).map_err(damaged)?),
-                false => Column::Texts(chunk.texts(*number).map_err(damaged)?),
-            };
-            columns.push((*number, column));
-        }
-        Ok(Rows { count: chunk.rows, columns })
-    }
-
-    /// Lays what people changed over a row.
-    fn lay(&mut self, kind: Kind, row: usize, edit: &Fields, some: Option<&[u16]>) {
-        for field in kind.schema().fields.iter().filter(|f| !f.system) {
-            let value = edit.get(&field.id);
-            if value.is_none() && !is_cleared(kind, edit, field.id) {
-                continue;
-            }
-            let number = matches!(field.kind, Type::Decimal | Type::Date);
-            let at = match self.columns.iter().position(|(n, _)| *n == field.id) {
-                Some(at) => at,
-                None if some.is_some() => continue,
-                None => {
-                    let empty = if number { Column::numbers(self.count) } else { Column::texts(self.count) };
-                    self.columns.push((field.id, empty));
-                    self.columns.len() - 1
-                }
-            };
-            match (&mut self.columns[at].1, value) {
-                (Column::Texts(texts), value) => {
-                    let text = if let Some(Value::Text(text)) = value { text.as_str() } else { "" };
-                    texts.set(row, text);
-                }
-                (Column::Numbers(numbers), value) => {
-                    numbers.0[row] = match value {
-                        Some(Value::Int(n)) => Some(*n),
-                        Some(Value::Date(day)) => Some(i64::from(day.num_days_from_ce())),
-                        _ => None,
-                    };
-                }
-            }
-        }
-    }
-
-    fn texts(&self, number: u16) -> Option<&Texts> {
-        self.columns.iter().find_map(|(n, c)| match c {
-            Column::Texts(texts) if *n == number => Some(texts),
-            _ => None,
-        })
-    }
-
-    /// The row that has this text in a column in order, as the keys are.
-    pub fn find(&self, number: u16, text: &str) -> Option<usize> {
-        self.texts(number)?.find(text)
-    }
-
-    /// A text; empty where there is none.
-    pub fn text(&self, number: u16, row: usize) -> &str {
-        self.texts(number).map_or("", |t| t.get(row))
-    }
-
-    pub fn number(&self, number: u16, row: usize) -> Option<i64> {
-        self.columns.iter().find_map(|(n, c)| match c {
-            Column::Numbers(numbers) if *n == number => Some(numbers.0.get(row).copied().flatten()),
-            _ => None,
-        })?
-    }
-
-    /// A value as people read it.
-    pub fn shown(&self, kind: Kind, number: u16, row: usize) -> String {
-        match kind.schema().field(number).map(|f| f.kind) {
-            Some(Type::Decimal) => self.number(number, row).map(decimal::show).unwrap_or_default(),
-            Some(Type::Date) => {
-                self.number(number, row).and_then(day).map(|d| d.to_string()).unwrap_or_default()
-            }
-            _ => self.text(number, row).to_owned(),
-        }
-    }
-
-    /// The row as fields of a record.
-    pub fn fields(&self, kind: Kind, row: usize) -> Fields {
-        let mut fields = Fields::new();
-        for field in kind.schema().fields {
-            let value = match field.kind {
-                Type::Decimal => self.number(field.id, row).map(Value::Int),
-                Type::Date => self.number(field.id, row).and_then(day).map(Value::Date),
-                _ => Some(self.text(field.id, row))
-                    .filter(|t| !t.is_empty())
-                    .map(|t| Value::Text(t.to_owned())),
-            };
-            if let Some(value) = value {
-                fields.insert(field.id, value);
-            }
-        }
-        fields
-    }
-
-    /// Columns of the file that are no field: number and text, where there is one.
-    pub fn extras(&self, row: usize) -> impl Iterator<Item = (u16, &str)> {
-        self.columns.iter().filter_map(move |(n, c)| match c {
-            Column::Texts(texts) if n & EXTRA != 0 => {
-                Some((*n, texts.get(row))).filter(|(_, t)| !t.is_empty())
-            }
-            _ => None,
-        })
-    }
-
-    /// Whether two rows say the same.
-    pub fn same(&self, row: usize, other: &Rows, of: usize) -> bool {
-        let absent =
-            |rows: &Rows, number: u16, row: usize| match rows.columns.iter().find(|(n, _)| *n == number) {
-                None => true,
-                Some((_, Column::Texts(t))) => t.get(row).is_empty(),
-                Some((_, Column::Numbers(n))) => n.0.get(row).copied().flatten().is_none(),
-            };
-        self.columns.iter().all(|(n, column)| match (column, other.columns.iter().find(|(m, _)| m == n)) {
-            (Column::Texts(a), Some((_, Column::Texts(b)))) => a.get(row) == b.get(of),
-            (Column::Numbers(a), Some((_, Column::Numbers(b)))) => a.0.get(row) == b.0.get(of),
-            _ => absent(self, *n, row),
-        }) && other
-            .columns
-            .iter()
-            .all(|(n, _)| self.columns.iter().any(|(m, _)| m == n) || absent(other, *n, of))
-    }
-}
-
-fn day(days: i64) -> Option<NaiveDate> {
-    NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)
-}
-
-/// Rows taken out of chunks to make another one.
-#[derive(Default)]
-pub struct Gathered {
-    count: usize,
-    columns: BTreeMap<u16, Column>,
-}
-
-impl Gathered {
-    pub fn push(&mut self, rows: &Rows, row: usize) {
-        for (number, column) in &rows.columns {
-            let empty = || match column {
-                Column::Texts(_) => Column::texts(self.count),
-                Column::Numbers(_) => Column::numbers(self.count),
-            };
-            match (self.columns.entry(*number).or_insert_with(empty), column) {
-                (Column::Texts(to), Column::Texts(from)) => to.push(from.get(row)),
-                (Column::Numbers(to), Column::Numbers(from)) => to.0.push(from.0.get(row).copied().flatten()),
-                _ => {}
-            }
-        }
-        self.count += 1;
-        // Chunks of several imports may differ in their columns.
-        for column in self.columns.values_mut().filter(|column| column.len() < self.count) {
-            match column {
-                Column::Texts(texts) => texts.push(""),
-                Column::Numbers(numbers) => numbers.0.push(None),
-            }
-        }
-    }
-
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Rows that have a value in a column.
-    pub fn filled(&self, number: u16) -> usize {
-        match self.columns.get(&number) {
-            Some(Column::Texts(texts)) => texts.iter().filter(|text| !text.is_empty()).count(),
-            Some(Column::Numbers(numbers)) => numbers.0.iter().flatten().count(),
-            None => 0,
-        }
-    }
-
-    /// The text of its first row.
-    pub fn first(&self, number: u16) -> &str {
-        match self.columns.get(&number) {
-            Some(Column::Texts(texts)) if !texts.is_empty() => texts.get(0),
-            _ => "",
-        }
-    }
-
-    /// How many rows it has, and the chunk that they make.
-    pub fn encode(&self) -> (u32, Vec<u8>) {
-        (
-            self.count as u32,
-            crate::columns::encode(self.columns.iter().map(|(number, column)| (*number, column))),
-        )
-    }
-}
-
-/// What one dataset has that another has not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
-    pub added: usize,
-    pub changed: usize,
-    pub removed: usize,
-    pub same: usize,
-}
-
-/// Compares two datasets; chunks they share are not read. `old` may lack chunks that `new`
-/// has and the other way round: both are walked in the order of keys.
-pub fn difference(old: &Table, new: &Table) -> Outcome<Difference> {
-    let mut found = Difference::default();
-    let same_titles = old.manifest.extras == new.manifest.extras;
-    let (mut left, mut right) = (Walk::new(old), Walk::new(new));
-    loop {
-        if same_titles
-            && left.row == 0
-            && right.row == 0
-            && let (Some(a), Some(b)) = (left.chunk(), right.chunk())
-            && a.hash == b.hash
-        {
-            found.same += a.rows as usize;
-            left.skip();
-            right.skip();
-            continue;
-        }
-        let order = match (left.key()?, right.key()?) {
-            (None, None) => return Ok(found),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some(a), Some(b)) => a.cmp(b),
-        };
-        match order {
-            std::cmp::Ordering::Less => found.removed += 1,
-            std::cmp::Ordering::Greater => found.added += 1,
-            std::cmp::Ordering::Equal => match (&left.rows, &right.rows) {
-                (Some(a), Some(b)) if a.same(left.row, b, right.row) => found.same += 1,
-                _ => found.changed += 1,
-            },
-        }
-        if order.is_le() {
-            left.next();
-        }
-        if order.is_ge() {
-            right.next();
-        }
-    }
-}
-
-/// Goes through a table row by row.
-struct Walk<'a> {
-    table: &'a Table<'a>,
-    number: usize,
-    row: usize,
-    rows: Option<Rows>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(table: &'a Table<'a>) -> Walk<'a> {
-        Walk { table, number: 0, row: 0, rows: None }
-    }
-
-    fn chunk(&self) -> Option<&'a ChunkRef> {
-        self.table.manifest.chunks.get(self.number)
-    }
-
-    fn key(&mut self) -> Outcome<Option<&str>> {
-        if self.chunk().is_none() {
-            return Ok(None);
-        }
-        if self.rows.is_none() {
-            self.rows = Some(self.table.rows(self.number, None)?);
-        }
-        Ok(self.rows.as_ref().map(|r| r.text(self.table.key(), self.row)))
-    }
-
-    fn next(&mut self) {
-        self.row += 1;
-        if self.rows.as_ref().is_none_or(|r| self.row >= r.count) {
-            self.skip();
-        }
-    }
-
-    fn skip(&mut self) {
-        self.number += 1;
-        self.row = 0;
-        self.rows = None;
-    }
 }
