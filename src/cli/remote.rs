@@ -246,7 +246,8 @@ fn whoami(context: &Context) -> Outcome<()> {
         output::json(&serde_json::json!({ "me": me, "remote": standing.remote, "rights": rights }));
         return Ok(());
     }
-    output::line(&format!("{} <{}> at {}", me.name, me.email, me.organisation));
+    let email = if me.email.is_empty() { String::new() } else { format!(" <{}>", me.email) };
+    output::line(&format!("{}{email} at {}", me.name, me.organisation));
     output::line(&engine.ask(&ShowRights {})?.told());
     match standing.remote {
         Some(remote) => output::line(&format!("signed in to {} as {}", remote.url, remote.user)),

@@ -52,10 +52,12 @@ impl Months {
         format!("{bars} {first} to {last}, at most {}", decimal::show(most))
     }
 
-    /// Of the months that have an amount.
+    /// Of the months that have an amount, to the hundredth.
     pub fn mean(&self) -> Option<i64> {
+        const HUNDREDTH: i128 = decimal::ONE as i128 / 100;
         let sum: i128 = self.0.values().map(|a| i128::from(*a)).sum();
-        i64::try_from(sum.checked_div(self.0.len() as i128)?).ok()
+        let mean = sum.checked_div(self.0.len() as i128)?;
+        i64::try_from((mean + HUNDREDTH / 2).div_euclid(HUNDREDTH) * HUNDREDTH).ok()
     }
 }
 
@@ -140,5 +142,6 @@ mod tests {
         );
         assert_eq!(Months::default().drawn(), "");
         assert_eq!(Months::default().mean(), None);
+        assert_eq!(Months::parse("2026-01=1 2026-02=1 2026-03=0").mean(), Some(670_000));
     }
 }

@@ -123,22 +123,31 @@ impl<R: Read> Scanner<R> {
         &self.buffer[range.clone()]
     }
 
-    /// The value of an attribute by its local name.
-    pub fn attribute(&self, range: &Range<usize>, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+    /// The attributes of a tag: local name, and the value as it is written. They are short: bytes
+    /// are looked at one by one.
+    pub fn attributes(&self, range: &Range<usize>, visit: &mut dyn FnMut(&[u8], &[u8])) {
         let mut rest = &self.buffer[range.clone()];
-        loop {
-            rest = rest.trim_ascii_start();
-            let equals = memchr::memchr(b'=', rest)?;
-            let key = rest[..equals].trim_ascii_end();
+        let find = |text: &[u8], byte: u8| text.iter().position(|b| *b == byte);
+        while let Some(equals) = find(rest, b'=') {
+            let key = rest[..equals].trim_ascii();
             let value = rest[equals + 1..].trim_ascii_start();
-            let quote = *value.first().filter(|q| matches!(q, b'"' | b'\''))?;
-            let end = memchr::memchr(quote, &value[1..])?;
-            let local = memchr::memrchr(b':', key).map_or(key, |colon| &key[colon + 1..]);
-            if local == name {
-                return Some(unescaped(&value[1..=end]));
-            }
+            let Some(quote) = value.first().copied().filter(|q| matches!(q, b'"' | b'\'')) else { return };
+            let Some(end) = find(&value[1..], quote) else { return };
+            let local = key.iter().rposition(|b| *b == b':').map_or(key, |colon| &key[colon + 1..]);
+            visit(local, &value[1..=end]);
             rest = &value[end + 2..];
         }
+    }
+
+    /// The value of an attribute by its local name; of several the first.
+    pub fn attribute(&self, range: &Range<usize>, name: &[u8]) -> Option<Vec<u8>> {
+        let mut found = None;
+        self.attributes(range, &mut |key, value| {
+            if key == name && found.is_none() {
+                found = Some(unescaped(value).into_owned());
+            }
+        });
+        found
     }
 }
 

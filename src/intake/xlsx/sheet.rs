@@ -77,12 +77,12 @@ impl<'a> Sheet<'a> {
                 Token::Text(_) => {}
                 Token::Open { name: tag, attributes, empty } => match scanner.get(&tag) {
                     b"c" => {
-                        let place = scanner.attribute(&attributes, b"r").and_then(|r| position(&r));
-                        let (at, column) = place.unwrap_or((next_row, next_column));
+                        let (at, column) =
+                            self.begin(&scanner, &attributes).unwrap_or((next_row, next_column));
+                        self.column = column;
                         next_column = column + 1;
                         in_cell = !empty;
                         if in_cell {
-                            self.begin(&scanner, &attributes, column);
                             self.turn_to(at, row)?;
                         }
                     }
@@ -123,19 +123,23 @@ impl<'a> Sheet<'a> {
         Ok(self.any)
     }
 
-    fn begin<R: Read>(&mut self, scanner: &Scanner<R>, attributes: &Range<usize>, column: usize) {
-        self.holds = match scanner.attribute(attributes, b"t").as_deref() {
-            Some(b"s") => Holds::Shared,
-            Some(b"str" | b"inlineStr" | b"is") => Holds::Text,
-            Some(b"b") => Holds::Flag,
-            Some(b"e") => Holds::Error,
-            Some(b"d") => Holds::Day,
-            _ => Holds::Number,
-        };
-        self.style = scanner.attribute(attributes, b"s").and_then(|s| number(&s)).unwrap_or(0) as usize;
-        self.column = column;
+    /// Takes what a cell's tag says; returns where it is, if it says so.
+    fn begin<R: Read>(&mut self, scanner: &Scanner<R>, attributes: &Range<usize>) -> Option<(u32, usize)> {
+        let mut place = None;
+        (self.holds, self.style) = (Holds::Number, 0);
+        scanner.attributes(attributes, &mut |name, value| match (name, value) {
+            (b"r", value) => place = position(value),
+            (b"s", value) => self.style = number(value).unwrap_or(0) as usize,
+            (b"t", b"s") => self.holds = Holds::Shared,
+            (b"t", b"str" | b"inlineStr" | b"is") => self.holds = Holds::Text,
+            (b"t", b"b") => self.holds = Holds::Flag,
+            (b"t", b"e") => self.holds = Holds::Error,
+            (b"t", b"d") => self.holds = Holds::Day,
+            _ => {}
+        });
         self.value.clear();
         (self.formula, self.valued) = (false, false);
+        place
     }
 
     /// Gives out the row before where a cell is of another one.
@@ -227,7 +231,14 @@ fn is_plain(text: &[u8]) -> bool {
 }
 
 fn number(text: &[u8]) -> Option<u32> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
+    let digits = text.trim_ascii();
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u32, |n, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// Row and column, from 0, of a name such as `AB12`.

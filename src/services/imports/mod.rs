@@ -457,7 +457,7 @@ impl Report {
         let fields: Vec<String> = self.only.iter().map(|name| name.replace('_', " ")).collect();
         match fields.is_empty() {
             true => String::new(),
-            false => format!("changes only {} of {} that are known", fields.join(", "), self.target.plural()),
+            false => format!("of known {} only {}", self.target.plural(), fields.join(", ")),
         }
     }
 

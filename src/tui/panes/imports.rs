@@ -209,15 +209,15 @@ impl Pane for Imports {
         rule(buf, area, 0, "Imports", &note, cx);
         if self.list.len == 0 {
             let text = match self.loaded {
-                true => "No imports yet. I wins, A accounts, P projects, O outlets, then the path of a file.",
+                true => "No imports yet. I wins, A accounts, O outlets (? has all), then the path of a file.",
                 false => "loading",
             };
             put(buf, area, 2, 2, &cx.cut(text, wide - 3), cx.style("text.muted"));
             return;
         }
-        let file = wide.saturating_sub(2 + 17 + 10 + 10 + 22).max(12);
+        let file = wide.saturating_sub(2 + 17 + 13 + 10 + 22).max(12);
         let cells = |at: &str, of: &str, file_name: &str, step: &str, what: &str| {
-            let (at, of, step) = (cx.fit(at, 16), cx.fit(of, 9), cx.fit(step, 9));
+            let (at, of, step) = (cx.fit(at, 16), cx.fit(of, 12), cx.fit(step, 9));
             format!("{at} {of} {} {step} {what}", cx.fit(file_name, file))
         };
         let head = format!("  {}", cells("touched", "of", "file", "step", "what it did"));

@@ -394,8 +394,9 @@ impl Territories {
         let Some(units) = &self.units else { return put(buf, area, 1, 1, "looking", cx.style("text.muted")) };
         let outlets: u64 = units.items.iter().map(|u| u.outlets).sum();
         let old = if units.stale { ", older than the outlets" } else { "" };
-        let note =
-            format!("{} units, {} outlets{old}", thousands(units.items.len() as u64), thousands(outlets));
+        let many = units.items.len();
+        let of = if many == 1 { "unit" } else { "units" };
+        let note = format!("{} {of}, {} outlets{old}", thousands(many as u64), thousands(outlets));
         let title = match units.own.as_slice() {
             [] => "Territories".to_owned(),
             [own] => format!("Your territory: {own}"),
