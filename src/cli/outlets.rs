@@ -346,10 +346,12 @@ fn quality(context: &Context) -> Outcome<()> {
         .iter()
         .map(|r| {
             let share = format!("{:.2} %", 100.0 * r.share);
-            vec![r.code.clone(), r.label.clone(), r.rows.to_string(), share]
+            let most = r.trend.iter().copied().max().unwrap_or(0).max(1);
+            let trend = text::sparkline(r.trend.iter().map(|rows| *rows as f64), (0.0, most as f64));
+            vec![r.code.clone(), r.label.clone(), r.rows.to_string(), share, trend]
         })
         .collect();
-    output::table(&["rule", "what", "outlets", "share"], &rows);
+    output::table(&["rule", "what", "outlets", "share", "imports"], &rows);
     if !rows.is_empty() {
         output::note("`pams outlets list --rule CODE` lists them; `pams import rules` says what to do");
     }

@@ -9,6 +9,39 @@ const PLACES: usize = 6;
 /// marks thousands; a lone comma before three digits does too, unless `comma` says that
 /// commas mark decimals. None: it is no number, or too large.
 pub fn parse(text: &str, comma: bool) -> Option<i64> {
+    parse_bytes(text.as_bytes(), comma)
+}
+
+pub fn parse_bytes(bytes: &[u8], comma: bool) -> Option<i64> {
+    let any = || written(std::str::from_utf8(bytes).ok()?, comma);
+    plain(bytes.trim_ascii(), comma).or_else(any)
+}
+
+/// A number of digits with at most one point, as most are; none says nothing of the others.
+fn plain(bytes: &[u8], comma: bool) -> Option<i64> {
+    // More could be too large.
+    const MOST: usize = 12;
+    let (negative, digits) = match bytes {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let (mut number, mut point) = (0i64, None);
+    for (at, b) in digits.iter().enumerate().take(MOST + 1) {
+        match b {
+            b'0'..=b'9' => number = number * 10 + i64::from(b - b'0'),
+            b'.' if point.is_none() && at > 0 => point = Some(at),
+            _ => return None,
+        }
+    }
+    let places = point.map_or(0, |point| digits.len() - 1 - point);
+    if digits.is_empty() || digits.len() > MOST || places > PLACES || comma && places == 3 {
+        return None;
+    }
+    let number = number * 10i64.pow((PLACES - places) as u32);
+    Some(if negative { -number } else { number })
+}
+
+fn written(text: &str, comma: bool) -> Option<i64> {
     let text = text.trim();
     let (negative, text) = match text.as_bytes() {
         [b'(', .., b')'] => (true, &text[1..text.len() - 1]),
@@ -119,6 +152,12 @@ mod tests {
         #[test]
         fn shown_numbers_are_read_back(n in -1_000_000_000_000_000i64..1_000_000_000_000_000) {
             prop_assert_eq!(parse(&show(n), false), Some(n));
+        }
+
+        /// Law: the short way gives what the long one does.
+        #[test]
+        fn plain_numbers_are_read_as_any(text in "-?[0-9]{0,14}(\\.[0-9]{0,8})?[-)x,.]?", comma: bool) {
+            prop_assert_eq!(parse(&text, comma), written(&text, comma));
         }
 
         #[test]

@@ -100,6 +100,14 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
+/// Values as a line of bars, eight heights between `low` and `high`: a sparkline (Tufte 2006).
+pub fn sparkline(values: impl IntoIterator<Item = f64>, (low, high): (f64, f64)) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let scale = (BARS.len() - 1) as f64 / (high - low).max(f64::MIN_POSITIVE);
+    let bar = |value: f64| BARS[(((value - low) * scale).round().max(0.0) as usize).min(BARS.len() - 1)];
+    values.into_iter().map(bar).collect()
+}
+
 /// A cell that a spreadsheet would run as a formula gets an apostrophe in front; numbers
 /// with a sign and telephone numbers stay.
 pub fn harmless(cell: String) -> String {

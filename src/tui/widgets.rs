@@ -1,5 +1,6 @@
 //! Small things to draw with: texts cut to cells, rules, columns.
 
+use crate::domain::text;
 use crate::tui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -40,6 +41,22 @@ impl DrawCx<'_> {
     }
     pub fn dot(&self) -> &'static str {
         if self.ascii { "-" } else { "·" }
+    }
+
+    pub fn sparkline(&self, values: impl IntoIterator<Item = f64>, bounds: (f64, f64)) -> String {
+        self.bars(text::sparkline(values, bounds))
+    }
+
+    /// A text with bars in it, in signs that the terminal has.
+    pub fn bars(&self, text: String) -> String {
+        let sign = |c| match c {
+            '▁' | '▂' => '_',
+            '▃' | '▄' => '.',
+            '▅' | '▆' => '-',
+            '▇' | '█' => '=',
+            _ => c,
+        };
+        if self.ascii { text.chars().map(sign).collect() } else { text }
     }
 
     /// A text in exactly `cells` cells: cut with a sign, or padded.

@@ -258,6 +258,15 @@ fn a_part_of_what_nobody_knows_is_refused_in_words() {
     let report = import(&pams, "code,beat\nA1,Mon\nA2,Tue\n", &[]);
     assert_eq!((report["quarantined"].as_u64(), report["changed"].as_u64()), (Some(2), Some(0)));
     assert_eq!(stored(&pams).len(), 1);
+    // What waits is to be had, once: the same again is the same import.
+    let rejects = pams.path().join("rejects.csv");
+    let batch = report["batch"].as_str().unwrap();
+    pams.ok(&["import", "rejects", batch, "-o", rejects.to_str().unwrap()]);
+    let held: Vec<csv::StringRecord> =
+        csv::Reader::from_path(&rejects).unwrap().records().map(Result::unwrap).collect();
+    assert_eq!(held.iter().map(|r| (&r[0], &r[1])).collect::<Vec<_>>(), [("A1", "Mon"), ("A2", "Tue")]);
+    assert_eq!(import(&pams, "code,beat\nA1,Mon\nA2,Tue\n", &[])["batch"], report["batch"]);
+    assert_ne!(import(&pams, "code,beat\nA1,Mon\nA3,Tue\n", &[])["batch"], report["batch"]);
     let ran = pams.ok(&[
         "outlets",
         "import",
@@ -311,4 +320,24 @@ fn the_outlets_around_one_are_found_wherever_their_codes_lie() {
     assert!(pams.fails(3, &["outlets", "near", "A"]).contains("no coordinates"));
     assert!(pams.fails(4, &["outlets", "near", "Q"]).contains("no outlet"));
     assert!(pams.json(&["outlets", "near", "B"])["items"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn quality_is_told_import_by_import() {
+    let pams = Pams::new();
+    let file = |without: usize| {
+        let territory = |n| if n < without { String::new() } else { format!("T{}", n % 3) };
+        let row = |n| format!("C{n},Shop {n} {},Pune,{}\n", word(n), territory(n));
+        format!("code,name,city,territory\n{}", (0..40).map(row).collect::<String>())
+    };
+    for without in [3, 9, 1] {
+        import(&pams, &file(without), &[]);
+    }
+    // What changes nothing is no point of the line.
+    import(&pams, "code,beat\nZ1,Mon\n", &[]);
+    import(&pams, &file(5), &[]);
+    let report = pams.json(&["outlets", "quality"]);
+    let rule = report["rules"].as_array().unwrap().iter().find(|r| r["code"] == "TER-01").unwrap();
+    assert_eq!((&rule["trend"], &rule["before"]), (&serde_json::json!([3, 9, 1, 5]), &serde_json::json!(1)));
+    assert!(pams.ok(&["outlets", "quality"]).contains("▃█▂▅"));
 }

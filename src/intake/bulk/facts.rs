@@ -272,10 +272,9 @@ impl Facts {
                 u64::from_be_bytes(eight)
             };
             let mut keyed: Vec<(u64, u32)> = self.order.iter().map(|r| (prefix(*r), *r)).collect();
-            keyed.sort_unstable_by(|a, b| {
-                a.0.cmp(&b.0)
-                    .then_with(|| self.code(a.1 as usize).cmp(self.code(b.1 as usize)))
-                    .then(a.1.cmp(&b.1))
+            // Rows of one key stay in order; and most files have long runs in order already.
+            keyed.sort_by(|a, b| {
+                a.0.cmp(&b.0).then_with(|| self.code(a.1 as usize).cmp(self.code(b.1 as usize)))
             });
             self.order = keyed.into_iter().map(|(_, row)| row).collect();
         }
@@ -338,7 +337,7 @@ fn degrees(lat: &[u8], lon: &[u8], layout: &Layout, faults: &mut Faults) -> (i32
         faults.add(Fault::NoPosition);
         return (NOWHERE, NOWHERE);
     }
-    let read = |cell: &[u8]| decimal::parse(std::str::from_utf8(cell).ok()?, layout.comma);
+    let read = |cell: &[u8]| decimal::parse_bytes(cell, layout.comma);
     let (Some(y), Some(x)) = (read(lat), read(lon)) else {
         faults.add(if lat.is_empty() || lon.is_empty() { Fault::NoPosition } else { Fault::NotANumber });
         return (NOWHERE, NOWHERE);

@@ -157,7 +157,7 @@ impl Layout {
     pub fn is_header(&self, cells: &Cells) -> bool {
         cells.len() == self.folded.len()
             && cells.get(0).len() == self.titles[0].len()
-            && cells.iter().zip(&self.folded).all(|(c, t)| c.trim_ascii().to_ascii_lowercase() == *t)
+            && cells.iter().zip(&self.folded).all(|(c, t)| c.trim_ascii().eq_ignore_ascii_case(t))
     }
 }
 

@@ -6,6 +6,7 @@
 pub(super) mod cells;
 pub mod codes;
 mod facts;
+mod groups;
 pub mod layout;
 pub mod legacy;
 pub mod mend;

@@ -6,7 +6,8 @@
 
 use super::codes::Fault;
 use super::facts::{Fact, Facts, NOWHERE};
-use super::places::{grouped, km};
+use super::groups::{grouped, repeating};
+use super::places::km;
 use crate::columns::FastMap;
 use crate::domain::text;
 
@@ -76,25 +77,36 @@ fn named(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
 
 /// Where a row is and what it is called.
 struct Spot {
+    /// Its cell of the map: one more is the next to the east, `NORTH` more the next to the north.
+    cell: u64,
+    row: u32,
     at: (i32, i32),
     name: u32,
 }
 
+const NORTH: u64 = 1 << 32;
+
 /// Names alike within 50 m: cells of the map, each with those to the east and north.
 fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
-    let cell = |fact: &Fact| (fact.lat.div_euclid(CELL), fact.lon.div_euclid(CELL));
-    let mut rows: Vec<((i32, i32), u32, Spot)> = Vec::new();
+    // Both are above zero, so that no neighbour lies in another row of cells.
+    let side = |degrees: i32| (degrees.div_euclid(CELL) + (1 << 20)) as u64;
+    let mut cells: Vec<(u64, u32)> = Vec::with_capacity(facts.rows.len());
     for (row, fact) in facts.rows.iter().enumerate() {
         if counts(fact) && fact.lat != NOWHERE && !fact.faults.has(Fault::Shared) {
-            rows.push((cell(fact), row as u32, Spot { at: (fact.lat, fact.lon), name: fact.name }));
+            cells.push((side(fact.lat) * NORTH + side(fact.lon), row as u32));
         }
     }
-    rows.sort_unstable_by_key(|(cell, row, _)| (*cell, *row));
+    cells.sort_unstable();
+    let spot = |(cell, row): (u64, u32)| {
+        let fact = &facts.rows[row as usize];
+        Spot { cell, row, at: (fact.lat, fact.lon), name: fact.name }
+    };
+    let rows: Vec<Spot> = cells.into_iter().map(spot).collect();
     let mut known: FastMap<u64, bool> = FastMap::default();
-    let mut look = |(_, a, x): &((i32, i32), u32, Spot), (_, b, y): &((i32, i32), u32, Spot)| {
+    let mut look = |x: &Spot, y: &Spot| {
         // The rows themselves lie anywhere: they are looked at last.
-        let apart = x.name == y.name || km(x.at, y.at) > NEAR_KM;
-        if apart || !same_house(&facts.rows[*a as usize], &facts.rows[*b as usize]) {
+        let apart = x.name == y.name || (x.at.0 - y.at.0).abs() > CELL || km(x.at, y.at) > NEAR_KM;
+        if apart || !same_house(&facts.rows[x.row as usize], &facts.rows[y.row as usize]) {
             return;
         }
         let key = u64::from(x.name.min(y.name)) << 32 | u64::from(x.name.max(y.name));
@@ -103,24 +115,24 @@ fn alike(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
         }
         let names = (facts.names.get(x.name), facts.names.get(y.name));
         if *known.entry(key).or_insert_with(|| are_alike(names.0, names.1)) {
-            pairs.push((*a, *b));
+            pairs.push((x.row, y.row));
         }
     };
     let mut from = 0;
     // Where the row of cells to the north begins, moving along with the cells.
     let mut north = 0;
     while from < rows.len() {
-        let here = rows[from].0;
-        let end = from + rows[from..].partition_point(|r| r.0 == here);
+        let here = rows[from].cell;
+        let end = from + rows[from..].iter().take_while(|r| r.cell == here).count();
         let own = &rows[from..end];
         for (n, a) in own.iter().enumerate().take(MOST) {
             own[n + 1..].iter().take(MOST).for_each(|b| look(a, b));
         }
-        let east = rows[end..].iter().take_while(|r| r.0 == (here.0, here.1 + 1)).take(MOST);
-        while north < rows.len() && rows[north].0 < (here.0 + 1, here.1 - 1) {
+        let east = rows[end..].iter().take_while(|r| r.cell == here + 1).take(MOST);
+        while north < rows.len() && rows[north].cell < here + NORTH - 1 {
             north += 1;
         }
-        let above = rows[north..].iter().take_while(|r| r.0 <= (here.0 + 1, here.1 + 1)).take(3 * MOST);
+        let above = rows[north..].iter().take_while(|r| r.cell <= here + NORTH + 1).take(3 * MOST);
         for b in east.chain(above) {
             own.iter().take(MOST).for_each(|a| look(a, b));
         }
@@ -135,18 +147,17 @@ fn are_alike(a: &str, b: &str) -> bool {
 
 /// Without positions: one name, one address, one town.
 fn unplaced(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
-    let mut rows: Vec<(u32, u32, u32, u32)> = Vec::new();
-    for (row, fact) in facts.rows.iter().enumerate() {
-        if counts(fact) && fact.address != 0 && fact.digits != 0 {
-            rows.push((fact.name, fact.address, fact.town, row as u32));
-        }
-    }
-    rows.sort_unstable();
-    for pair in rows.windows(2) {
-        let (a, b) = (&facts.rows[pair[0].3 as usize], &facts.rows[pair[1].3 as usize]);
+    let of = |fact: &Fact| [fact.name, fact.address, fact.town];
+    let key = |fact: &Fact| {
+        let told = counts(fact) && fact.address != 0 && fact.digits != 0;
+        let [name, address, town] = of(fact).map(u64::from);
+        told.then_some((name << 32 | address) ^ town.rotate_left(24))
+    };
+    for pair in repeating(facts.rows.iter().map(key)).windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let (a, b) = (&facts.rows[pair[0].1 as usize], &facts.rows[pair[1].1 as usize]);
         let placed = a.lat != NOWHERE && b.lat != NOWHERE;
-        if (pair[0].0, pair[0].1, pair[0].2) == (pair[1].0, pair[1].1, pair[1].2) && !placed {
-            pairs.push((pair[0].3, pair[1].3));
+        if of(a) == of(b) && !placed {
+            pairs.push((pair[0].1, pair[1].1));
         }
     }
 }
@@ -154,20 +165,18 @@ fn unplaced(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
 /// One phone or tax number in one town, and names that do not contradict.
 fn numbered(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
     for number in [|f: &Fact| f.phone, |f: &Fact| f.tax] {
-        let mut rows: Vec<(u32, u32, u32)> = Vec::new();
-        for (row, fact) in facts.rows.iter().enumerate() {
-            if counts(fact) && number(fact) != 0 {
-                rows.push((number(fact), fact.town, row as u32));
-            }
-        }
-        rows.sort_unstable();
+        let key = |fact: &Fact| {
+            let told = counts(fact) && number(fact) != 0;
+            told.then(|| u64::from(number(fact)) << 32 | u64::from(fact.town))
+        };
+        let rows = repeating(facts.rows.iter().map(key));
         // A number that many share is a chain's or a distributor's.
-        for group in rows.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|g| (2..=4).contains(&g.len())) {
+        for group in rows.chunk_by(|a, b| a.0 == b.0).filter(|g| (2..=4).contains(&g.len())) {
             for pair in group.windows(2) {
-                let (a, b) = (&facts.rows[pair[0].2 as usize], &facts.rows[pair[1].2 as usize]);
+                let (a, b) = (&facts.rows[pair[0].1 as usize], &facts.rows[pair[1].1 as usize]);
                 let far = a.lat != NOWHERE && b.lat != NOWHERE && km((a.lat, a.lon), (b.lat, b.lon)) > 1.0;
                 if !far && text::folded_likeness(facts.names.get(a.name), facts.names.get(b.name)) >= 0.7 {
-                    pairs.push((pair[0].2, pair[1].2));
+                    pairs.push((pair[0].1, pair[1].1));
                 }
             }
         }

@@ -3,8 +3,8 @@
 
 use super::codes::Fault;
 use super::facts::{Fact, Facts, NOWHERE};
+use super::groups::{grouped, repeating};
 use super::mend::Mender;
-use crate::columns::FastMap;
 use crate::domain::text::fold;
 
 /// Kilometres of a degree of latitude.
@@ -70,14 +70,15 @@ pub fn judge(facts: &mut Facts, mender: &Mender) {
         let land = boxes.get(fact.country as usize).copied().flatten();
         let (here, turned) =
             (land.is_none_or(|b| inside(at, &b)), land.is_some_and(|b| inside(swapped(at), &b)));
-        let town = towns.get(&fact.town);
-        let away = town.map(|t| (km(at, t.middle), km(swapped(at), t.middle), t.spread_km));
+        let away = towns.get(fact.town as usize).and_then(Option::as_ref);
+        let away = away.map(|town| (km(at, town.middle), town.spread_km, town.middle));
         match away {
             // Far from its town, and near it the other way round.
-            Some((far, near, spread))
-                if is_position(swapped(at))
-                    && far > 4.0 * near + 3.0 * spread + 1.0
-                    && near < 6.0 * spread + 10.0 =>
+            Some((far, spread, middle))
+                if far > 3.0 * spread + 1.0
+                    && is_position(swapped(at))
+                    && far > 4.0 * km(swapped(at), middle) + 3.0 * spread + 1.0
+                    && km(swapped(at), middle) < 6.0 * spread + 10.0 =>
             {
                 fact.faults.add(Fault::Swapped);
             }
@@ -87,7 +88,7 @@ pub fn judge(facts: &mut Facts, mender: &Mender) {
                 let sign = land.is_some_and(|b| lost.iter().any(|p| inside(*p, &b)));
                 fact.faults.add(if sign { Fault::SignLost } else { Fault::Abroad });
             }
-            Some((far, _, spread)) if far > FAR_KM && far > 10.0 * spread => {
+            Some((far, spread, _)) if far > FAR_KM && far > 10.0 * spread => {
                 fact.faults.add(Fault::FarFromTown)
             }
             _ => {}
@@ -125,60 +126,14 @@ fn signed(at: (i32, i32), land: &Box4) -> Option<(i32, i32)> {
     found.next().filter(|_| found.next().is_none())
 }
 
-/// Values by small whole numbers, those of one number beside each other.
-pub(super) struct Grouped<T> {
-    values: Vec<T>,
-    /// Number → where its values begin; one more at the end.
-    begins: Vec<u32>,
-}
-
-impl<T> Grouped<T> {
-    pub fn groups(&self) -> impl Iterator<Item = (u32, &[T])> {
-        let span = |(n, span): (usize, &[u32])| (n as u32, &self.values[span[0] as usize..span[1] as usize]);
-        self.begins.windows(2).enumerate().map(span)
-    }
-
-    pub fn groups_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
-        let mut rest = self.values.as_mut_slice();
-        self.begins.windows(2).map(move |span| {
-            let (group, behind) = std::mem::take(&mut rest).split_at_mut((span[1] - span[0]) as usize);
-            rest = behind;
-            group
-        })
-    }
-}
-
-/// Counting instead of sorting: the numbers are dense. Values of one number stay in order.
-pub(super) fn grouped<T: Copy + Default>(all: impl Iterator<Item = (u32, T)> + Clone) -> Grouped<T> {
-    let mut begins: Vec<u32> = vec![0];
-    for (number, _) in all.clone() {
-        let at = number as usize + 1;
-        if at >= begins.len() {
-            begins.resize(at + 1, 0);
-        }
-        begins[at] += 1;
-    }
-    for n in 1..begins.len() {
-        begins[n] += begins[n - 1];
-    }
-    let mut next = begins.clone();
-    let mut values = vec![T::default(); *begins.last().unwrap_or(&0) as usize];
-    for (number, value) in all {
-        let at = &mut next[number as usize];
-        values[*at as usize] = value;
-        *at += 1;
-    }
-    Grouped { values, begins }
-}
-
 struct Town {
     middle: (i32, i32),
     /// Median distance from the middle.
     spread_km: f64,
 }
 
-/// The middle of each town that has enough positions.
-fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> FastMap<u32, Town> {
+/// The middle of each town, by its number, that has enough positions.
+fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> Vec<Option<Town>> {
     let counts = |fact: &&Fact| {
         let land = boxes.get(fact.country as usize).copied().flatten();
         let fits = |at| land.is_none_or(|b| inside(at, &b));
@@ -186,9 +141,11 @@ fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> FastMap<u32, Town> {
     };
     let rows = facts.rows.iter().filter(counts);
     let spots = grouped(rows.map(|fact| (fact.town, (fact.lat, fact.lon))));
-    let mut towns = FastMap::default();
     let (mut ys, mut xs, mut away) = (vec![], vec![], vec![]);
-    for (town, group) in spots.groups().filter(|(_, g)| g.len() >= ENOUGH) {
+    let town = |group: &[(i32, i32)]| {
+        if group.len() < ENOUGH {
+            return None;
+        }
         ys.clear();
         xs.clear();
         away.clear();
@@ -200,22 +157,20 @@ fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> FastMap<u32, Town> {
         let middle = (*ys.select_nth_unstable(half).1, *xs.select_nth_unstable(half).1);
         away.extend(group.iter().map(|at| km(*at, middle)));
         let spread_km = *away.select_nth_unstable_by(half, f64::total_cmp).1;
-        towns.insert(town, Town { middle, spread_km });
-    }
-    towns
+        Some(Town { middle, spread_km })
+    };
+    spots.groups().map(town).collect()
 }
 
 /// Marks spots that many rows have.
 fn shared(facts: &mut Facts) {
-    let mut spots: Vec<(i32, i32, u32)> = Vec::new();
-    for (row, fact) in facts.rows.iter().enumerate() {
-        if let Some((lat, lon)) = position(fact) {
-            spots.push((lat, lon, row as u32));
-        }
-    }
-    spots.sort_unstable();
-    for group in spots.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|g| g.len() >= SHARED) {
-        for (_, _, row) in group {
+    let spot = |fact: &Fact| {
+        let (lat, lon) = position(fact)?;
+        Some(u64::from(lat as u32) << 32 | u64::from(lon as u32))
+    };
+    let spots = repeating(facts.rows.iter().map(spot));
+    for group in spots.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= SHARED) {
+        for (_, row) in group {
             facts.rows[*row as usize].faults.add(Fault::Shared);
         }
     }

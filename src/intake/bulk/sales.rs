@@ -5,8 +5,8 @@ use super::cells;
 use super::codes::{Fault, Faults};
 use super::layout::Layout;
 use super::source::Cells;
-use crate::domain::decimal;
 use crate::domain::when::Month;
+use crate::domain::{decimal, text};
 use crate::intake::notation;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,7 +39,6 @@ impl Months {
 
     /// The last twelve months as bars, those between without sales too, and what they reach.
     pub fn drawn(&self) -> String {
-        const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         let Some(last) = self.0.keys().next_back().copied() else { return String::new() };
         let first = self.0.keys().copied().find(|month| month.plus(12) > last).unwrap_or(last);
         let shown: Vec<i64> = std::iter::successors(Some(first), |month| Some(month.next()))
@@ -47,8 +46,7 @@ impl Months {
             .map(|month| self.0.get(&month).copied().unwrap_or(0))
             .collect();
         let most = shown.iter().copied().max().unwrap_or(0).max(1);
-        let bar = |amount: &i64| BARS[(amount.max(&0) * 7 / most) as usize];
-        let bars: String = shown.iter().map(bar).collect();
+        let bars = text::sparkline(shown.iter().map(|amount| *amount as f64), (0.0, most as f64));
         format!("{bars} {first} to {last}, at most {}", decimal::show(most))
     }
 
@@ -135,10 +133,10 @@ mod tests {
         let months = joined("2025-12=100 2026-01=50 what 2026-x=3", "2026-01=70 2026-02=40");
         assert_eq!(months.show(), "2025-12=100 2026-01=70 2026-02=40");
         assert_eq!(months.mean(), Some(70 * decimal::ONE));
-        assert_eq!(months.drawn(), "█▅▃ 2025-12 to 2026-02, at most 100");
+        assert_eq!(months.drawn(), "█▆▄ 2025-12 to 2026-02, at most 100");
         assert_eq!(
             Months::parse("2024-01=9 2025-12=100 2026-02=40").drawn(),
-            "█▁▃ 2025-12 to 2026-02, at most 100"
+            "█▁▄ 2025-12 to 2026-02, at most 100"
         );
         assert_eq!(Months::default().drawn(), "");
         assert_eq!(Months::default().mean(), None);

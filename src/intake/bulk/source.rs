@@ -6,6 +6,7 @@ use crate::domain::{Failure, Outcome};
 use crate::intake::open::{self, Form, refused};
 use crate::intake::xlsx;
 use simd_csv::ZeroCopyReaderBuilder;
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -308,22 +309,24 @@ pub struct Cells {
 impl Cells {
     pub fn take(&mut self, record: &simd_csv::ZeroCopyByteRecord) {
         self.bytes.clear();
+        self.bytes.extend_from_slice(record.as_slice());
         self.spans.clear();
-        // Most records have no quotes: they are copied at once.
-        if memchr::memchr(b'"', record.as_slice()).is_none() {
-            self.bytes.extend_from_slice(record.as_slice());
-            let mut from = 0;
-            for cell in record.iter() {
-                // A record has at most some megabytes.
-                self.spans.push((from, from + cell.len() as u32));
-                from += cell.len() as u32 + 1;
-            }
-            return;
+        // A record has at most some megabytes.
+        let (mut from, mut escaped) = (0u32, false);
+        for cell in record.iter() {
+            let to = from + cell.len() as u32;
+            self.spans.push(match cell {
+                [b'"', quoted @ .., b'"'] if memchr::memchr(b'"', quoted).is_none() => (from + 1, to - 1),
+                _ => (from, to),
+            });
+            escaped |= self.spans.last() == Some(&(from, to)) && cell.first() == Some(&b'"');
+            from = to + 1;
         }
-        for cell in record.unescaped_iter() {
-            let from = self.bytes.len() as u32;
-            self.bytes.extend_from_slice(&cell);
-            self.spans.push((from, self.bytes.len() as u32));
+        // Few cells have quotes within: what they say is put behind the record.
+        for column in 0..if escaped { self.len() } else { 0 } {
+            if let Some(Cow::Owned(text)) = record.unescape(column) {
+                self.set(column, &text);
+            }
         }
     }
     pub fn len(&self) -> usize {

@@ -25,6 +25,8 @@ const CUT: u64 = 0x7ff;
 const HELD: usize = 256 << 10;
 /// Bytes of text that make one chunk: it goes between processes in one frame.
 const MAX_TEXT: usize = 640 << 10;
+/// Bytes that the reader of a chunk's text takes at a time.
+const BUFFER: usize = 64 << 10;
 /// Columns that are no field: their number is this and the file's column.
 pub const EXTRA: u16 = 0x8000;
 
@@ -64,7 +66,7 @@ pub fn write(
         }
         let rows = &order[from..to];
         let text = fetch(&file, facts, rows, &mut buffer).map_err(|e| lost(source, &e.to_string()))?;
-        let mut reader = ZeroCopyReaderBuilder::new();
+        let mut reader = ZeroCopyReaderBuilder::with_capacity(BUFFER);
         reader.delimiter(source.delimiter).flexible(true).has_headers(false);
         let mut reader = reader.from_reader(text);
         let mut record = Cells::default();
@@ -140,16 +142,28 @@ struct Into {
     made: Column,
     /// Bytes from which on a cell is looked at as plain text.
     plain_from: usize,
-    last: Last,
+    texts: Reader,
 }
 
-/// A text as it was read last: in the order of keys the next row often says the same.
+/// Reads texts of a column, and remembers them: in the order of keys the next rows often say
+/// the same.
+struct Reader {
+    field: Option<&'static Field>,
+    known: Vec<Option<Known>>,
+}
+
+/// A text, as it stood and as it was read.
 #[derive(Default)]
-struct Last {
+struct Known {
     cell: Vec<u8>,
     text: String,
     faults: Faults,
 }
+
+/// Texts of a column that are remembered.
+const KNOWN: usize = 64;
+/// Bytes of a long one.
+const LONG: usize = 200;
 
 impl Into {
     /// A text that is read as it stands: nothing in it says otherwise, and no rule asks more of
@@ -160,12 +174,22 @@ impl Into {
         }
         cells::plain(cell)
     }
+}
 
+impl Reader {
     /// Reads a text, or knows it already.
-    fn read(&mut self, cell: &[u8], layout: &Layout, mender: &Mender) {
-        if self.last.cell == cell {
-            return;
+    fn read(&mut self, cell: &[u8], layout: &Layout, mender: &Mender) -> &Known {
+        let mark = |b: Option<&u8>| b.copied().map_or(0, usize::from);
+        // One place is for all long ones: they are not worth the room.
+        let short = (cell.len() * 31 + mark(cell.first()) + 7 * mark(cell.last())) % KNOWN;
+        let slot = if cell.len() > LONG { KNOWN } else { short };
+        if self.known[slot].as_ref().is_none_or(|known| known.cell != cell) {
+            self.learn(slot, cell, layout, mender);
         }
+        self.known[slot].get_or_insert_default()
+    }
+
+    fn learn(&mut self, slot: usize, cell: &[u8], layout: &Layout, mender: &Mender) {
         let mut faults = Faults::default();
         let mut text = cells::words(cell, &mut faults);
         if let Some(field) = self.field {
@@ -177,11 +201,12 @@ impl Into {
                 judge_text(field, &text, &mut faults);
             }
         }
-        self.last.faults = faults;
-        self.last.text.clear();
-        self.last.text.push_str(&text);
-        self.last.cell.clear();
-        self.last.cell.extend_from_slice(cell);
+        let known = self.known[slot].get_or_insert_default();
+        known.faults = faults;
+        known.text.clear();
+        known.text.push_str(&text);
+        known.cell.clear();
+        known.cell.extend_from_slice(cell);
     }
 }
 
@@ -223,10 +248,8 @@ impl<'a> Writer<'a> {
                 (_, "name") => cells::PLACEHOLDER + 1,
                 _ => 0,
             };
-            let mut into = Into { column, number, field: *field, made, plain_from, last: Last::default() };
-            // So that no cell is known before it was read, an empty one neither.
-            into.read(b" ", layout, mender);
-            into
+            let texts = Reader { field: *field, known: (0..=KNOWN).map(|_| None).collect() };
+            Into { column, number, field: *field, made, plain_from, texts }
         };
         // What stands beside the sales of one month is none of the outlet's.
         let taken = |of: &(usize, &Option<&'static Field>)| layout.rows != Rows::Months || of.1.is_some();
@@ -272,8 +295,7 @@ impl<'a> Writer<'a> {
                 if to.plain(cell).is_some() {
                     return false;
                 }
-                to.read(cell, self.layout, self.mender);
-                to.last.text.is_empty()
+                to.texts.read(cell, self.layout, self.mender).text.is_empty()
             });
             if empty {
                 faults.add(Fault::NoName);
@@ -286,9 +308,6 @@ impl<'a> Writer<'a> {
             let cell = record.get(to.column);
             let own = faults;
             let plain = to.plain(cell);
-            if plain.is_none() && matches!(to.made, Column::Texts(_)) {
-                to.read(cell, self.layout, self.mender);
-            }
             match (to.field, &mut to.made) {
                 (field, Column::Texts(texts)) if let Some(text) = plain => {
                     if field.is_some_and(|f| f.name == "phone") && !cells::are_phone(text) {
@@ -300,10 +319,11 @@ impl<'a> Writer<'a> {
                     }
                 }
                 (_, Column::Texts(texts)) => {
-                    faults = faults.with(to.last.faults);
+                    let known = to.texts.read(cell, self.layout, self.mender);
+                    faults = faults.with(known.faults);
                     if !back {
-                        texts.push(&to.last.text);
-                        self.tally.filled[to.column] += usize::from(!to.last.text.is_empty());
+                        texts.push(&known.text);
+                        self.tally.filled[to.column] += usize::from(!known.text.is_empty());
                     }
                 }
                 (field, Column::Numbers(numbers)) => {

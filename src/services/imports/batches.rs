@@ -17,7 +17,8 @@ use std::ops::ControlFlow;
 /// Batches of one file that are looked at.
 const MAX_SAME: usize = 50;
 
-/// Writes what a review plans, and the batch that tells of it.
+/// Writes what a review plans, and the batch that tells of it; true when that batch relies on
+/// what the review keeps.
 pub(super) fn commit(
     cx: &mut WriteCx,
     settings: &Settings,
@@ -25,8 +26,7 @@ pub(super) fn commit(
     batch: Id,
     report: &mut Report,
     plan: Plan,
-) -> Outcome<()> {
-    let hash = hex(&review.hash);
+) -> Outcome<bool> {
     let (written, (sheet, mapping, source), rejects) = match &plan {
         Plan::Wins(plan) => {
             let (sheet, mapping, source) = plan.origin();
@@ -40,33 +40,52 @@ pub(super) fn commit(
         Plan::Bulk(plan) => {
             (plan.commit(cx, review, batch)?, (plan.manifest(), String::new(), "file"), plan.rejects())
         }
-        Plan::None => return Ok(()),
+        Plan::None => return Ok(false),
+    };
+    let rejects = match rejects.rows.is_empty() {
+        true => String::new(),
+        false => hex(&cx.batch.put_blob(&frames::encode(&rejects)?)?),
     };
     if !written {
-        report.batch = cx.reads().index_ids(IndexKey::new(70).text(&hash), 1)?.first().copied();
-        return Ok(());
+        // Rows that wait are to be had from a batch, even where nothing else comes of the file.
+        let same = of_file(cx.reads(), &review.hash, review.target)?;
+        report.batch = same.first().map(|(id, _)| *id);
+        if rejects.is_empty() || same.iter().any(|(_, batch)| batch.rejects == rejects) {
+            return Ok(false);
+        }
     }
     report.batch = Some(batch);
+    let relied = written || review.bulk.is_none();
+    let months = report.months.iter().filter(|m| written && !m.left_out);
     let kept = Report { aside: vec![], columns: vec![], ..report.clone() };
     let record = Batch {
         target: review.target.plural().into(),
         file: review.file.clone(),
-        hash,
-        mapping: sheet,
+        hash: hex(&review.hash),
+        mapping: if relied { sheet } else { String::new() },
         state: if review.target == Target::Activities { "draft" } else { "committed" }.into(),
         counts: serde_json::to_vec(&kept).unwrap_or_default(),
-        months: report.months.iter().filter(|m| !m.left_out).map(|m| m.month.clone()).collect(),
+        months: months.map(|m| m.month.clone()).collect(),
         plan: mapping.into_bytes(),
         by: Some(settings.me),
         source: source.into(),
         answers: frames::encode(&review.answers)?,
-        rejects: match rejects.rows.is_empty() {
-            true => String::new(),
-            false => hex(&cx.batch.put_blob(&frames::encode(&rejects)?)?),
-        },
+        rejects,
     };
     cx.create_as(Kind::Batch, batch, &record.to_fields())?;
-    Ok(())
+    Ok(relied)
+}
+
+/// Imports of one file, the first one first.
+fn of_file(reads: &dyn Reads, hash: &[u8; 32], target: Target) -> Outcome<Vec<(Id, Batch)>> {
+    let mut found = Vec::new();
+    for id in reads.index_ids(IndexKey::new(70).text(&hex(hash)), MAX_SAME)? {
+        let batch = Batch::from_fields(&reads.fields(Kind::Batch, id)?.unwrap_or_default());
+        if batch.target == target.plural() {
+            found.push((id, batch));
+        }
+    }
+    Ok(found)
 }
 
 /// When a file was last imported and by whom; empty when it never was.
@@ -76,15 +95,9 @@ pub(super) fn imported_before(
     hash: &[u8; 32],
     target: Target,
 ) -> Outcome<String> {
-    let mut last = None;
-    for id in reads.index_ids(IndexKey::new(70).text(&hex(hash)), MAX_SAME)? {
-        let batch = Batch::from_fields(&reads.fields(Kind::Batch, id)?.unwrap_or_default());
-        if batch.target == target.plural() {
-            last = last.max(Some((id, batch.by)));
-        }
-    }
-    let Some((id, by)) = last else { return Ok(String::new()) };
-    let by = by.map(|by| names::name(reads, Kind::User, by)).transpose()?.unwrap_or_default();
+    let last = of_file(reads, hash, target)?.into_iter().max_by_key(|(id, _)| *id);
+    let Some((id, batch)) = last else { return Ok(String::new()) };
+    let by = batch.by.map(|by| names::name(reads, Kind::User, by)).transpose()?.unwrap_or_default();
     Ok(format!("{} by {by}", settings.zone.stamp(id.unix_ms() as i64)))
 }
 

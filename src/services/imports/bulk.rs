@@ -494,13 +494,11 @@ impl Plan {
         if self.kind == Kind::Activity {
             return Ok(true);
         }
-        let none = HashSet::new();
         let same = matches!(self.difference, Difference { added: 0, changed: 0, removed: 0, .. });
-        if let Some((pieces, relied)) = &self.laid {
+        if let (Some((pieces, relied)), false) = (&self.laid, same) {
             // What the file gave is laid in and no longer wanted by itself.
-            forget(cx, review, if same { &none } else { relied })?;
-            let kept = if same { &[][..] } else { pieces };
-            kept.iter().try_for_each(|piece| cx.batch.put_blob(piece).map(drop))?;
+            forget(cx, review, relied)?;
+            pieces.iter().try_for_each(|piece| cx.batch.put_blob(piece).map(drop))?;
         }
         let name = self.kind.schema().plural;
         let new = Dataset {

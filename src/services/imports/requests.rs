@@ -501,9 +501,9 @@ impl Command for CommitReview {
         }
         let Prepared { mut report, plan } = prepared;
         report.review = None;
-        batches::commit(cx, &settings, &review, batch, &mut report, plan)?;
+        let relied = batches::commit(cx, &settings, &review, batch, &mut report, plan)?;
         remembered::remember(cx, &review)?;
-        forget(cx, &review, report.batch.is_some())?;
+        forget(cx, &review, relied)?;
         Ok(report)
     }
 }

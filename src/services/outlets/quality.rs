@@ -1,14 +1,18 @@
 //! What is wrong with the outlets, rule by rule.
 
 use crate::domain::Outcome;
-use crate::domain::schema::{Batch, Kind};
+use crate::domain::schema::{Batch, Kind, Record};
 use crate::intake::rules;
-use crate::services::datasets::{Manifest, Table};
+use crate::services::datasets::{Hash, Manifest, Table};
 use crate::services::imports::uploads::unhex;
-use crate::services::{Query, ReadCx, all_live, datasets};
+use crate::services::{Query, ReadCx, datasets, each_live};
 use crate::store::Reads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// Imports that a trend is told of.
+const TREND: usize = 12;
 
 /// How many outlets each rule points at.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +39,8 @@ pub struct RuleCount {
     pub share: f64,
     /// The same after the import before; none when there was none.
     pub before: Option<u64>,
+    /// The same after each import that is kept, the oldest of at most twelve first, and now.
+    pub trend: Vec<u64>,
     pub fix: String,
 }
 
@@ -48,7 +54,7 @@ impl Query for Quality {
         };
         let all = table.manifest.rows;
         let share = |rows: u64| rows as f64 / all.max(1) as f64;
-        let earlier = before(cx.reads, &table)?;
+        let earlier = earlier(cx.reads, &table)?;
         let mut rules: Vec<RuleCount> = Vec::new();
         let mut faulty = vec![false; all as usize];
         for code in table.manifest.marks.keys() {
@@ -65,7 +71,8 @@ impl Query for Quality {
                 label: rule.map_or("", |r| r.label).into(),
                 rows,
                 share: share(rows),
-                before: earlier.as_ref().map(|m| count(m, code)),
+                before: earlier.last().map(|m| count(m, code)),
+                trend: earlier.iter().map(|m| count(m, code)).chain([rows]).collect(),
                 fix: rule.map_or("", |r| r.fix).into(),
             });
         }
@@ -80,14 +87,18 @@ fn count(manifest: &Manifest, code: &str) -> u64 {
     manifest.marks.get(code).into_iter().flatten().map(|(rows, _)| u64::from(*rows)).sum()
 }
 
-/// What the import before the last one made, if there was one.
-fn before(reads: &dyn Reads, table: &Table) -> Outcome<Option<Manifest>> {
-    let batches = all_live::<Batch>(reads)?.into_iter().map(|(_, batch)| batch);
-    let ours = |b: &Batch| b.target == table.kind.schema().plural && b.state == "committed";
-    let mut hashes = batches.filter(ours).filter_map(|batch| unhex(&batch.mapping)).rev();
-    // Batches lie in the order they were made; the last one is what is there now.
-    match hashes.nth(1) {
-        Some(hash) => Ok(datasets::manifest(reads, &hash).ok()),
-        None => Ok(None),
-    }
+/// What the imports before the last one made, the oldest first.
+fn earlier(reads: &dyn Reads, table: &Table) -> Outcome<Vec<Manifest>> {
+    let mut made: Vec<(u64, Hash)> = Vec::new();
+    each_live(reads, Kind::Batch, &mut |_, head| {
+        let batch = Batch::from_fields(&head.fields);
+        let ours = batch.target == table.kind.schema().plural && batch.state == "committed";
+        made.extend(unhex(&batch.mapping).filter(|_| ours).map(|hash| (head.rev, hash)));
+        ControlFlow::Continue(())
+    })?;
+    made.sort_unstable();
+    // The last one is what is there now.
+    made.pop();
+    let kept = made.iter().skip(made.len().saturating_sub(TREND - 1));
+    Ok(kept.filter_map(|(_, hash)| datasets::manifest(reads, hash).ok()).collect())
 }

@@ -7,6 +7,13 @@ use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// How often a rule pointed at outlets, import by import, from none up to the most there were.
+fn line(trend: &[u64], cells: usize, cx: &DrawCx) -> String {
+    let shown = &trend[trend.len().saturating_sub(cells)..];
+    let most = shown.iter().copied().max().unwrap_or(0).max(1);
+    cx.sparkline(shown.iter().map(|rows| *rows as f64), (0.0, most as f64))
+}
+
 impl Outlets {
     pub(super) fn draw_quality(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let wide = usize::from(area.width);
@@ -26,14 +33,18 @@ impl Outlets {
             };
             return put(buf, area, 2, 2, &cx.cut(text, wide.saturating_sub(3)), cx.style("text.muted"));
         }
-        let bar = wide.saturating_sub(2 + 9 + 17 + 11 + 9 + 12).clamp(6, 40);
+        // A line of two points says no more than the change does.
+        let points = report.rules.iter().map(|of| of.trend.len()).max().unwrap_or(0);
+        let trend = if points > 2 { points.min(if wide < 100 { 8 } else { 12 }).max(5) } else { 0 };
+        let bar = wide.saturating_sub(2 + 9 + 17 + 11 + 9 + 12 + trend + 2).clamp(6, 40);
         let head = format!(
-            "  {} {} {} {} {}",
+            "  {} {} {} {} {}  {}",
             cx.fit("rule", 9),
             cx.fit("what", 16),
             cx.fit_right("outlets", 10),
             cx.fit_right("share", 8),
             cx.fit_right("last file", 11),
+            if trend > 0 { "trend" } else { "" },
         );
         put(buf, area, 0, 1, &cx.cut(&head, wide), cx.style("text.muted"));
         for (y, place) in self.rules.visible().enumerate() {
@@ -48,13 +59,14 @@ impl Outlets {
             // Rare faults would not be seen on a straight scale.
             let cells = ((of.share.sqrt() * bar as f64).ceil() as usize).min(bar);
             let row = format!(
-                "{} {} {} {} {} {}  {}",
+                "{} {} {} {} {} {}  {}{}",
                 if cursor { ">" } else { " " },
                 cx.fit(&of.code, 9),
                 cx.fit(&of.label, 16),
                 cx.fit_right(&thousands(of.rows), 10),
                 cx.fit_right(&format!("{:.2} %", 100.0 * of.share), 8),
                 cx.fit_right(&change, 11),
+                if trend > 0 { cx.fit(&line(&of.trend, trend, cx), trend + 2) } else { String::new() },
                 cx.bar().repeat(cells),
             );
             let style = if cursor { "selection" } else { "text" };

@@ -18,8 +18,6 @@ const NAMED: usize = 12;
 const NEAR: i32 = 2;
 /// Lines above the list: title, sums, the run.
 const HEAD: u16 = 3;
-/// Heights of the curve of a run, from low to high.
-const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 fn clock(ms: u64) -> String {
     format!("{}:{:02}", ms / 60_000, ms / 1_000 % 60)
@@ -381,17 +379,11 @@ impl Routes {
         if points.len() < 2 || high <= low || last <= 0.0 {
             return "-".into();
         }
-        let mut text = String::new();
-        for cell in 0..cells {
+        let cost = |cell: usize| {
             let until = last * (cell + 1) as f64 / cells as f64;
-            let cost = points.iter().take_while(|p| p.0 <= until).last().unwrap_or(&points[0]).1;
-            let height = ((cost - low) / (high - low) * (BARS.len() - 1) as f64).round() as usize;
-            match cx.ascii {
-                true => text.push_str(["_", ".", "-", "="][height / 2]),
-                false => text.push_str(BARS[height]),
-            }
-        }
-        text
+            points.iter().take_while(|p| p.0 <= until).last().unwrap_or(&points[0]).1
+        };
+        cx.sparkline((0..cells).map(cost), (low, high))
     }
 
     fn draw_versions(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
