@@ -1,6 +1,6 @@
 //! `pams dev torture --outlets FILE`: an import of outlets is killed or its line dropped at
 //! random moments and gone on with; what is stored then is what an import left in peace
-//! stores, to the last byte.
+//! stores, to the last byte, and one import tells of it what that one tells.
 
 use super::torture::child;
 use crate::cli::{Context, output};
@@ -10,12 +10,15 @@ use crate::domain::{Failure, FailureKind, Outcome};
 use crate::engine::Engine;
 use crate::random::Random;
 use crate::services::imports::ListReviews;
+use crate::services::imports::batches::{ListBatches, ListRejects};
 use crate::services::records::List;
 use crate::store;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
 
+/// Sums of a report that are compared.
+const REPORTED: [&str; 6] = ["rows", "rejected", "skipped", "added", "changed", "removed"];
 /// Times an import is gone on with before it counts as stuck.
 const MOST_TRIES: u32 = 5;
 
@@ -42,8 +45,8 @@ pub fn run(context: &Context, file: &Path, kills: u64, drops: u64, seed: u64) ->
     let peace = scratch("peace")?;
     finish(&peace, file)?;
     let took = start.elapsed();
-    let (truth, rows) = stored(&peace)?.ok_or_else(|| Failure::internal("Nothing was imported"))?;
-    tally.rows = rows;
+    let truth = stored(&peace)?.ok_or_else(|| Failure::internal("Nothing was imported"))?;
+    tally.rows = truth.rows;
     let _ = std::fs::remove_dir_all(&peace);
     for round in 0..kills + drops {
         let home = scratch(&round.to_string())?;
@@ -69,7 +72,7 @@ pub fn run(context: &Context, file: &Path, kills: u64, drops: u64, seed: u64) ->
             }
         }
         match stored(&home)? {
-            Some((manifest, _)) if manifest == truth => {}
+            Some(found) if found == truth => {}
             other => {
                 tally.differ += 1;
                 tally.faults.push(format!("round {round}: {other:?} is stored"));
@@ -138,11 +141,35 @@ fn finish(home: &Path, file: &Path) -> Outcome<()> {
     Err(Failure::internal(format!("The import in {} does not come to an end", home.display())))
 }
 
-/// What is stored: the manifest by its hash, and its rows.
-fn stored(home: &Path) -> Outcome<Option<(String, i64)>> {
+/// What is stored, and what is told of it.
+#[derive(Debug, PartialEq)]
+struct Stored {
+    /// BLAKE3 of what the rows, the marks on them and the sums are.
+    manifest: String,
+    rows: i64,
+    /// Of each import its report.
+    reports: Vec<serde_json::Value>,
+    /// BLAKE3 of the rows that wait, with their reasons.
+    rejects: String,
+}
+
+fn stored(home: &Path) -> Outcome<Option<Stored>> {
     let list =
         List { kind: Kind::Dataset, filter: None, archived: true, account: None, limit: 1, cursor: None };
-    let found = engine(home)?.ask(&list)?.items;
-    let manifest = |i: &crate::services::show::Item| (i.text("manifest"), i.int("rows").unwrap_or(0));
-    Ok(found.first().map(manifest).filter(|(hash, _)| !hash.is_empty()))
+    let engine = engine(home)?;
+    let Some(dataset) = engine.ask(&list)?.items.into_iter().find(|i| !i.text("manifest").is_empty()) else {
+        return Ok(None);
+    };
+    let (mut reports, mut waiting) = (Vec::new(), blake3::Hasher::new());
+    for batch in engine.ask(&ListBatches { month: None })? {
+        reports.push(REPORTED.iter().map(|name| batch.values[*name].clone()).collect());
+        let mut from = Some(0);
+        while let Some(next) = from {
+            let rejects = engine.ask(&ListRejects { which: batch.id.to_string(), from: next })?;
+            waiting.update(&crate::frames::encode(&rejects.rows)?);
+            from = rejects.next;
+        }
+    }
+    let (manifest, rows) = (dataset.text("manifest"), dataset.int("rows").unwrap_or(0));
+    Ok(Some(Stored { manifest, rows, reports, rejects: waiting.finalize().to_string() }))
 }

@@ -104,7 +104,7 @@ impl Annealer {
             false => self.rng.u32(..n),
         };
         // A visit of one day is put back on that day; a customer may change its days.
-        let share = if state.consistent { 0.8 } else { 0.5 };
+        let share = if state.consistent { 0.95 } else { 0.5 };
         let whole = !state.periodic || !state.is_served(seed) || self.rng.f64() < share;
         let average = f64::from(n - state.unserved.len() as u32) / (state.tours.len().max(1) as f64);
         let longest = self.ruin.string.min(average.max(1.0));

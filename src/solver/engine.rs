@@ -109,8 +109,9 @@ const HOTTER: f64 = 1.0 / 20.0;
 const LONG: f64 = 5.0;
 const WARM: f64 = 0.2;
 const COLD: f64 = 0.015;
-/// So much hotter where a customer moves with all its visits of the cycle at once.
-const ALL_VISITS: f64 = 40.0;
+/// So much hotter at the beginning, and at the end, where a customer moves with all its visits
+/// of the cycle at once.
+const ALL_VISITS: (f64, f64) = (40.0, 3.2);
 /// Chains of a problem that is not parted, and how often they all go on from the better one.
 const CHAINS: usize = 2;
 const MEETINGS: f64 = 12.0;
@@ -391,10 +392,10 @@ impl<'a> Run<'a> {
             true => (self.stops * HOTTER).clamp(HOTTEST, LONG),
             false => HOTTEST,
         };
-        let times = if self.problem.consistent { ALL_VISITS } else { 1.0 };
+        let (first, last) = if self.problem.consistent { ALL_VISITS } else { (1.0, 1.0) };
         let rise = if is_plain { 0.15 } else { 0.1 };
         let hot = (rise * self.steps_each().sqrt()).clamp(COLD * 2.0, hottest);
-        (times * hot, COLD * times.sqrt())
+        (first * hot, last * COLD)
     }
 
     /// Steps there will be for each customer.

@@ -302,7 +302,7 @@ fn the_outlets_around_one_are_found_wherever_their_codes_lie() {
             let of = |p: (i64, i64)| (p.0 as i32, p.1 as i32);
             pams::intake::bulk::km(of(a), of(b))
         };
-        for of in [3, 17, 4_400, 8_999] {
+        let around = |rows: &[(i64, i64)], of: usize| {
             let mut expected: Vec<(f64, usize)> =
                 (0..rows.len()).filter(|n| *n != of).map(|n| (km(rows[of], rows[n]), n)).collect();
             expected.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -313,7 +313,24 @@ fn the_outlets_around_one_are_found_wherever_their_codes_lie() {
             for (found, (km, _)) in found.iter().zip(&expected) {
                 assert!((found - km).abs() < 1e-6, "{by_place} {of}: {found} {km}");
             }
+        };
+        [3, 17, 4_400, 8_999].into_iter().for_each(|of| around(&rows, of));
+        // A part moves some far away, and a file adds others between them.
+        let mut text = String::from("code,latitude,longitude\n");
+        for n in (40..9_000).step_by(173) {
+            rows[n] = (28_000_000 + random.below(90_000) as i64, 77_000_000 + random.below(90_000) as i64);
+            text.push_str(&format!("N{n:05},{},{}\n", degrees(rows[n].0), degrees(rows[n].1)));
         }
+        import(&pams, &text, &[]);
+        [40, 17, 4_400].into_iter().for_each(|of| around(&rows, of));
+        let mut text = String::from("code,name,latitude,longitude\n");
+        for n in 9_000..9_400 {
+            rows.push((28_000_000 + random.below(90_000) as i64, 77_000_000 + random.below(90_000) as i64));
+            let (lat, lon) = (degrees(rows[n].0), degrees(rows[n].1));
+            text.push_str(&format!("N{n:05},Shop {n} {},{lat},{lon}\n", word(n)));
+        }
+        import(&pams, &text, &["--append"]);
+        [40, 3, 9_100].into_iter().for_each(|of| around(&rows, of));
     }
     let pams = Pams::new();
     import(&pams, "code,name,latitude,longitude\nA,Alpha,,\nB,Beta,18.5,73.5\n", &[]);

@@ -67,10 +67,11 @@ fn is_odd(cell: &[u8]) -> bool {
         let below = |bytes: u64, n: u64| bytes.wrapping_sub(ONES * n) & !bytes;
         (bytes | bytes.wrapping_add(ONES) | below(bytes, 32) | below(and, 1)) & TOPS
     };
-    let (eights, rest) = cell.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    eights.iter().fold(odd(last), |seen, eight| seen | odd(*eight)) != 0
+    match cell.last_chunk::<8>() {
+        // The last eight may be looked at twice.
+        Some(last) => cell.as_chunks().0.iter().fold(odd(*last), |seen, eight| seen | odd(*eight)) != 0,
+        None => cell.iter().any(|b| !(32..127).contains(b) || *b == b'&'),
+    }
 }
 
 /// A cell as text: trimmed, without what moves a cursor. What could be mended but may be

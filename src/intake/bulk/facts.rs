@@ -362,14 +362,24 @@ fn degrees(lat: &[u8], lon: &[u8], layout: &Layout, faults: &mut Faults) -> (i32
     (y as i32, x as i32)
 }
 
+/// Bytes of letters and digits, small; 0 for all between them.
+static LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        if b >= 128 || (b as u8).is_ascii_alphanumeric() {
+            letters[b] = (b as u8).to_ascii_lowercase();
+        }
+        b += 1;
+    }
+    letters
+};
+
 /// Hashes of an address: of its letters and digits, and of its digits alone.
 fn houses(address: &[u8]) -> (u32, u32) {
     let (mut all, mut digits) = (0u32, 0u32);
-    for b in address {
-        let b = b.to_ascii_lowercase();
-        if b.is_ascii_alphanumeric() || b >= 0x80 {
-            all = (all ^ u32::from(b)).wrapping_mul(0x0100_0193);
-        }
+    for b in address.iter().map(|b| LETTERS[usize::from(*b)]).filter(|b| *b != 0) {
+        all = (all ^ u32::from(b)).wrapping_mul(0x0100_0193);
         if b.is_ascii_digit() {
             digits = (digits ^ u32::from(b)).wrapping_mul(0x0100_0193);
         }
@@ -380,13 +390,15 @@ fn houses(address: &[u8]) -> (u32, u32) {
 /// The last nine digits of a phone number: countries write the rest in many ways. 0 for
 /// fewer than seven, and for one digit all along.
 fn number_of(phone: &[u8]) -> u32 {
-    let (mut number, mut count, mut differ) = (0u64, 0, false);
+    const NINE: u64 = 1_000_000_000;
+    let (mut number, mut count, mut differ, mut last) = (0u64, 0, false, 0);
     for d in phone.iter().filter(|b| b.is_ascii_digit()).map(|b| u64::from(b - b'0')) {
-        differ |= count > 0 && number % 10 != d;
-        number = number * 10 % 1_000_000_000 + d % 10;
+        differ |= count > 0 && last != d;
+        last = d;
+        number = if number < u64::MAX / NINE { number } else { number % NINE } * 10 + d;
         count += 1;
     }
-    if count < 7 || !differ { 0 } else { number as u32 }
+    if count < 7 || !differ { 0 } else { (number % NINE) as u32 }
 }
 
 fn short(cell: &[u8]) -> u32 {

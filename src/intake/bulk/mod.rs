@@ -212,6 +212,27 @@ impl Opened {
 /// degree; none where no row of it has a position.
 pub const BOXES: &str = "boxes";
 
+/// Boxes of chunks: each side of all of them in a column.
+pub type Boxes = [Vec<Option<i64>>; 4];
+
+/// Where the rows of a chunk are, put beside those of the chunks before.
+pub fn push_box(boxes: &mut Boxes, places: impl Iterator<Item = (i32, i32)>) {
+    let around = |of: Option<[i32; 4]>, (lat, lon): (i32, i32)| {
+        let [south, west, north, east] = of.unwrap_or([lat, lon, lat, lon]);
+        Some([south.min(lat), west.min(lon), north.max(lat), east.max(lon)])
+    };
+    let of = places.fold(None, around);
+    for (side, values) in boxes.iter_mut().enumerate() {
+        values.push(of.map(|of| i64::from(of[side])));
+    }
+}
+
+pub fn encode_boxes(boxes: Boxes) -> (u32, Vec<u8>) {
+    let rows = boxes[0].len() as u32;
+    let columns = boxes.map(|values| columns::Column::Numbers(columns::Numbers(values)));
+    (rows, columns::encode(columns.iter().enumerate().map(|(n, column)| (n as u16, column))))
+}
+
 /// The name of the piece that says which record of the file each row was.
 pub const RECORDS: &str = "records";
 

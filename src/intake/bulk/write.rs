@@ -8,7 +8,7 @@ use super::layout::{Layout, Rows};
 use super::mend::Mender;
 use super::sales::Sum;
 use super::source::{Cells, Source};
-use super::{BOXES, Held, Made, Tally, statuses};
+use super::{BOXES, Boxes, Held, Made, Tally, encode_boxes, push_box, statuses};
 use crate::columns::{self, Column, Numbers, Texts, hash};
 use crate::domain::schema::{Field, Type};
 use crate::domain::{Failure, Outcome};
@@ -93,9 +93,7 @@ pub fn write(
     }
     // A part of known rows says nothing of where the others are.
     if !layout.is_partial() {
-        let boxes = std::mem::take(&mut writer.boxes).map(|values| Column::Numbers(Numbers(values)));
-        let rows = boxes[0].len() as u32;
-        let bytes = columns::encode(boxes.iter().enumerate().map(|(n, column)| (n as u16, column)));
+        let (rows, bytes) = encode_boxes(std::mem::take(&mut writer.boxes));
         emit(Made::Piece { name: BOXES, rows, bytes })?;
     }
     facts.order = order;
@@ -228,9 +226,9 @@ struct Writer<'a> {
     name: Option<usize>,
     /// Rows a fault.
     faults: Vec<u64>,
-    /// South, west, north, east of the rows of this chunk, and of the chunks before.
-    spread: Option<[i32; 4]>,
-    boxes: [Vec<Option<i64>>; 4],
+    /// Where the rows of this chunk are, and the boxes of those before.
+    places: Vec<(i32, i32)>,
+    boxes: Boxes,
     tally: Tally,
 }
 
@@ -269,7 +267,7 @@ impl<'a> Writer<'a> {
             sum: None,
             name,
             faults: vec![0; Fault::ALL.len()],
-            spread: None,
+            places: vec![],
             boxes: Default::default(),
             tally,
         }
@@ -389,9 +387,7 @@ impl<'a> Writer<'a> {
             return faults;
         }
         if fact.lat != NOWHERE {
-            let [south, west, north, east] = self.spread.unwrap_or([fact.lat, fact.lon, fact.lat, fact.lon]);
-            self.spread =
-                Some([south.min(fact.lat), west.min(fact.lon), north.max(fact.lat), east.max(fact.lon)]);
+            self.places.push((fact.lat, fact.lon));
         }
         self.taken(&unread, code);
         faults
@@ -485,10 +481,7 @@ impl<'a> Writer<'a> {
         let all = self.columns.iter().map(|c| (c.number, &c.made)).chain([(number, &unread)]);
         let bytes = columns::encode(all);
         self.columns.iter_mut().for_each(|c| c.made.clear());
-        let spread = self.spread.take();
-        for (side, values) in self.boxes.iter_mut().enumerate() {
-            values.push(spread.map(|of| i64::from(of[side])));
-        }
+        push_box(&mut self.boxes, self.places.drain(..));
         let first = String::from_utf8_lossy(&self.first).into_owned();
         let rows = std::mem::take(&mut self.rows) as u32;
         emit(Made::Chunk { first, rows, bytes })

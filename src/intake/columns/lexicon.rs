@@ -14,6 +14,8 @@ const MAX_TITLE: usize = 120;
 /// Letters of a word that may be two in one, and of the shorter of them.
 const COMPOUND: usize = 7;
 const HALF: usize = 3;
+/// Words that one may be made of.
+const PARTS: usize = 3;
 
 /// How sure a name is, by how it was found.
 const EXACT: f64 = 1.0;
@@ -124,7 +126,7 @@ impl Dictionary {
                 |text: &str| text.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>();
             for (word, means) in languages.values().flatten().map(|(w, m)| (w.clone(), m)) {
                 let (folded, means) = (fold(word.trim_end_matches('*')), split(means));
-                if folded.chars().any(is_han) {
+                if folded.chars().any(is_joined) {
                     all.joined.push((folded, means));
                 } else if word.ends_with('*') {
                     all.whole.insert(folded.clone(), means.clone());
@@ -152,14 +154,14 @@ impl Dictionary {
     }
 
     fn translate(&self, word: &str) -> Vec<String> {
-        if word.chars().any(is_han) {
+        if word.chars().any(is_joined) {
             return self.cut(word);
         }
         // The lexicon has words of other scripts too: there the dictionary comes first.
         let stem = |foreign: bool| if word.is_ascii() != foreign { self.stem(word) } else { None };
         let found = stem(true)
             .or_else(|| self.exact(word))
-            .or_else(|| self.halves(word))
+            .or_else(|| self.parts(word, PARTS))
             .or_else(|| stem(false))
             .or_else(|| self.bones.get(word).cloned());
         found.unwrap_or_else(|| vec![word.to_owned()])
@@ -183,8 +185,8 @@ impl Dictionary {
         found
     }
 
-    /// Two known words in one, an s between them allowed; digits at its end stand apart.
-    fn halves(&self, word: &str) -> Option<Vec<String>> {
+    /// So many known words in one at most, an s between them allowed; digits at its end stand apart.
+    fn parts(&self, word: &str, most: usize) -> Option<Vec<String>> {
         let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
         if name.len() < word.len() && name.len() >= HALF {
             let digits = word[name.len()..].to_owned();
@@ -193,7 +195,7 @@ impl Dictionary {
                 found
             });
         }
-        if word.chars().count() < COMPOUND {
+        if most < 2 || word.chars().count() < COMPOUND {
             return None;
         }
         // What German and its kin put between the two.
@@ -205,7 +207,9 @@ impl Dictionary {
         let places = places.filter(|(n, _)| *n >= HALF && letters - n >= HALF).map(|(_, at)| at);
         let mut best: Option<(usize, Vec<String>)> = None;
         for at in places {
-            let (Some(mut a), Some(b)) = (first(&word[..at]), self.exact(&word[at..])) else { continue };
+            let Some(mut a) = first(&word[..at]) else { continue };
+            let rest = &word[at..];
+            let Some(b) = self.exact(rest).or_else(|| self.parts(rest, most - 1)) else { continue };
             a.extend(b);
             // The longest first word: "store name", not "sto rename".
             best = Some((at, a));
@@ -214,8 +218,9 @@ impl Dictionary {
     }
 }
 
-fn is_han(c: char) -> bool {
-    ('\u{4e00}'..='\u{9fff}').contains(&c)
+/// Letters of scripts whose words are written together: Han, Hangul (folded: its parts), kana.
+fn is_joined(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{30ff}')
 }
 
 fn lexicon_words(raw: &Raw) -> HashSet<String> {

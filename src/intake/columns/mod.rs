@@ -118,7 +118,7 @@ fn entity(kind: Kind) -> &'static str {
 pub fn of_entity(entity: &str, titles: &[String], values: &[Vec<&str>]) -> Vec<Guess> {
     let lexicon = Lexicon::shared();
     let none = Vec::new();
-    let mut scored: Vec<Vec<(String, f64)>> = Vec::with_capacity(titles.len());
+    let mut scored: Vec<Scored> = Vec::with_capacity(titles.len());
     for (column, title) in titles.iter().enumerate() {
         let seen = Seen::of(values.get(column).unwrap_or(&none));
         let mut fields = lexicon.named(entity, &words(title));
@@ -131,14 +131,76 @@ pub fn of_entity(entity: &str, titles: &[String], values: &[Vec<&str>]) -> Vec<G
         scored.push(fields);
     }
     pairs(&mut scored);
+    if entity == "outlet" {
+        own(&mut scored);
+    }
+    if PLACES.contains(&entity) {
+        twice(&mut scored);
+    }
+    rows(&mut scored, titles, values);
     assign(titles.len(), &scored)
 }
 
+/// Tables of places, which have phones.
+const PLACES: [&str; 3] = ["outlet", "distributor", "account"];
+/// A field that a name says for sure.
+const CLEAR: f64 = 0.85;
+
+/// Fields of a column, each with how well it fits.
+type Scored = Vec<(String, f64)>;
+
+/// How well a field is found anywhere.
+fn best(scored: &[Scored], field: &str) -> f64 {
+    scored.iter().flatten().filter(|(f, _)| f == field).map(|(_, s)| *s).fold(0.0, f64::max)
+}
+
+/// A table of dealers that names nobody else is about the dealers.
+fn own(scored: &mut [Scored]) {
+    if best(scored, "name") < CLEAR
+        && best(scored, "code") < CLEAR
+        && best(scored, "distributor_name") >= CLEAR
+    {
+        for (theirs, own) in
+            [("distributor_name", "name"), ("distributor_code", "code"), ("distributor_city", "city")]
+        {
+            scored.iter_mut().flatten().filter(|(f, _)| f == theirs).for_each(|(f, _)| *f = own.into());
+        }
+    }
+}
+
+/// A second column of a phone is the second phone.
+fn twice(scored: &mut [Scored]) {
+    for fields in scored {
+        if let Some((_, phone)) = fields.iter().find(|(f, s)| f == "phone" && *s >= CLEAR) {
+            let second = phone * 0.85;
+            fields.push(("phone2".into(), second));
+        }
+    }
+}
+
+/// "No" in the first column counts the rows; and "id" beside "store code" is the row's.
+fn rows(scored: &mut [Scored], titles: &[String], values: &[Vec<&str>]) {
+    let bare = |title: &String| words(title);
+    let counts = values.first().and_then(|v| v.first()).is_none_or(|first| matches!(*first, "0" | "1"));
+    if counts && titles.first().is_some_and(|title| bare(title) == ["number"]) {
+        scored[0].iter_mut().for_each(|(_, s)| *s *= 0.5);
+        scored[0].push(("source_row_id".into(), CLEAR));
+    }
+    for column in 0..titles.len() {
+        let code = scored[column].iter().find(|(f, s)| f == "code" && *s >= CLEAR);
+        if code.is_none() || bare(&titles[column]) != ["id"] {
+            continue;
+        }
+        let others = (0..titles.len()).filter(|other| *other != column);
+        let told = others.flat_map(|other| &scored[other]).any(|(f, s)| f == "code" && *s >= CLEAR);
+        if told {
+            scored[column].iter_mut().filter(|(f, _)| f == "code").for_each(|(_, s)| *s *= 0.85);
+        }
+    }
+}
+
 /// Names that mean something only beside another: x with y, a second address with a first.
-fn pairs(scored: &mut [Vec<(String, f64)>]) {
-    let best = |scored: &[Vec<(String, f64)>], field: &str| -> f64 {
-        scored.iter().flatten().filter(|(f, _)| f == field).map(|(_, s)| *s).fold(0.0, f64::max)
-    };
+fn pairs(scored: &mut [Scored]) {
     for (one, other) in [("latitude", "longitude"), ("longitude", "latitude")] {
         if best(scored, other) < LEAST {
             scored.iter_mut().flatten().filter(|(f, _)| f == one).for_each(|(_, s)| *s *= 0.5);
@@ -147,7 +209,7 @@ fn pairs(scored: &mut [Vec<(String, f64)>]) {
 }
 
 /// Fields for columns, one to one, the surest pair first.
-fn assign(columns: usize, scored: &[Vec<(String, f64)>]) -> Vec<Guess> {
+fn assign(columns: usize, scored: &[Scored]) -> Vec<Guess> {
     let mut all: Vec<(f64, usize, &str)> = Vec::new();
     for (column, fields) in scored.iter().enumerate() {
         all.extend(fields.iter().map(|(field, score)| (*score, column, field.as_str())));
@@ -300,6 +362,23 @@ mod tests {
         assert_eq!(named("outlet", &[("latitude", &["yes", "no"]), ("longitude", &["a", "b"])]), ["", ""]);
         assert_eq!(named("account", &[("reach us at", &["a@b.example", "c@d.example"])]), ["email"]);
         assert_eq!(named("outlet", &[("where", &["18.52, 73.85", "19.07, 72.87"])]), ["latlon"]);
+        // A table of dealers alone is about them; beside stores it is not.
+        let dealers =
+            [("Dealer ID", &["DL-01"][..]), ("Dealer Name", &["Halden Motors"]), ("City", &["Ulm"])];
+        assert_eq!(named("outlet", &dealers), ["code", "name", "city"]);
+        let beside = [dealers[0], dealers[1], ("Store Code", &["S1"]), ("Store", &["Anna's"])];
+        assert_eq!(named("outlet", &beside), ["distributor_code", "distributor_name", "code", "name"]);
+        // What stands somewhere is a town or an address; amounts are no people.
+        assert_eq!(named("outlet", &[("Location", &["Ulm", "Bonn"])]), ["city"]);
+        assert_eq!(named("outlet", &[("Location", &["4 Mill Road, Ulm"])]), ["address"]);
+        assert_eq!(named("outlet", &[("Sales", &["Anna", "Li"])]), [""]);
+        // Rows are counted, and have ids, beside codes of their own.
+        let rows = named("outlet", &[("No", &["1", "2"]), ("id", &["77"]), ("Outlet Code", &["A1"])]);
+        assert_eq!(rows, ["source_row_id", "", "code"]);
+        assert_eq!(
+            named("outlet", &[("Phone", &["0221 123456"]), ("WhatsApp", &["0176 123456"])])[1],
+            "phone2"
+        );
         // Of two columns of one name one is it.
         let found = named("outlet", &[("Name", &["Anna's"]), ("Store Name", &["Anna's Kiosk"])]);
         assert_eq!(found.iter().filter(|f| *f == "name").count(), 1);

@@ -24,6 +24,9 @@ pub struct Seen {
     letters: f64,
     distinct: f64,
     years: f64,
+    digits: f64,
+    /// Won, lost.
+    decided: f64,
     longest: usize,
     short: f64,
 }
@@ -66,6 +69,8 @@ impl Seen {
                     && (v.starts_with("19") || v.starts_with("20"))
                     && v.bytes().all(|b| b.is_ascii_digit())
             }),
+            decided: share(&|v| matches!(fold(v).as_str(), "won" | "lost" | "closed won" | "closed lost")),
+            digits: share(&|v| v.bytes().any(|b| b.is_ascii_digit())),
             longest: filled.iter().map(|v| v.len()).max().unwrap_or(0),
             short: share(&|v| v.len() <= 3),
         }
@@ -98,7 +103,8 @@ impl Seen {
             }
             "amount" | "annual_revenue" | "avg_sales" | "credit_limit" | "balance" | "volume"
             | "capacity" => {
-                if self.numbers >= 0.5 || self.letters < 0.5 || self.has_currency() {
+                // One word in the place of a number may be a slip.
+                if self.count < 2 || self.numbers >= 0.5 || self.letters < 0.5 || self.has_currency() {
                     1.0
                 } else {
                     0.4
@@ -134,7 +140,7 @@ impl Seen {
     }
 
     fn has_currency(&self) -> bool {
-        self.letters > 0.5 && self.longest <= 20 && self.distinct > 0.3
+        self.letters > 0.5 && self.digits > 0.5 && self.longest <= 20 && self.distinct > 0.3
     }
 
     /// What the values say by themselves, where the name says little; and whether a word
@@ -153,6 +159,18 @@ impl Seen {
             if self.urls > 0.9 && places && words.iter().any(|w| w.contains("site") || w.contains("web")) {
                 say("website", 0.8);
             }
+        }
+        let word = |all: &[&str]| words.len() == 1 && all.contains(&words[0].as_str());
+        if best < 0.9 && self.count > 0 && entity != "activity" && word(&["location", "place"]) {
+            // Somewhere: a town has no digits, an address mostly has.
+            say(if self.digits > 0.3 || self.longest > 40 { "address" } else { "city" }, 0.75);
+        }
+        if places && self.count > 0 && self.phones > 0.9 && fields.iter().any(|(f, _)| f == "contact_name") {
+            fields.push(("phone".into(), 0.85));
+        }
+        if entity == "opportunity" && self.decided > 0.5 {
+            // Won and lost are the outcome, whatever the column is called.
+            fields.iter_mut().filter(|(f, _)| f == "status" || f == "stage").for_each(|(_, s)| *s *= 0.9);
         }
         // "Distributor" alone: codes have digits and are short, names have spaces.
         if self.count > 0 && self.letters > 0.5 && self.longest > 12 {

@@ -11,9 +11,10 @@ use super::{ChunkRef, Difference, Gathered, Hash, Manifest, Rows, Table, damaged
 use crate::columns::{self, Chunk, Column, Numbers, Texts};
 use crate::domain::Outcome;
 use crate::domain::schema::Kind;
-use crate::intake::bulk::{BOXES, EXTRA, codes, joined};
+use crate::intake::bulk::{BOXES, Boxes, EXTRA, codes, encode_boxes, joined, push_box};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Rows of a chunk that is written anew.
 const ROWS: usize = 8_192;
@@ -37,6 +38,9 @@ const CUT_BY: [&str; 12] = [
     "country",
 ];
 
+/// Fields that say where an outlet is.
+const PLACE: [&str; 2] = ["latitude", "longitude"];
+
 /// What comes of it, not kept yet.
 pub struct Merged {
     pub manifest: Manifest,
@@ -59,7 +63,7 @@ enum Row {
 /// Lays `file` into `old`, whose rows go by the name `rows_of`. Rows under unknown keys come
 /// in where `append` says so.
 pub fn merge(old: &Table, file: &Table, rows_of: &str, append: bool) -> Outcome<Merged> {
-    let mut merge = Merge::new(old, file, append);
+    let mut merge = Merge::new(old, file, append, old.boxes()?);
     for chunk in 0..old.manifest.chunks.len() {
         merge.chunk(chunk)?;
     }
@@ -86,6 +90,9 @@ struct Merge<'a> {
     said: Vec<u64>,
     /// Column → its place in the list of filled ones.
     filled: BTreeMap<u16, usize>,
+    /// Of the chunks that there were, where they are known, and of the result.
+    boxes: Option<Boxes>,
+    made_boxes: Boxes,
 }
 
 /// The rows of the file, in order, in the columns of the result.
@@ -131,7 +138,7 @@ impl Source<'_> {
 }
 
 impl<'a> Merge<'a> {
-    fn new(old: &'a Table<'a>, file: &'a Table<'a>, append: bool) -> Merge<'a> {
+    fn new(old: &'a Table<'a>, file: &'a Table<'a>, append: bool, boxes: Option<Boxes>) -> Merge<'a> {
         let mut made = Manifest { chunks: vec![], ..old.manifest.clone() };
         let mut numbers = BTreeMap::new();
         for (number, title) in &file.manifest.extras {
@@ -168,6 +175,8 @@ impl<'a> Merge<'a> {
             placed: vec![NOWHERE; file.manifest.rows as usize],
             said: vec![0; file.manifest.rows as usize],
             filled,
+            boxes,
+            made_boxes: Boxes::default(),
         }
     }
 
@@ -184,6 +193,7 @@ impl<'a> Merge<'a> {
         if theirs.count == 0 {
             self.moved.extend(place..place + of.rows);
             self.made.chunks.push(of.clone());
+            self.keep_box(number);
             return Ok(());
         }
         let key = self.old.key();
@@ -210,6 +220,15 @@ impl<'a> Merge<'a> {
         }
         if !comes_in {
             let mut of = of.clone();
+            match PLACE.iter().any(|name| columns.contains_key(&self.field(name))) {
+                false => self.keep_box(number),
+                true => {
+                    let moved = columns.iter().map(|(n, column)| (*n, column.clone()));
+                    let stay = base.columns.iter().filter(|(n, _)| !columns.contains_key(n)).cloned();
+                    let rows = Rows { count: base.count, columns: moved.chain(stay).collect() };
+                    self.push_box(&rows, 0..base.count);
+                }
+            }
             if !columns.is_empty() {
                 of.patch = Some(self.patch(&of, &base, columns)?);
             }
@@ -223,6 +242,24 @@ impl<'a> Merge<'a> {
         }
         self.write_anew(rows.len(), columns);
         Ok(())
+    }
+
+    fn field(&self, name: &str) -> u16 {
+        self.old.kind.schema().field_named(name).map_or(0, |field| field.id)
+    }
+
+    /// The box of a chunk in which nothing moved.
+    fn keep_box(&mut self, number: usize) {
+        for (made, of) in self.made_boxes.iter_mut().zip(self.boxes.iter().flatten()) {
+            made.push(of[number]);
+        }
+    }
+
+    /// The box of a chunk of these rows.
+    fn push_box(&mut self, rows: &Rows, of: Range<usize>) {
+        let [lat, lon] = PLACE.map(|name| self.field(name));
+        let place = |row: usize| Some((rows.number(lat, row)? as i32, rows.number(lon, row)? as i32));
+        push_box(&mut self.made_boxes, of.filter_map(place));
     }
 
     /// Goes through the keys of a chunk and those of the file that fall into it.
@@ -274,8 +311,7 @@ impl<'a> Merge<'a> {
         changed: &mut [bool],
     ) -> Option<Column> {
         let (mut some, mut more) = (false, 0);
-        let field = |name: &str| self.old.kind.schema().field_named(name).map_or(0, |f| f.id);
-        let (sold, mean) = (field("sales_months"), field("avg_sales"));
+        let (sold, mean) = (self.field("sales_months"), self.field("avg_sales"));
         // Months of several files are one history, and its mean is that of all of them.
         let history = |old: usize, at: usize| match theirs.text(sold, at) {
             "" => None,
@@ -356,6 +392,7 @@ impl<'a> Merge<'a> {
         for from in (0..count).step_by(ROWS) {
             let mut part = Gathered::default();
             (from..count.min(from + ROWS)).for_each(|row| part.push(&all, row));
+            self.push_box(&all, from..count.min(from + ROWS));
             let first = part.first(self.old.key()).to_owned();
             let (rows, bytes) = part.encode();
             let hash = self.keep(bytes);
@@ -438,9 +475,11 @@ impl<'a> Merge<'a> {
         };
         let stays = self.difference.added == 0 && !self.changed.iter().any(cut_by);
         self.made.rows_of = stays.then(|| rows_of.to_owned());
-        if !stays {
-            // Boxes of chunks that are no more, or whose rows moved.
-            self.made.pieces.remove(BOXES);
+        self.made.pieces.remove(BOXES);
+        if self.boxes.is_some() {
+            let (rows, bytes) = encode_boxes(std::mem::take(&mut self.made_boxes));
+            let hash = self.keep(bytes);
+            self.made.pieces.insert(BOXES.into(), vec![(rows, hash)]);
         }
         Merged {
             manifest: self.made,

@@ -4,7 +4,7 @@
 
 use super::{Table, numbers_or_none};
 use crate::domain::Outcome;
-use crate::intake::bulk::{BOXES, km};
+use crate::intake::bulk::{BOXES, Boxes, km};
 use crate::services::datasets::is_cleared;
 use std::collections::BTreeSet;
 
@@ -52,18 +52,22 @@ impl Table<'_> {
         self.kind.schema().field_named(name).map_or(0, |f| f.id)
     }
 
-    /// The chunks that may hold a row within a box.
-    pub fn chunks_in(&self, area: &Area) -> Outcome<Vec<usize>> {
-        let all = self.manifest.chunks.len();
-        let mut boxes: [Vec<Option<i64>>; 4] = Default::default();
+    /// The boxes of all chunks, where they are known.
+    pub fn boxes(&self) -> Outcome<Option<Boxes>> {
+        let mut boxes = Boxes::default();
         for (_, hash) in self.manifest.pieces.get(BOXES).into_iter().flatten() {
             for (column, values) in boxes.iter_mut().enumerate() {
                 values.extend(numbers_or_none(self.reads(), hash, column as u16)?);
             }
         }
-        if boxes.iter().any(|column| column.len() != all) {
-            return Ok((0..all).collect());
-        }
+        let all = self.manifest.chunks.len();
+        Ok(Some(boxes).filter(|boxes| boxes.iter().all(|column| column.len() == all)))
+    }
+
+    /// The chunks that may hold a row within a box.
+    pub fn chunks_in(&self, area: &Area) -> Outcome<Vec<usize>> {
+        let all = self.manifest.chunks.len();
+        let Some(boxes) = self.boxes()? else { return Ok((0..all).collect()) };
         let reaches = |chunk: usize| {
             let side = |n: usize| boxes[n][chunk].and_then(|v| i32::try_from(v).ok());
             let of = || Some(Area { south: side(0)?, west: side(1)?, north: side(2)?, east: side(3)? });
