@@ -163,7 +163,7 @@ impl Seen {
         let word = |all: &[&str]| words.len() == 1 && all.contains(&words[0].as_str());
         if best < 0.9 && self.count > 0 && entity != "activity" && word(&["location", "place"]) {
             // Somewhere: a town has no digits, an address mostly has.
-            say(if self.digits > 0.3 || self.longest > 40 { "address" } else { "city" }, 0.75);
+            say(if self.digits > 0.3 || self.longest > 40 { "address" } else { "city" }, 0.82);
         }
         if places && self.count > 0 && self.phones > 0.9 && fields.iter().any(|(f, _)| f == "contact_name") {
             fields.push(("phone".into(), 0.85));
