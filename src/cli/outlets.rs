@@ -15,6 +15,7 @@ use crate::services::outlets::{
     SumOutlets, WhichOutlets, filter,
 };
 use clap::ArgMatches;
+use serde::Deserialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -44,15 +45,21 @@ pub(super) fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Sai
         header: matches.get_one::<u64>("header-row").map(|row| row.saturating_sub(1) as usize),
         ..Said::default()
     };
-    let pairs: Vec<&String> = matches.get_many::<String>("column").into_iter().flatten().collect();
+    let mut pairs: Vec<(String, String)> = match matches.get_one::<PathBuf>("mapping") {
+        Some(file) => mapping(file)?,
+        None => vec![],
+    };
+    for pair in matches.get_many::<String>("column").into_iter().flatten() {
+        let Some((field, header)) = pair.split_once('=') else {
+            return Err(Failure::usage(format!("\"{pair}\" is not FIELD=HEADER")));
+        };
+        pairs.push((field.into(), header.into()));
+    }
     if pairs.is_empty() {
         return Ok(said);
     }
     let opened = bulk::open(path, &std::env::temp_dir(), kind, &said)?;
-    for pair in pairs {
-        let Some((field, header)) = pair.split_once('=') else {
-            return Err(Failure::usage(format!("\"{pair}\" is not FIELD=HEADER")));
-        };
+    for (field, header) in &pairs {
         let titles = &opened.layout.titles;
         let column = titles.iter().position(|t| text::fold(t) == text::fold(header)).ok_or_else(|| {
             Failure::not_found(format!("There is no column \"{header}\""))
@@ -67,6 +74,28 @@ pub(super) fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Sai
         said.columns.insert(column, Some(field.to_owned()).filter(|f| !f.is_empty()));
     }
     Ok(said)
+}
+
+/// Field and header of each column of a mapping, as `pams import map` writes one; a column that
+/// is no field is kept as it is.
+fn mapping(file: &Path) -> Outcome<Vec<(String, String)>> {
+    #[derive(Deserialize)]
+    struct Mapping {
+        columns: Vec<Mapped>,
+    }
+    #[derive(Deserialize)]
+    struct Mapped {
+        header: String,
+        #[serde(default)]
+        field: Option<String>,
+    }
+    let text = std::fs::read_to_string(file).map_err(bulk::source::unreadable(file))?;
+    let mapping: Mapping = serde_json::from_str(&text).map_err(|e| {
+        Failure::invalid(format!("{} is no mapping: {e}", file.display()))
+            .hint("`pams import map FILE --json` writes one")
+    })?;
+    let named = mapping.columns.into_iter().filter(|c| !c.header.is_empty());
+    Ok(named.map(|c| (c.field.unwrap_or_default(), c.header)).collect())
 }
 
 fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {

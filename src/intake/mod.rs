@@ -9,6 +9,7 @@ pub mod hierarchy;
 pub mod mapping;
 pub mod notation;
 pub mod open;
+pub mod quotes;
 pub mod rules;
 pub mod wins;
 pub mod xlsx;

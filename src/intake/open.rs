@@ -2,6 +2,7 @@
 //! What is not a table gets a sentence that says what it is.
 
 use crate::domain::{Failure, Outcome, Problem};
+use crate::intake::quotes::{self, Quotes};
 use calamine::{Data, DataType, Reader, Xlsx};
 use chrono::NaiveDate;
 use std::collections::HashSet;
@@ -349,6 +350,7 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
         ));
     }
     let delimiter = guess_delimiter(&text);
+    let text = quotes::tidied(name, &text, delimiter)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -380,14 +382,6 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
             cells.map(|c| if c.trim().is_empty() { Cell::Empty } else { Cell::Text(c.to_owned()) }).collect(),
         );
     }
-    // An unclosed quote swallows the rest of the file into one cell.
-    if ends_quoted(&text, delimiter) {
-        return Err(refused(
-            "FIL-05",
-            format!("{name} has a quote that is never closed"),
-            "Look for a lone \" in the file",
-        ));
-    }
     if rows.iter().all(|r| r.iter().all(Cell::is_empty)) {
         return Err(refused(
             "FIL-01",
@@ -398,22 +392,6 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
     let shown = if delimiter == b'\t' { "tab".to_owned() } else { char::from(delimiter).to_string() };
     let sheet = Sheet { name: String::new(), hidden: false, rows };
     Ok(Opened { dialect: format!("csv, {encoding}, {shown}"), sheets: vec![sheet] })
-}
-
-/// Whether the text ends inside quotes (RFC 4180: they open at the start of a field and a
-/// doubled one stands for itself).
-fn ends_quoted(text: &str, delimiter: u8) -> bool {
-    let (mut quoted, mut starts, mut bytes) = (false, true, text.bytes().peekable());
-    while let Some(b) = bytes.next() {
-        match b {
-            b'"' if quoted && bytes.peek() == Some(&b'"') => drop(bytes.next()),
-            b'"' if quoted => quoted = false,
-            b'"' if starts => quoted = true,
-            _ => {}
-        }
-        starts = !quoted && (b == delimiter || b == b'\n' || b == b'\r');
-    }
-    quoted
 }
 
 /// Cells with line breaks make line numbers and row numbers differ; then rows count.
@@ -449,7 +427,10 @@ pub fn guess_delimiter(text: &str) -> u8 {
         let even = widths.iter().filter(|w| **w == widest).count();
         if widest < 2 { 0 } else { even * 100 / widths.len().max(1) * widest.min(50) }
     };
-    [b',', b';', b'\t', b'|'].into_iter().max_by_key(|d| (score(*d), u8::from(*d == b','))).unwrap_or(b',')
+    // Quotes stand at the ends of cells: that tells more than how even the rows are.
+    let is_regular = |delimiter| score(delimiter) > 0 && Quotes::new(delimiter).are_regular(text.as_bytes());
+    let rank = |delimiter| (is_regular(delimiter), score(delimiter), delimiter == b',');
+    [b',', b';', b'\t', b'|'].into_iter().max_by_key(|d| rank(*d)).unwrap_or(b',')
 }
 
 #[cfg(test)]

@@ -198,15 +198,31 @@ impl Row<'_> {
             field: String::new(),
             raw: String::new(),
             decided: false,
-            cells: self.cells.iter().map(Cell::text).collect(),
+            cells: texts(self.cells),
         })
     }
+}
+
+/// Bytes of a row set aside that are kept, and of one cell: what is longer is in the file.
+const MAX_ROW: usize = 64 << 10;
+const MAX_CELL: usize = 8 << 10;
+
+/// A row as text, as far as it is kept.
+pub fn texts(row: &[Cell]) -> Vec<String> {
+    let mut left = MAX_ROW;
+    let kept = |cell: &Cell| {
+        let mut text = cell.text();
+        text.truncate(text.floor_char_boundary(MAX_CELL.min(left)));
+        left -= text.len();
+        text
+    };
+    row.iter().map(kept).collect()
 }
 
 impl Aside {
     /// Names the text at fault.
     pub fn about(mut self: Box<Self>, field: &str, raw: &str) -> Box<Aside> {
-        (self.field, self.raw) = (field.to_owned(), raw.to_owned());
+        (self.field, self.raw) = (field.to_owned(), raw[..raw.floor_char_boundary(MAX_CELL)].to_owned());
         self
     }
 }

@@ -271,6 +271,17 @@ impl<'a, 't> WriteCx<'a, 't> {
         self.change(kind, id, Op::Create, 0, Change::creating(fields), None)
     }
 
+    /// Writes a record whose id is known beforehand, whether it is there, is gone (taken back
+    /// by undo, say) or is new.
+    pub fn put(&mut self, kind: Kind, id: Id, fields: &Fields) -> Outcome<Ordered> {
+        match self.reads().head(kind, id)? {
+            None => return self.create_as(kind, id, fields),
+            Some(head) if head.deleted => drop(self.restore(kind, id)?),
+            Some(_) => {}
+        }
+        self.update(kind, id, |of| fields.clone_into(of))
+    }
+
     /// Sets a record to `new`, given what the author saw of it.
     pub fn set(
         &mut self,

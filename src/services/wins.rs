@@ -440,7 +440,7 @@ fn set_month(cx: &mut WriteCx, month: Month, edit: impl FnOnce(&mut Fields)) -> 
     }
     let mut fields = MonthState { month: Some(month.number()), ..MonthState::default() }.to_fields();
     edit(&mut fields);
-    cx.create_as(Kind::MonthState, month_id(month), &fields)
+    cx.put(Kind::MonthState, month_id(month), &fields)
 }
 
 /// Says which import a month holds. Whoever does so beside somebody else is held whole: a

@@ -60,10 +60,9 @@ impl Annealer {
     pub fn step(&mut self, state: &mut State, temperature: f64) -> bool {
         let before = state.cost;
         self.take_out(state);
-        self.put_back(state);
         // ln of (0, 1]: the threshold is above the present cost.
         let allowed = before as f64 - temperature * (1.0 - self.rng.f64()).ln();
-        if (state.cost as f64) < allowed && state.is_sound() {
+        if self.put_back(state, allowed) && (state.cost as f64) < allowed && state.is_sound() {
             state.keep();
             true
         } else {
@@ -210,8 +209,13 @@ impl Annealer {
         }
     }
 
-    fn put_back(&mut self, state: &mut State) {
+    /// Puts everybody back who was taken out; `false` as soon as that is sure to cost more than
+    /// is allowed.
+    fn put_back(&mut self, state: &mut State, allowed: f64) -> bool {
         let mut loose = std::mem::take(&mut self.loose);
+        // But for rounding, another visit never makes a plan cheaper; whoever had no place does.
+        let is_bounded =
+            !state.periodic && state.is_symmetric() && loose.iter().all(|(c, _)| state.is_served(*c));
         let dice = self.rng.u32(..if state.timed { 17 } else { 11 });
         match dice {
             0..4 => self.rng.shuffle(&mut loose),
@@ -222,12 +226,22 @@ impl Annealer {
             13..15 => loose.sort_unstable_by_key(|(c, _)| state.window(*c).0),
             _ => loose.sort_unstable_by_key(|(c, _)| std::cmp::Reverse(state.window(*c).1)),
         }
+        let mut is_hopeful = true;
         for (customer, day) in &loose {
+            if is_bounded {
+                state.limit = (allowed - state.cost as f64).ceil().clamp(0.0, f64::from(i32::MAX)) as i32;
+            }
             // Its other days may have been given up meanwhile.
             let day = if *day != ANY_DAY && !state.is_served(*customer) { ANY_DAY } else { *day };
-            state.insert(*customer, day, self.ruin.blink, &mut self.rng);
+            let has_place = state.insert(*customer, day, self.ruin.blink, &mut self.rng);
+            if is_bounded && !has_place {
+                is_hopeful = false;
+                break;
+            }
         }
+        state.limit = i32::MAX;
         self.loose = loose;
+        is_hopeful
     }
 }
 

@@ -106,7 +106,7 @@ fn a_journey_keeps_every_rule() {
 #[test]
 fn a_planted_plan_is_found() {
     let task = made::planted(1_350, 2);
-    let (built, plan) = planned(&task, None, 600_000);
+    let (built, plan) = planned(&task, None, 1_000_000);
     let outcome = report(&task, &built, &plan);
     assert!(outcome.feasible);
     let gap = outcome.gap_pct.unwrap();

@@ -267,6 +267,12 @@ fn what_is_no_table_of_outlets_is_refused_in_words() {
     assert!(said(b"code,city\n1,Pune\n").contains("no column was found for: name"));
     let endless = format!("code,name\n1,\"{}", "x".repeat(40 << 20));
     assert!(said(endless.as_bytes()).contains("quote that is never closed"));
+    assert!(said(b"code,name\n").contains("has no rows below its header"));
+    // A lone quote swallows no row: the one that closes it would open another cell.
+    let lone = b"code,name,address\n1,A,x\n2,\"B,y\n3,C,\"Main St, 5\"\n4,D,z\n";
+    assert!(said(lone).contains("line 3: a quote that is never closed"));
+    let closed = format!("code,name\n1,\"{}\"\n", "x".repeat(40 << 20));
+    assert!(said(closed.as_bytes()).contains("more than 32 MB in one row"));
     let wide = format!("code,name{}\n1,A\n", ",".repeat(17_000));
     assert!(said(wide.as_bytes()).contains("columns"));
     // A large cell is held back, not swallowed and not in the way.
@@ -274,8 +280,27 @@ fn what_is_no_table_of_outlets_is_refused_in_words() {
     let got = read(folder.path(), "big.csv", big.as_bytes()).unwrap();
     assert_eq!((got.tally.taken, got.tally.held, got.tally.faults["FIL-14"]), (1, 1, 1));
     assert!(Faults(got.held[0].1).holds_back());
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
+    let pipe = bulk::open(&pipe, folder.path(), Kind::Outlet, &Said::default());
+    assert!(pipe.err().unwrap().message.contains("is a pipe"));
     let gone = bulk::open(&folder.path().join("none.csv"), folder.path(), Kind::Outlet, &Said::default());
     assert!(gone.err().unwrap().message.contains("There is no file"));
+}
+
+/// A quote within a cell is a letter, in whatever system the lines end.
+#[test]
+fn inches_and_line_ends_of_every_system_lose_no_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = "code,name,city\n".to_owned();
+    (0..1_000).for_each(|n| text += &format!("{n:04},TV {n}\" stand,\"Pune, IN\"\n"));
+    for (name, end) in [("unix.csv", "\n"), ("windows.csv", "\r\n"), ("old.csv", "\r")] {
+        let got = read(folder.path(), name, text.replace('\n', end).as_bytes()).unwrap();
+        assert_eq!((got.tally.records, got.tally.taken, codes(&got).len()), (1_000, 1_000, 1_000), "{name}");
+        let chunk = pams::columns::Chunk::read(&got.chunks[0].2).unwrap();
+        assert_eq!(chunk.texts(2).unwrap().get(7), "TV 7\" stand", "{name}");
+    }
 }
 
 proptest! {
@@ -397,6 +422,29 @@ fn one_bad_file_does_not_stop_the_others_and_columns_are_said() {
         pams.fails(4, &["outlets", "import", odd.to_str().unwrap(), "--column", "code=Nix"])
             .contains("no column \"Nix\"")
     );
-    let map = pams.json(&["import", "map", odd.to_str().unwrap()]);
+    // What a mapping says goes out, is changed by a person, and comes in again.
+    let map = pams.json(&["import", "map", odd.to_str().unwrap(), "--column", "code=Kennung"]);
     assert_eq!(map["columns"].as_array().unwrap().len(), 2);
+    let mapping = map.to_string().replace(r#""field":"""#, r#""field":"name""#);
+    let mapping = written(&pams, "mapping.json", &mapping);
+    let told = ["--mapping", mapping.to_str().unwrap(), "--yes"];
+    let report = pams.json(&[&["outlets", "import", odd.to_str().unwrap()][..], &told].concat());
+    assert_eq!((report["rows"].as_u64(), report["same"].as_u64()), (Some(2), Some(2)), "{report}");
+    let none = ["outlets", "import", odd.to_str().unwrap(), "--mapping", bad.to_str().unwrap()];
+    assert!(pams.fails(3, &none).contains("is no mapping"));
+}
+
+/// A cell of megabytes is nothing that a review or an answer carries along.
+#[test]
+fn a_huge_cell_waits_and_a_review_keeps_its_name() {
+    let pams = Pams::new();
+    let big = format!("code,name,city\n1,\"{}\",Pune\n2,B,Pune\n", "x".repeat(3 << 20));
+    let file = written(&pams, "big.csv", &big);
+    pams.ok(&["outlets", "import", file.to_str().unwrap(), "--review"]);
+    let open = pams.json(&["import", "list"]);
+    let id = open["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(pams.partly(&["import", "commit", &id, "--yes"])["quarantined"], 1);
+    let out = pams.path().join("rejects.csv");
+    pams.ok(&["import", "rejects", &id, "-o", out.to_str().unwrap()]);
+    assert!(std::fs::metadata(&out).unwrap().len() > 1_000);
 }

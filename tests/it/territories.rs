@@ -251,6 +251,11 @@ fn levels_are_found_and_units_are_made_undone_and_opened() {
     assert_eq!(pams.json(&["territory", "list"])["items"].as_array().unwrap().len(), 0);
     pams.ok(&["redo"]);
     assert_eq!(pams.json(&["territory", "list"])["items"].as_array().unwrap().len(), all.len());
+    // Taken back and made anew is no conflict with what was taken back.
+    pams.ok(&["undo"]);
+    pams.json(&["territory", "split", "--level", "region", "--max-outlets", "300", "--yes"]);
+    assert_eq!(pams.json(&["territory", "list"])["items"].as_array().unwrap().len(), all.len());
+    assert_eq!(pams.json(&["drafts", "list"])["items"], serde_json::json!([]));
     // Beats stay whole where that leaves the parts equal; else it is said why not.
     let kept = pams.json(&[
         "territory",

@@ -88,6 +88,15 @@ fn an_import_is_a_diff_and_twice_is_once() {
     let amounts =
         texts(&pams.json(&["wins", "list", "--month", "2026-02", "--outcome", "win"])["items"], "amount");
     assert_eq!(amounts, ["30000.00", "84000.00"], "one undo takes the whole import back");
+    // The first import too; and what was taken back is imported anew.
+    pams.ok(&["undo"]);
+    assert_eq!(pams.json(&["wins", "list"])["items"], serde_json::json!([]));
+    let anew = pams.json(&["wins", "import", &file]);
+    assert_eq!((anew["added"].clone(), anew["wins"].as_u64()), (done["added"].clone(), Some(3)));
+    assert_eq!(pams.json(&["drafts", "list"])["items"], serde_json::json!([]));
+    let amounts =
+        texts(&pams.json(&["wins", "list", "--month", "2026-02", "--outcome", "win"])["items"], "amount");
+    assert_eq!(amounts, ["30000.00", "84000.00"]);
     assert_eq!(pams.json(&["db", "check"])["wrong"], serde_json::json!([]));
 }
 

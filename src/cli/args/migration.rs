@@ -1,5 +1,6 @@
 //! `pams migration`.
 
+use super::outlets::column_options;
 use super::{flag, number, path, text};
 use crate::services::migration::{DUPLICATES, issues};
 use clap::{Arg, ArgAction, Command, value_parser};
@@ -16,14 +17,8 @@ fn months(command: Command, all: &'static str) -> Command {
 }
 
 fn file(command: Command) -> Command {
-    command
-        .arg(Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)))
-        .arg(
-            text("column", "FIELD=HEADER", "Say which column a field is; an empty field leaves it out")
-                .action(ArgAction::Append),
-        )
-        .arg(text("header-row", "N", "The row that names the columns").value_parser(value_parser!(u64)))
-        .arg(text("dates", "ORDER", "Which comes first in 04/05/2025").value_parser(["dmy", "mdy"]))
+    let file = Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
+    column_options(command.arg(file))
 }
 
 pub fn migration() -> Command {

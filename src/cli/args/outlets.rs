@@ -97,11 +97,18 @@ fn files() -> Arg {
 }
 
 /// What can be said of a file's columns.
-fn column_options(command: Command) -> Command {
+pub(super) fn column_options(command: Command) -> Command {
     command
         .arg(
             text("column", "FIELD=HEADER", "This column is that field; =HEADER keeps it as it is")
                 .action(ArgAction::Append),
+        )
+        .arg(
+            Arg::new("mapping")
+                .long("mapping")
+                .value_name("FILE.json")
+                .value_parser(value_parser!(PathBuf))
+                .help("What the columns are, as `pams import map FILE --json` says it"),
         )
         .arg(
             text("header-row", "N", "The row with the column names")

@@ -112,8 +112,7 @@ pub fn words<'a>(cell: &'a [u8], faults: &mut Faults) -> Cow<'a, str> {
     }
     if whole.len() > MAX_CELL {
         faults.add(Fault::TooLong);
-        let end = (0..=MAX_CELL).rev().find(|n| whole.is_char_boundary(*n)).unwrap_or(0);
-        return Cow::Owned(whole[..end].to_owned());
+        return Cow::Owned(whole[..whole.floor_char_boundary(MAX_CELL)].to_owned());
     }
     if is_nothing(&whole) { Cow::Borrowed("") } else { whole }
 }

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows looked through for the header.
 const HEADER_ROWS: usize = 30;
+/// Bytes of a title at most.
+const LONGEST_TITLE: usize = 200;
 /// Values of a column that are looked at.
 const VALUES: usize = 120;
 
@@ -70,7 +72,8 @@ impl Layout {
     pub fn of(source: &Source, kind: Kind, said: &Said) -> Outcome<Layout> {
         let rows = &source.head;
         let header = said.header.unwrap_or_else(|| header(rows, kind)).min(rows.len().saturating_sub(1));
-        let titles: Vec<String> = rows[header].iter().map(|t| t.trim().to_owned()).collect();
+        let title = |t: &String| t[..t.floor_char_boundary(LONGEST_TITLE)].trim().to_owned();
+        let titles: Vec<String> = rows[header].iter().map(title).collect();
         let below = || rows.iter().skip(header + 1);
         let values: Vec<Vec<&str>> = (0..titles.len())
             .map(|c| {

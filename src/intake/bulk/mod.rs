@@ -161,6 +161,14 @@ impl Opened {
         let mut facts = facts::gather(&self.source, &self.layout, &self.mender, &mut |read| {
             progress(read.min(bytes), 2 * bytes)
         })?;
+        if facts.records == facts.blank + facts.headers + facts.totals {
+            let hint = "Check that the report was exported with its data";
+            return Err(refused(
+                "FIL-01",
+                format!("{} has no rows below its header", self.source.name),
+                hint,
+            ));
+        }
         places::judge(&mut facts, &self.mender);
         let mut twins = near::twins(&mut facts);
         self.settle(&mut facts, &mut twins);

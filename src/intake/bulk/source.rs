@@ -4,19 +4,20 @@
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use crate::intake::open::{self, Form, refused};
+use crate::intake::quotes::{self, Quotes};
 use crate::intake::xlsx;
 use simd_csv::ZeroCopyReaderBuilder;
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes looked at to tell what a file is.
 const HEAD: usize = 1 << 20;
 /// Records kept of its beginning: enough for the header and what its columns hold.
 const SAMPLE: usize = 400;
-/// Bytes of one record at most: an unclosed quote makes one of the rest of the file.
+/// Bytes of one record at most.
 const MAX_RECORD: u64 = 32 << 20;
 /// Columns at most.
 pub const MAX_COLUMNS: usize = 16_384;
@@ -33,7 +34,8 @@ pub struct Source {
     pub bytes: u64,
     /// The first records.
     pub head: Vec<Vec<String>>,
-    hash: OnceCell<[u8; 32]>,
+    /// BLAKE3 of the text.
+    pub hash: [u8; 32],
     path: PathBuf,
     /// Ours, to be taken away again.
     spool: Option<PathBuf>,
@@ -57,11 +59,15 @@ pub fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
 /// Opens a file; `spool` is a folder for what has to be written out anew.
 pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
     let name = path.file_name().map_or(path.display().to_string(), |n| n.to_string_lossy().into_owned());
-    let mut file = File::open(path).map_err(unreadable(path))?;
-    let about = file.metadata().map_err(unreadable(path))?;
+    let about = std::fs::metadata(path).map_err(unreadable(path))?;
     if about.is_dir() {
         return Err(Failure::usage(format!("{} is a folder", path.display())));
     }
+    if !about.is_file() {
+        return Err(Failure::usage(format!("{} is a pipe or a device", path.display()))
+            .hint("A file is read more than once: save it as one first"));
+    }
+    let mut file = File::open(path).map_err(unreadable(path))?;
     let mut head = Vec::new();
     (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(unreadable(path))?;
     let mut source = Source {
@@ -71,7 +77,7 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
         start: 0,
         bytes: about.len(),
         head: vec![],
-        hash: OnceCell::new(),
+        hash: [0; 32],
         path: path.to_owned(),
         spool: None,
     };
@@ -80,6 +86,7 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
         form => {
             source.spooled(spool, |to| workbook(&name, form, path, to))?;
             source.dialect = form.name().into();
+            source.look_through()?;
             source.sample()?;
             return Ok(source);
         }
@@ -104,6 +111,15 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
     let shown =
         if source.delimiter == b'\t' { "tab".into() } else { char::from(source.delimiter).to_string() };
     source.dialect = format!("csv, {}, {shown}", encoding.name().to_lowercase());
+    // The reader knows lines by their line feeds.
+    let has_lines = memchr::memchr(b'\r', &head).is_none() || memchr::memchr(b'\n', &head).is_some();
+    if !source.look_through()? || !has_lines {
+        let (mut file, delimiter) = (source.file()?, source.delimiter);
+        file.seek(SeekFrom::Start(source.start)).map_err(unreadable(path))?;
+        source.spooled(spool, |to| tidied(&name, file, delimiter, to))?;
+        source.start = 0;
+        source.look_through()?;
+    }
     source.sample()?;
     Ok(source)
 }
@@ -152,6 +168,16 @@ fn transcode(
     }
 }
 
+/// The same text, its quotes and line ends where they should be.
+fn tidied(name: &str, from: File, delimiter: u8, to: &mut dyn Write) -> Outcome<()> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(to);
+    let failed = |why: String| Failure::internal(format!("The rows of {name} cannot be kept: {why}"));
+    quotes::each_record(name, BufReader::with_capacity(BLOCK, from), delimiter, &mut |cells| {
+        writer.write_record(cells).map_err(|e| failed(e.to_string()))
+    })?;
+    writer.flush().map_err(|e| failed(said(&e)))
+}
+
 /// A workbook's table as delimited text.
 fn workbook(name: &str, form: Form, path: &Path, to: &mut dyn Write) -> Outcome<()> {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(to);
@@ -179,15 +205,37 @@ impl Source {
     /// Writes the text into a file of ours and goes on with that.
     fn spooled(&mut self, folder: &Path, write: impl FnOnce(&mut dyn Write) -> Outcome<()>) -> Outcome<()> {
         std::fs::create_dir_all(folder).map_err(unreadable(folder))?;
-        let path = folder.join(format!("{}.spool", std::process::id()));
+        // What is written anew may be ours already.
+        let before = self.spool.take();
+        let path = folder.join(format!("{}-{}.spool", std::process::id(), u8::from(before.is_some())));
         let file = File::create(&path).map_err(unreadable(&path))?;
         self.spool = Some(path.clone());
         let mut to = BufWriter::with_capacity(BLOCK, file);
         write(&mut to)?;
         to.flush().map_err(unreadable(&path))?;
+        before.iter().for_each(|before| drop(std::fs::remove_file(before)));
         self.bytes = std::fs::metadata(&path).map_err(unreadable(&path))?.len();
         self.path = path;
         Ok(())
+    }
+
+    /// Reads all of the text once for its hash; whether its quotes are regular.
+    fn look_through(&mut self) -> Outcome<bool> {
+        let (mut file, mut block) = (self.file()?, vec![0; BLOCK]);
+        let (mut hasher, mut quotes) = (blake3::Hasher::new(), Quotes::new(self.delimiter));
+        let (mut read, mut regular, mut skip) = (0, true, self.start as usize);
+        loop {
+            let got = file.read(&mut block).map_err(unreadable(&self.path))?;
+            if got == 0 {
+                break;
+            }
+            hasher.update(&block[..got]);
+            // A mark is three bytes at the beginning.
+            regular = regular && quotes.are_regular(&block[skip.min(got)..got]);
+            (read, skip) = (read + got as u64, 0);
+        }
+        (self.hash, self.bytes) = (hasher.finalize().into(), read);
+        Ok(regular && quotes.are_closed())
     }
 
     fn sample(&mut self) -> Outcome<()> {
@@ -204,16 +252,6 @@ impl Source {
         Ok(())
     }
 
-    /// BLAKE3 of the text; known without another look once all records were read.
-    pub fn hash(&self) -> Outcome<[u8; 32]> {
-        if let Some(hash) = self.hash.get() {
-            return Ok(*hash);
-        }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(self.file()?).map_err(unreadable(&self.path))?;
-        Ok(hasher.finalize().into())
-    }
-
     pub fn file(&self) -> Outcome<File> {
         File::open(&self.path).map_err(unreadable(&self.path))
     }
@@ -222,12 +260,9 @@ impl Source {
     /// ends it.
     pub fn records(&self, visit: &mut dyn FnMut(u64, u64, &mut Cells) -> Outcome<bool>) -> Outcome<()> {
         let mut file = self.file()?;
-        let hasher = RefCell::new(blake3::Hasher::new());
-        let mark = hasher.borrow_mut().update_reader((&mut file).take(self.start)).map(drop);
-        mark.map_err(unreadable(&self.path))?;
-        let read = std::cell::Cell::new(0u64);
-        let done = std::cell::Cell::new(0u64);
-        let bounded = Bounded { from: file, read: &read, done: &done, hasher: &hasher };
+        file.seek(SeekFrom::Start(self.start)).map_err(unreadable(&self.path))?;
+        let (read, done) = (Cell::new(0u64), Cell::new(0u64));
+        let bounded = Bounded { from: file, read: &read, done: &done };
         let mut reader = ZeroCopyReaderBuilder::with_capacity(BLOCK);
         reader.delimiter(self.delimiter).flexible(true).has_headers(false);
         let mut reader = reader.from_reader(bounded);
@@ -243,8 +278,10 @@ impl Source {
                 Err(error) => return Err(self.broken(number + 1, &error.to_string())),
             };
             if !more {
-                let _ = self.hash.set(hasher.borrow().finalize().into());
-                return Ok(());
+                return match self.start + read.get() == self.bytes {
+                    true => Ok(()),
+                    false => Err(self.changed("it is not as long as it was")),
+                };
             }
             number += 1;
             let end = reader.position();
@@ -264,12 +301,18 @@ impl Source {
         }
     }
 
+    /// Somebody writes to the file.
+    pub fn changed(&self, why: &str) -> Failure {
+        Failure::conflict(format!("{} changed while it was read: {why}", self.name))
+            .hint("Import it again when nobody writes to it any more")
+    }
+
     fn broken(&self, number: u64, why: &str) -> Failure {
         match why.contains(UNCLOSED) {
             true => refused(
                 "FIL-05",
-                format!("{}, record {number}: a quote that is never closed", self.name),
-                "Look for a lone \" around there",
+                format!("{}, record {number}: more than {} MB in one row", self.name, MAX_RECORD >> 20),
+                "Look for a \" around there that is closed too late, or for a cell that is no text",
             ),
             false => Failure::invalid(format!("{}, record {number}: {why}", self.name)),
         }
@@ -281,9 +324,8 @@ const UNCLOSED: &str = "a record without an end";
 /// A reader that ends a record which does not end.
 struct Bounded<'a> {
     from: File,
-    read: &'a std::cell::Cell<u64>,
-    done: &'a std::cell::Cell<u64>,
-    hasher: &'a RefCell<blake3::Hasher>,
+    read: &'a Cell<u64>,
+    done: &'a Cell<u64>,
 }
 
 impl Read for Bounded<'_> {
@@ -293,7 +335,6 @@ impl Read for Bounded<'_> {
         }
         let got = self.from.read(into)?;
         self.read.set(self.read.get() + got as u64);
-        self.hasher.borrow_mut().update(&into[..got]);
         Ok(got)
     }
 }

@@ -10,8 +10,8 @@ use super::sales::Sum;
 use super::source::{Cells, Source};
 use super::{BOXES, Boxes, Held, Made, Tally, encode_boxes, push_box, statuses};
 use crate::columns::{self, Column, Numbers, Texts, hash};
+use crate::domain::Outcome;
 use crate::domain::schema::{Field, Type};
-use crate::domain::{Failure, Outcome};
 use chrono::NaiveDate;
 use simd_csv::ZeroCopyReaderBuilder;
 use std::os::unix::fs::FileExt;
@@ -65,7 +65,7 @@ pub fn write(
             to += 1;
         }
         let rows = &order[from..to];
-        let text = fetch(&file, facts, rows, &mut buffer).map_err(|e| lost(source, &e.to_string()))?;
+        let text = fetch(&file, facts, rows, &mut buffer).map_err(|e| source.changed(&e.to_string()))?;
         let mut reader = ZeroCopyReaderBuilder::with_capacity(BUFFER);
         reader.delimiter(source.delimiter).flexible(true).has_headers(false);
         let mut reader = reader.from_reader(text);
@@ -73,7 +73,7 @@ pub fn write(
         for row in rows {
             match reader.read_byte_record() {
                 Ok(Some(found)) => record.take(&found),
-                _ => return Err(lost(source, "a record is not where it was")),
+                _ => return Err(source.changed("a record is not where it was")),
             }
             let row = *row as usize;
             mender.apply(facts.rows[row].record, &mut record);
@@ -98,11 +98,6 @@ pub fn write(
     }
     facts.order = order;
     Ok(writer.tally())
-}
-
-fn lost(source: &Source, why: &str) -> Failure {
-    Failure::conflict(format!("{} changed while it was read: {why}", source.name))
-        .hint("Import it again when nobody writes to it any more")
 }
 
 /// The bytes of rows one after the other; those that are neighbours in the file together.

@@ -58,11 +58,19 @@ struct Role {
     fields: Vec<(String, String)>,
 }
 
+/// A name of a field, and where it stands among the field's names.
+struct Phrase {
+    words: Vec<String>,
+    /// The same without gaps.
+    joined: String,
+    field: String,
+    place: usize,
+}
+
 /// What one entity calls its fields.
 struct Entity {
     own: Vec<String>,
-    /// Phrase, its words sorted too, field, and where it stands in the field's list.
-    phrases: Vec<(Vec<String>, String, usize)>,
+    phrases: Vec<Phrase>,
     roles: Vec<Role>,
 }
 
@@ -286,7 +294,8 @@ impl Lexicon {
             let common = raw.common.iter().filter(|(f, _)| places && !own_fields.contains_key(*f));
             for (field, list) in own_fields.iter().chain(common) {
                 for (place, text) in list.iter().enumerate() {
-                    phrases.push((phrase(text), field.clone(), place));
+                    let words = phrase(text);
+                    phrases.push(Phrase { joined: words.concat(), words, field: field.clone(), place });
                 }
             }
             let mut roles = Vec::new();
@@ -320,25 +329,23 @@ impl Lexicon {
         let plain = if plain.is_empty() { words.to_vec() } else { plain };
         let bare: Vec<String> = plain.iter().filter(|w| !of.own.contains(w)).cloned().collect();
         let joined = words.concat();
-        for (phrase, field, place) in &of.phrases {
+        for Phrase { words: phrase, joined: whole, field, place } in &of.phrases {
             // Of several names of a field the first are its own.
             let rank = *place as f64 * 0.0005;
-            if *phrase == *words || phrase.concat() == joined {
+            if *phrase == *words || *whole == joined {
                 say(field, EXACT - rank);
             } else if *phrase == plain || same_words(phrase, &plain) {
                 say(field, EXACT - 0.01 - rank);
             } else if *phrase == bare || same_words(phrase, &bare) {
                 say(field, WITHOUT_SELF - rank);
-            } else if joined.len() >= TELLING
-                && (phrase.concat().len() as i64 - joined.len() as i64).abs() <= 3
-            {
-                let likeness = strsim::jaro_winkler(&phrase.concat(), &joined);
+            } else if joined.len() >= TELLING && (whole.len() as i64 - joined.len() as i64).abs() <= 3 {
+                let likeness = strsim::jaro_winkler(whole, &joined);
                 if likeness >= 0.93 {
                     say(field, ALIKE * likeness);
                 }
             }
-            let telling = phrase.concat().len() >= TELLING
-                && !(phrase.len() == 1 && VAGUE.contains(&phrase[0].as_str()));
+            let telling =
+                whole.len() >= TELLING && !(phrase.len() == 1 && VAGUE.contains(&phrase[0].as_str()));
             if telling && phrase.len() < bare.len() && phrase.iter().all(|w| bare.contains(w)) {
                 let share = phrase.len() as f64 / bare.len() as f64;
                 say(field, PART * (0.4 + 0.6 * share));
@@ -347,8 +354,8 @@ impl Lexicon {
         // "Billing city", "address.zip": a part of a place, said of the place.
         let place: Vec<String> = bare.iter().filter(|w| !OF_PLACES.contains(&w.as_str())).cloned().collect();
         if !place.is_empty() && place.len() < bare.len() {
-            let parts = of.phrases.iter().filter(|(_, field, _)| PLACES.contains(&field.as_str()));
-            parts.filter(|(phrase, ..)| *phrase == place).for_each(|(_, field, _)| say(field, ROLE - 0.02));
+            let parts = of.phrases.iter().filter(|p| PLACES.contains(&p.field.as_str()));
+            parts.filter(|p| p.words == place).for_each(|p| say(&p.field, ROLE - 0.02));
         }
         // "Client no": the number of what a row is.
         if bare.len() == 1 && bare[0] == "number" && plain.len() > 1 {

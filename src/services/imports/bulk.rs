@@ -6,7 +6,7 @@
 use super::batches::Rejects;
 use super::edits::Edits;
 use super::staging::{Outline, SheetOutline};
-use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target};
+use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target, sampled};
 use crate::domain::schema::{Dataset, Kind, Record};
 use crate::domain::{Failure, Id, Outcome, text};
 use crate::frames::{self, Bytes};
@@ -188,7 +188,8 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     let sample = |column: usize| -> Vec<String> {
         let below = opened.source.head.iter().skip(layout.header + 1);
         let mut found: Vec<String> = Vec::new();
-        for text in below.filter_map(|r| r.get(column)).map(|t| text::clean(t)).filter(|t| !t.is_empty()) {
+        let shown = |cell: &String| sampled(&text::clean(cell), layout.titles.len());
+        for text in below.filter_map(|r| r.get(column)).map(shown).filter(|t| !t.is_empty()) {
             if found.len() < SAMPLES && !found.contains(&text) {
                 found.push(text);
             }
@@ -197,7 +198,7 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     };
     frames::encode(&Summary {
         dialect: opened.source.dialect.clone(),
-        hash: opened.source.hash()?,
+        hash: opened.source.hash,
         header: layout.header,
         titles: layout.titles.clone(),
         fields: layout.fields.iter().map(|f| f.map(|f| f.name.to_owned()).unwrap_or_default()).collect(),

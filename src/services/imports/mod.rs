@@ -525,6 +525,13 @@ impl Plan {
     }
 }
 
+/// What is shown of a cell as a sample: those of all columns go between processes in one frame.
+fn sampled(cell: &str, columns: usize) -> String {
+    const ALL: usize = 256 << 10;
+    let longest = (ALL / (SAMPLES * columns.max(1))).clamp(8, 200);
+    cell[..cell.floor_char_boundary(longest)].to_owned()
+}
+
 /// The columns of a table with some of what they hold.
 fn columns(
     opened: &Opened,
@@ -538,10 +545,10 @@ fn columns(
     let text = |row: &Vec<Cell>, n: usize| row.get(n).map(Cell::text).unwrap_or_default();
     let mut all = Vec::new();
     for n in 0..width {
-        let name = rows.get(header).map(|row| text(row, n)).unwrap_or_default();
+        let name = rows.get(header).map(|row| sampled(&text(row, n), width)).unwrap_or_default();
         let mut samples: Vec<String> = Vec::new();
         for row in below() {
-            let sample = text(row, n);
+            let sample = sampled(&text(row, n), width);
             if !sample.is_empty() && !samples.contains(&sample) {
                 samples.push(sample);
             }

@@ -9,7 +9,7 @@ use crate::domain::{Failure, FailureKind, Id, Outcome};
 use crate::intake::fixes::{Fixes, Place};
 use crate::intake::garbled;
 use crate::intake::open::{Cell, Opened, UNREAD_FORMULA};
-use crate::intake::wins::Aside;
+use crate::intake::wins::{Aside, texts};
 use crate::services::imports::batches::Rejects;
 use crate::services::imports::{Line, MAX_SHOWN, Prepared, Report, Target};
 use crate::services::input::Input;
@@ -173,7 +173,7 @@ fn aside(place: Place, code: &str, message: String, row: &[Cell]) -> Box<Aside> 
         field: String::new(),
         raw: String::new(),
         decided: false,
-        cells: row.iter().map(Cell::text).collect(),
+        cells: texts(row),
     })
 }
 

@@ -484,7 +484,8 @@ impl Command for CommitReview {
         if let Some(missing) = prepared.report.missing.first() {
             return Err(Failure::invalid(format!("No column is said to be the {missing}")));
         }
-        let batch = cx.new_id();
+        // What was under review goes on under the same name.
+        let batch = self.review;
         // Before anything else of it: what follows is taken or held with the claim.
         super::wins::claim(cx, batch, &prepared.report)?;
         let made = if options.stub_accounts { prepared.plan.make_accounts(cx)? } else { 0 };

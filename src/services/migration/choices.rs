@@ -143,17 +143,7 @@ impl Standing {
             txns: self.txns.iter().map(Id::to_string).collect(),
             choices: if self.choices.is_empty() { vec![] } else { frames::encode(&self.choices)? },
         };
-        let kind = Kind::MigrationMonth;
-        match cx.reads().head(kind, self.id)? {
-            None => drop(cx.create_as(kind, self.id, &record.to_fields())?),
-            Some(head) => {
-                if head.deleted {
-                    cx.restore(kind, self.id)?;
-                }
-                cx.update(kind, self.id, |fields| *fields = record.to_fields())?;
-            }
-        }
-        Ok(())
+        cx.put(Kind::MigrationMonth, self.id, &record.to_fields()).map(drop)
     }
 }
 

@@ -197,7 +197,7 @@ pub fn save(cx: &mut WriteCx, source: &Source, new: &Journeys) -> Outcome<usize>
             distributor: days.distributor.clone(),
             routes: pack(&days.written())?,
         };
-        super::put(cx, Kind::Journey, id(unit, rep), &journey.to_fields())?;
+        cx.put(Kind::Journey, id(unit, rep), &journey.to_fields())?;
         written += 1;
     }
     for rep in old.keys().filter(|rep| !new.contains_key(*rep)) {

@@ -26,21 +26,3 @@ pub use rules::{MEANS, PRESETS, SetPlanRules, WEEKS, a_week, typed};
 pub use run::*;
 pub use show::*;
 pub use versions::*;
-
-use crate::domain::schema::Kind;
-use crate::domain::{Fields, Id, Outcome};
-use crate::services::WriteCx;
-
-/// Writes a record whose id is known beforehand, whether it was there, is gone or is new.
-fn put(cx: &mut WriteCx, kind: Kind, id: Id, fields: &Fields) -> Outcome<()> {
-    match cx.reads().head(kind, id)? {
-        None => drop(cx.create_as(kind, id, fields)?),
-        Some(head) => {
-            if head.deleted {
-                cx.restore(kind, id)?;
-            }
-            cx.update(kind, id, |of| *of = fields.clone())?;
-        }
-    }
-    Ok(())
-}

@@ -191,7 +191,7 @@ impl Command for SetPlanRules {
             let failure = Failure::from_problems(problems);
             return Err(Failure { message: format!("{}: {}", of.name, failure.message), ..failure });
         }
-        super::put(cx, Kind::PlanRules, unit, &rules.to_fields())?;
+        cx.put(Kind::PlanRules, unit, &rules.to_fields())?;
         typed(cx.reads(), unit)
     }
 }

@@ -49,10 +49,7 @@ impl Command for LockUnit {
                 .hint("`pams territory locks` shows since when; an admin can break it"));
         }
         let lock = Lock { unit: Some(unit), holder: Some(me), note: self.note.trim().into() };
-        match cx.reads().head(Kind::Lock, unit)? {
-            Some(_) => drop(cx.update(Kind::Lock, unit, |fields| *fields = lock.to_fields())?),
-            None => drop(cx.create_as(Kind::Lock, unit, &lock.to_fields())?),
-        }
+        cx.put(Kind::Lock, unit, &lock.to_fields())?;
         let settings = cx.settings()?;
         shown(cx.reads(), &settings, unit)?.ok_or_else(|| Failure::internal("The lock is gone"))
     }

@@ -356,11 +356,7 @@ fn claim(cx: &mut WriteCx, units: usize, level: &str) -> Outcome<()> {
         by: Some(cx.actor()),
         made: format!("{} by {level} ({})", text::count(units, "unit"), new_id(cx.caller.now_ms).short()),
     };
-    match cx.reads().fields(Kind::Split, split_id())? {
-        Some(_) => cx.update(Kind::Split, split_id(), |fields| fields.extend(split.to_fields()))?,
-        None => cx.create_as(Kind::Split, split_id(), &split.to_fields())?,
-    };
-    Ok(())
+    cx.put(Kind::Split, split_id(), &split.to_fields()).map(drop)
 }
 
 impl Command for SplitTerritories {

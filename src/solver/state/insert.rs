@@ -1,7 +1,6 @@
 //! Where a customer can go: the cheapest place beside its neighbours on each day, and the
 //! cheapest days.
 
-use super::super::problem::Metric;
 use super::{ANY_DAY, NONE, Op, State};
 
 /// Where a visit could go: behind `after` (`NONE`: first) in a route, or into a new one.
@@ -12,6 +11,28 @@ pub(super) struct Spot {
     after: u32,
     /// Of a new route.
     vehicle: u16,
+}
+
+/// Who looks for a place, and dice that overlook some.
+struct Weighed {
+    customer: u32,
+    demand: i32,
+    blink: u8,
+    bits: u64,
+    thrown: u32,
+}
+
+impl Weighed {
+    #[inline]
+    fn blinks(&mut self, rng: &mut fastrand::Rng) -> bool {
+        if self.thrown == 8 {
+            (self.bits, self.thrown) = (rng.u64(..), 0);
+        }
+        let blinked = (self.bits as u8) < self.blink;
+        self.bits >>= 8;
+        self.thrown += 1;
+        blinked
+    }
 }
 
 const NO_SPOT: Spot = Spot { cost: i32::MAX, route: NONE, after: NONE, vehicle: 0 };
@@ -34,15 +55,13 @@ impl State<'_> {
         rng: &mut fastrand::Rng,
     ) {
         let cycle = self.problem.days as usize;
-        let mut spots = std::mem::take(&mut self.spots);
-        spots.clear();
-        spots.resize(if CONSISTENT { cycle * self.crew.len() } else { cycle }, NO_SPOT);
+        let none = if PERIODIC { NO_SPOT } else { Spot { cost: self.limit, ..NO_SPOT } };
+        self.spots.clear();
+        self.spots.resize(if CONSISTENT { cycle * self.crew.len() } else { cycle }, none);
         let open = CONSISTENT && self.crew.is_empty();
-        let demand = self.demand[customer as usize];
-        let symmetric = !matches!(self.problem.metric, Metric::Matrix(_));
-        let field = self.field;
-        let mut dice = rng.u64(..);
-        let mut thrown = 0;
+        let mut weighed =
+            Weighed { customer, demand: self.demand[customer as usize], blink, bits: 0, thrown: 8 };
+        let (field, symmetric) = (self.field, self.is_symmetric());
         let row = customer as usize * field.k;
         let beside = row..row + field.beside.min(field.k);
         // Taken out, as what is asked below may change the rest of the state.
@@ -50,7 +69,7 @@ impl State<'_> {
         for (other, near) in field.near[beside.clone()].iter().zip(&costs[beside]) {
             let (other, near) = (*other, *near);
             if other == NONE
-                || symmetric && !PERIODIC && 2 * i64::from(near) > i64::from(spots[0].cost) + reach
+                || symmetric && !PERIODIC && 2 * i64::from(near) > i64::from(self.spots[0].cost) + reach
             {
                 break;
             }
@@ -65,7 +84,7 @@ impl State<'_> {
                     Some(slot) => slot,
                     None if open && self.crew.len() < CREW && self.may_visit(vehicle, customer) => {
                         self.crew.push(vehicle);
-                        spots.resize(self.crew.len() * cycle, NO_SPOT);
+                        self.spots.resize(self.crew.len() * cycle, NO_SPOT);
                         self.crew.len() - 1
                     }
                     None => continue,
@@ -80,60 +99,65 @@ impl State<'_> {
                 }
                 let mut spot = first;
                 if PERIODIC {
-                    let day = self.tours[link.route as usize].day;
-                    if days & 1 << day == 0 {
+                    if days & 1 << link.day == 0 {
                         continue;
                     }
-                    spot += usize::from(day);
+                    spot += usize::from(link.day);
                 }
                 // What is farther from the customer than this neighbour is cannot be better
                 // than this; what is nearer was looked at already.
-                let best = spots[spot].cost;
+                let best = self.spots[spot].cost;
                 let hope = |was: i32, end: u32| !symmetric || end == NONE || 2 * near - was < best;
-                let (hope_before, hope_behind) = (hope(link.from, link.prev), hope(link.to, link.next));
-                if !(hope_before || hope_behind) {
-                    continue;
-                }
-                if !self.takes(link.route, customer, demand) {
-                    continue;
-                }
-                if thrown == 8 {
-                    (dice, thrown) = (rng.u64(..), 0);
-                }
-                let blinked = (dice as u8) < blink;
-                dice >>= 8;
-                thrown += 1;
-                if blinked {
-                    continue;
-                }
-                let home = self.tours[link.route as usize].home;
-                for (behind, hope) in [(false, hope_before), (true, hope_behind)] {
-                    if !hope {
-                        continue;
-                    }
-                    let (after, next, was) = match behind {
-                        false => (link.prev, visit, link.from),
-                        true => (visit, link.next, link.to),
-                    };
-                    let place = |v: u32| if v == NONE { home } else { self.customer_of[v as usize] };
-                    let (from, to) = match (behind, symmetric) {
-                        (false, true) => (self.travel(place(after), customer), near),
-                        (true, true) => (near, self.travel(customer, place(next))),
-                        _ => (self.travel(place(after), customer), self.travel(customer, place(next))),
-                    };
-                    let cost = from + to - was;
-                    if cost < spots[spot].cost
-                        && !self.is_pinned(next)
-                        && self.leaves_time(customer, link.route, (after, next), (from, to), cost)
-                    {
-                        spots[spot] = Spot { cost, route: link.route, after, vehicle: 0 };
-                    }
+                let hopes = (hope(link.from, link.prev), hope(link.to, link.next));
+                if hopes.0 || hopes.1 {
+                    self.weigh(&mut weighed, visit, near, hopes, spot, rng);
                 }
             }
         }
-        (self.spots, self.near) = (spots, costs);
+        self.near = costs;
         if !CONSISTENT {
             self.look_at_new(customer, days);
+        }
+    }
+
+    /// Looks at the places before and behind a visit, where they may be cheaper than `spot`.
+    #[inline(never)]
+    fn weigh(
+        &mut self,
+        weighed: &mut Weighed,
+        visit: u32,
+        near: i32,
+        hopes: (bool, bool),
+        spot: usize,
+        rng: &mut fastrand::Rng,
+    ) {
+        let link = self.links[visit as usize];
+        let (customer, symmetric) = (weighed.customer, self.is_symmetric());
+        if !self.takes(link.route, customer, weighed.demand) || weighed.blinks(rng) {
+            return;
+        }
+        let home = self.tours[link.route as usize].home;
+        for (behind, hope) in [(false, hopes.0), (true, hopes.1)] {
+            if !hope {
+                continue;
+            }
+            let (after, next, was) = match behind {
+                false => (link.prev, visit, link.from),
+                true => (visit, link.next, link.to),
+            };
+            let place = |v: u32| if v == NONE { home } else { self.customer_of[v as usize] };
+            let (from, to) = match (behind, symmetric) {
+                (false, true) => (self.travel(place(after), customer), near),
+                (true, true) => (near, self.travel(customer, place(next))),
+                _ => (self.travel(place(after), customer), self.travel(customer, place(next))),
+            };
+            let cost = from + to - was;
+            if cost < self.spots[spot].cost
+                && !self.is_pinned(next)
+                && self.leaves_time(customer, link.route, (after, next), (from, to), cost)
+            {
+                self.spots[spot] = Spot { cost, route: link.route, after, vehicle: 0 };
+            }
         }
     }
 
@@ -170,8 +194,7 @@ impl State<'_> {
     fn look_at_new(&mut self, customer: u32, days: u32) {
         // There and back again costs at least twice the way to the nearest depot.
         let least = 2 * i64::from(self.depot_cost(customer));
-        let symmetric = !matches!(self.problem.metric, Metric::Matrix(_));
-        if symmetric && !self.periodic && i64::from(self.spots[0].cost) <= least {
+        if self.is_symmetric() && !self.periodic && i64::from(self.spots[0].cost) <= least {
             return;
         }
         for vehicle in 0..self.problem.vehicles.len() as u16 {
@@ -346,9 +369,13 @@ impl State<'_> {
                     self.look_at_ends(customer, patterns, false);
                 }
                 let day = days.trailing_zeros();
-                (self.spots[day as usize].cost < i32::MAX).then_some((0, days))
+                (self.spots[day as usize].cost < self.limit).then_some((0, days))
             }
         };
+        if chosen.is_none() && self.limit < i32::MAX {
+            // The step is taken back as it is.
+            return false;
+        }
         self.put(customer, day == ANY_DAY, chosen)
     }
 

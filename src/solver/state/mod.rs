@@ -64,12 +64,13 @@ struct Link {
     /// Cost from the one before and to the one behind; the depot at the ends.
     from: i32,
     to: i32,
+    day: u16,
 }
 
 /// Room of a route that nobody else comes into, whatever is taken out of it.
 const CLOSED: i32 = i32::MIN / 2;
 
-const LOOSE: Link = Link { prev: NONE, next: NONE, route: NONE, from: 0, to: 0 };
+const LOOSE: Link = Link { prev: NONE, next: NONE, route: NONE, from: 0, to: 0, day: 0 };
 
 #[derive(Clone, Copy)]
 pub struct Tour {
@@ -180,6 +181,8 @@ pub struct State<'p> {
     home_far: Vec<i32>,
     /// Arcs longer than this are seldom.
     pub reach: i64,
+    /// A place that costs so much is none, where customers have one visit.
+    pub limit: i32,
 }
 
 impl<'p> State<'p> {
@@ -249,6 +252,7 @@ impl<'p> State<'p> {
             near: vec![],
             home_far: vec![],
             reach: i64::MAX / 4,
+            limit: i32::MAX,
             problem,
             field,
         };
@@ -470,7 +474,8 @@ impl<'p> State<'p> {
             (NONE, next) => self.links[next as usize].from,
             (after, _) => self.links[after as usize].to,
         };
-        self.links[visit as usize] = Link { prev: after, next, route, from, to };
+        let day = self.tours[route as usize].day;
+        self.links[visit as usize] = Link { prev: after, next, route, from, to, day };
         self.tie(route, after, visit, from);
         self.tie(route, visit, next, to);
         self.count_in(route, customer, 1, from + to - was);
@@ -559,7 +564,7 @@ impl<'p> State<'p> {
 
     fn part_from(&mut self, visit: u32) {
         let customer = self.customer(visit);
-        let Link { prev, next, route, from, to } = self.links[visit as usize];
+        let Link { prev, next, route, from, to, .. } = self.links[visit as usize];
         let home = self.tours[route as usize].home;
         let place = |v: u32| if v == NONE { home } else { self.customer(v) };
         let short = if prev == NONE && next == NONE { 0 } else { self.travel(place(prev), place(next)) };
@@ -582,6 +587,12 @@ impl<'p> State<'p> {
         self.unserved_at[customer as usize] = self.unserved.len() as u32;
         self.unserved.push(customer);
         self.cost += self.penalty * self.visits_of(customer).len() as i64;
+    }
+
+    /// Whether a way is as long as its way back, and a visit between two never a short cut.
+    #[inline]
+    pub fn is_symmetric(&self) -> bool {
+        !matches!(self.problem.metric, Metric::Matrix(_))
     }
 
     pub fn is_served(&self, customer: u32) -> bool {
