@@ -219,6 +219,10 @@ fn near(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         output::json(&serde_json::json!({ "items": items }));
         return Ok(());
     }
+    if items.is_empty() {
+        output::note("nothing is near it: it has no position, or no other outlet has one");
+        return Ok(());
+    }
     let rows: Vec<Vec<String>> =
         items.into_iter().map(|n| vec![n.code, n.name, format!("{:.2}", n.km)]).collect();
     output::table(&["code", "name", "km"], &rows);

@@ -59,7 +59,9 @@ pub fn run(context: &Context, matches: &ArgMatches) -> Outcome<()> {
         if context.json {
             output::json(&serde_json::json!({ "items": open }));
         } else if open.is_empty() {
-            output::note("No import is open; `pams wins import FILE --review` starts one");
+            output::note(
+                "No import is open; `pams outlets import FILE --review`, or another with --review, starts one",
+            );
         } else {
             let rows: Vec<Vec<String>> = open
                 .into_iter()

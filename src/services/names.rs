@@ -4,7 +4,7 @@ use crate::domain::quick::Lookup;
 use crate::domain::schema::{Kind, name_of};
 use crate::domain::value::Value;
 use crate::domain::{Failure, Fields, Id, Outcome, text};
-use crate::services::each_live;
+use crate::services::{each_live, outlets};
 use crate::store::{IndexKey, Reads, fold_key};
 use std::ops::ControlFlow;
 
@@ -124,6 +124,10 @@ pub fn resolve(reads: &dyn Reads, kind: Kind, text: &str, within: Option<Id>) ->
         && let Some(me) = crate::store::meta_id(reads, crate::store::OWNER)?
     {
         return Ok(me);
+    }
+    // An outlet is its code; the record is what lies over its row.
+    if kind == Kind::Outlet && reads.head(kind, outlets::id_of(text))?.is_some() {
+        return Ok(outlets::id_of(text));
     }
     let found = find(reads, kind, text, within)?;
     match found.as_slice() {

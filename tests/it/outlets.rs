@@ -447,4 +447,6 @@ fn a_huge_cell_waits_and_a_review_keeps_its_name() {
     let out = pams.path().join("rejects.csv");
     pams.ok(&["import", "rejects", &id, "-o", out.to_str().unwrap()]);
     assert!(std::fs::metadata(&out).unwrap().len() > 1_000);
+    let told = pams.fails(3, &["distributors", "import", file.to_str().unwrap(), "--yes"]);
+    assert!(told.contains("row 2: more than 512 KB"), "{told}");
 }

@@ -97,6 +97,8 @@ fn an_edit_is_laid_over_the_row_and_outlives_the_next_import() {
     let shown = pams.json(&["outlets", "show", "S00007"]);
     assert_eq!((shown["city"].as_str(), shown["beat"].as_str()), (Some("Lindau"), None));
     assert_eq!(shown["edits"][0][1].as_str(), Some(was.as_str()), "what the file said is kept: {shown}");
+    let history = pams.json(&["history", "outlet", "S00007"]);
+    assert!(history.to_string().contains("Lindau"), "an outlet's history is told by its code: {history}");
     // Lists, sums and exports see it.
     assert_eq!(codes(&pams.json(&["outlets", "list", "--filter", "city=lindau"])), ["S00007"]);
     let out = pams.path().join("out.csv");

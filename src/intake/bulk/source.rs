@@ -34,7 +34,7 @@ pub struct Source {
     pub bytes: u64,
     /// The first records.
     pub head: Vec<Vec<String>>,
-    /// BLAKE3 of the text.
+    /// BLAKE3 of the text as it is read.
     pub hash: [u8; 32],
     path: PathBuf,
     /// Ours, to be taken away again.
@@ -205,15 +205,15 @@ impl Source {
     /// Writes the text into a file of ours and goes on with that.
     fn spooled(&mut self, folder: &Path, write: impl FnOnce(&mut dyn Write) -> Outcome<()>) -> Outcome<()> {
         std::fs::create_dir_all(folder).map_err(unreadable(folder))?;
-        // What is written anew may be ours already.
+        // What is written anew may be ours already; who reads it has it open.
         let before = self.spool.take();
+        before.iter().for_each(|before| drop(std::fs::remove_file(before)));
         let path = folder.join(format!("{}-{}.spool", std::process::id(), u8::from(before.is_some())));
         let file = File::create(&path).map_err(unreadable(&path))?;
         self.spool = Some(path.clone());
         let mut to = BufWriter::with_capacity(BLOCK, file);
         write(&mut to)?;
         to.flush().map_err(unreadable(&path))?;
-        before.iter().for_each(|before| drop(std::fs::remove_file(before)));
         self.bytes = std::fs::metadata(&path).map_err(unreadable(&path))?.len();
         self.path = path;
         Ok(())

@@ -471,7 +471,9 @@ impl Report {
 
     /// Rows that still wait for a person.
     pub fn to_fix(&self) -> usize {
-        self.problems.iter().filter(|p| p.weight == "fix").map(|p| p.rows).sum()
+        let each = self.problems.iter().filter(|p| p.weight == "fix").map(|p| p.rows);
+        // A row may break several rules.
+        each.sum::<usize>().min(self.rejected)
     }
 }
 

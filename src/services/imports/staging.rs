@@ -4,7 +4,7 @@
 use crate::changes::codec::{Damaged, Reader, Writer};
 use crate::domain::{Failure, Id, Outcome};
 use crate::frames::{self, Bytes};
-use crate::intake::open::{Cell, Opened, Sheet, open};
+use crate::intake::open::{Cell, Opened, Sheet, open, refused};
 use crate::jobs::{self, Control, Emit, Out, Workers};
 use crate::services::WriteCx;
 use crate::store::Reads;
@@ -17,6 +17,8 @@ use std::ops::ControlFlow;
 pub const KIND: &str = "import";
 /// Bytes of rows in one piece, and so in one commit.
 const PIECE_BYTES: usize = 512 << 10;
+/// Bytes of a row at most: with a piece it goes between processes in one frame.
+const MAX_ROW: usize = 512 << 10;
 
 /// What the worker gets.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -68,6 +70,10 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
                 continue;
             }
             let bytes = encode(place, row, cells);
+            if bytes.len() > MAX_ROW {
+                let message = format!("{}, row {}: more than {} KB", input.name, row + 1, MAX_ROW >> 10);
+                return Err(refused("FIL-14", message, "Leave the long text out, or look for a quote"));
+            }
             held += bytes.len() + 8;
             piece.rows.push(Bytes(bytes));
             if held >= PIECE_BYTES {

@@ -241,8 +241,15 @@ impl Pane for Outlets {
             Tab::List if self.total == 0 => {
                 vec![("outlets.import", "import a file"), ("go.more", "other places")]
             }
+            Tab::List if self.inside => vec![
+                ("record.open", "edit"),
+                ("outlets.set", "set a field"),
+                ("list.copy", "copy"),
+                ("app.undo", "undo"),
+                ("app.back", "the list"),
+            ],
             Tab::List => vec![
-                ("record.open", if self.inside { "edit" } else { "open" }),
+                ("record.open", "open"),
                 ("list.filter", "filter"),
                 ("outlets.sort", "sort"),
                 ("outlets.sum", "sum by"),
