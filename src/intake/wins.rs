@@ -203,9 +203,10 @@ impl Row<'_> {
     }
 }
 
-/// Bytes of a row set aside that are kept, and of one cell: what is longer is in the file.
-const MAX_ROW: usize = 64 << 10;
-const MAX_CELL: usize = 8 << 10;
+/// Bytes of a row set aside that are kept, and of one cell: more than any spreadsheet's cell has,
+/// so that what is taken out, mended and read again is whole.
+const MAX_ROW: usize = 256 << 10;
+const MAX_CELL: usize = 128 << 10;
 
 /// A row as text, as far as it is kept.
 pub fn texts(row: &[Cell]) -> Vec<String> {
