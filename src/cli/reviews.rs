@@ -268,9 +268,9 @@ fn show_review(
     let columns: Vec<Vec<String>> = report
         .columns
         .iter()
-        .map(|c| vec![c.header.clone(), c.field.clone(), c.samples.join(" | ")])
+        .map(|c| vec![c.header.clone(), c.field.clone(), c.told_confidence(), c.samples.join(" | ")])
         .collect();
-    output::table(&["column", "is", "values"], &columns);
+    output::table(&["column", "is", "sure", "values"], &columns);
     if let Some(refusal) = report.refusal() {
         output::note(&format!("note:  {}", refusal.message));
     }

@@ -14,6 +14,8 @@ const MONTHS: u16 = 6;
 const HEAD: u16 = 3;
 /// What stands behind the equation while nothing is imported twice.
 const UNWRITTEN: &str = "nothing is written before C";
+/// Width of how sure a column's field is guessed.
+const SURE: usize = 5;
 /// From this width on the row under hand has a column of its own.
 const WIDE: u16 = 110;
 
@@ -366,7 +368,8 @@ fn draw_columns(review: &Review, report: &Report, area: Rect, buf: &mut Buffer, 
     put(buf, area, 1, 0, &cx.cut(&note, wide - 2), cx.style(style));
     let header = (wide / 4).max(14);
     let field = 18;
-    let head = format!("  {} {} values", cx.fit("column", header), cx.fit("is", field));
+    let head =
+        format!("  {} {} {} values", cx.fit("column", header), cx.fit("is", field), cx.fit("sure", SURE));
     put(buf, area, 0, 1, &cx.cut(&head, wide), cx.style("text.muted"));
     if report.columns.is_empty() {
         put(
@@ -381,7 +384,13 @@ fn draw_columns(review: &Review, report: &Report, area: Rect, buf: &mut Buffer, 
     for (y, place) in review.columns.visible().enumerate() {
         let c = &report.columns[place];
         let is = if c.field.is_empty() { "-".to_owned() } else { c.field.replace('_', " ") };
-        let text = format!("{} {} {}", cx.fit(&c.header, header), cx.fit(&is, field), c.samples.join(" | "));
+        let text = format!(
+            "{} {} {} {}",
+            cx.fit(&c.header, header),
+            cx.fit(&is, field),
+            cx.fit(&c.told_confidence(), SURE),
+            c.samples.join(" | ")
+        );
         let style = if c.field.is_empty() { "text.muted" } else { "text" };
         row(buf, area, 2 + y as u16, &text, &review.columns, place, true, style, cx);
     }

@@ -89,6 +89,30 @@ fn outlets() -> Vec<Case> {
         });
         text.into_bytes()
     };
+    let under = |region: &str, odd: &str| {
+        let mut text = String::from("code,name,territory,region\n");
+        (0..39).for_each(|n| text.push_str(&format!("U{n},Shop {n},Coast,{region}\n")));
+        format!("{text}X,Odd one out,Coast,{odd}\n").into_bytes()
+    };
+    // Thirty outlets of Pune, five of Kolkata that others serve, and one more of either.
+    let served = |by: &str, odd: &str| {
+        let column = if by == "D7" { "distributor code" } else { "territory" };
+        let mut text = format!("code,name,city,latitude,longitude,{column}\n");
+        let mut row = |n: usize, city: &str, by: &str| {
+            let (lat, lon) = if city == "Pune" { (18.52041, 73.85673) } else { (22.57263, 88.36392) };
+            let (lat, lon) = (lat + n as f64 / 1_000.0, lon + (n % 7) as f64 / 1_000.0);
+            text.push_str(&format!("V{n},Shop {n},{city},{lat:.5},{lon:.5},{by}\n"));
+        };
+        (0..30).for_each(|n| row(n, "Pune", by));
+        (30..35).for_each(|n| row(n, "Kolkata", "Other"));
+        row(35, odd, by);
+        text.into_bytes()
+    };
+    let phones = |count: usize| {
+        let mut text = String::from("code,name,city,phone\n");
+        (0..count).for_each(|n| text.push_str(&format!("P{n},Shop {n},Pune,+91 20 5550 1234\n")));
+        text.into_bytes()
+    };
     let lines = |text: &str| text.as_bytes().to_vec();
     let mut all: Vec<Case> = vec![
         ("FIL-01", vec![], lines("code,name\nA,Alpha\n")),
@@ -147,6 +171,10 @@ fn outlets() -> Vec<Case> {
                 "code,name,latitude,longitude\nA,Anna's Kiosk,18.52041,73.85673\nB,Annas Kiosk,18.53041,73.85673\n",
             ),
         ),
+        ("TER-02", under("West", "East"), under("West", "West")),
+        ("TER-03", served("North", "Kolkata"), served("North", "Pune")),
+        ("REF-03", served("D7", "Kolkata"), served("D7", "Pune")),
+        ("CON-03", phones(10), phones(9)),
         ("COORD-08", town("IN,22.57312,88.36391"), town("IN,18.57312,73.86391")),
         ("COORD-04", town("IN,73.86391,18.57312"), town("IN,18.57312,73.86391")),
         ("COORD-05", town("IN,-18.57312,73.86391"), town("IN,18.57312,73.86391")),
@@ -166,6 +194,9 @@ fn outlets() -> Vec<Case> {
         ("DAT-02", "opened on", "03/04/2025", "2025-04-03"),
         ("DAT-03", "created on", "2026-02-21", "2026-02-20"),
         ("DAT-04", "opened on,closed on", "2025-05-02,2025-05-01", "2025-05-01,2025-05-02"),
+        ("ADR-01", "address", "", "12 Fort Road"),
+        ("ADR-02", "postal code", "see above", "SW1A 1AA"),
+        ("TER-04", "salesperson code", "", "S7"),
         ("CON-01", "email", "anna(at)shop", "anna@shop.example"),
         ("CON-02", "phone", "ask him", "+91 20 5550 1234"),
         ("TER-01", "territory", "", "North"),
@@ -367,6 +398,16 @@ fn every_rule_has_a_file_that_breaks_it_and_one_that_does_not() {
     judge(vec![("OUT-08", known("A,Alpha,C\n"), known("A,Alpha,A\n"))], &of_outlets);
     let beats = |code: &str| format!("code,beat\nB,1\n{code},2\n").into_bytes();
     judge(vec![("OUT-09", beats("Q"), beats("A"))], &of_outlets);
+    commit(&pams, &["distributors", "import"], "Distributor Code,Distributor Name\nD1,Kumar Agencies\n");
+    commit(&pams, &["reps", "import"], "Rep Code,Rep Name\nR1,Marta\n");
+    let served = |by: &str, of: &str| format!("code,name,{by}\nX,Xi,{of}\n").into_bytes();
+    judge(
+        vec![
+            ("REF-02", served("distributor code", "D9"), served("distributor code", "d1")),
+            ("REF-04", served("salesperson code", "R9"), served("salesperson code", "R1")),
+        ],
+        &of_outlets,
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let without: Vec<&str> = RULES.iter().map(|r| r.code).filter(|code| !shown.contains_key(code)).collect();
     assert!(without.is_empty(), "rules without cases: {without:?}");

@@ -228,6 +228,21 @@ pub fn is_phone(text: &str) -> bool {
     are_phone(text.as_bytes())
 }
 
+/// Letters, digits, blanks and dashes, as all countries write them (UPU S42), one digit at
+/// least. Which digits a country has is not looked at.
+pub(super) fn is_postal_code(bytes: &[u8]) -> bool {
+    let (mut signs, mut digits) = (0, 0);
+    for b in bytes {
+        match b {
+            b'0'..=b'9' => (signs, digits) = (signs + 1, digits + 1),
+            b'A'..=b'Z' | b'a'..=b'z' => signs += 1,
+            b' ' | b'-' => {}
+            _ => return false,
+        }
+    }
+    (3..=10).contains(&signs) && digits > 0
+}
+
 pub(super) fn are_phone(bytes: &[u8]) -> bool {
     let mut digits = 0;
     for b in bytes.iter().copied() {

@@ -69,6 +69,15 @@ faults! {
     Unknown "OUT-09";
     NoMonth "SAL-01";
     NoAmount "SAL-02";
+    NoAddress "ADR-01";
+    BadPostalCode "ADR-02";
+    SharedPhone "CON-03";
+    UnknownDistributor "REF-02";
+    FarFromDistributor "REF-03";
+    UnknownRep "REF-04";
+    TwoParents "TER-02";
+    FarFromTerritory "TER-03";
+    NoRep "TER-04";
 }
 
 impl Faults {
@@ -142,9 +151,12 @@ pub fn fields_of(code: &str) -> &'static [&'static str] {
         "SAL-01" => &["sales_months"],
         "SAL-02" => &["avg_sales"],
         "CON-01" => &["email"],
-        "CON-02" => &["phone", "phone2"],
-        "TER-01" => &["territory"],
-        "REF-01" => &["distributor_code"],
+        "CON-02" | "CON-03" => &["phone", "phone2"],
+        "ADR-01" => &["address"],
+        "ADR-02" => &["postal_code"],
+        "TER-04" | "REF-04" => &["salesperson_code"],
+        code if code.starts_with("TER") => &["territory"],
+        code if code.starts_with("REF") => &["distributor_code"],
         _ => &["name"],
     }
 }

@@ -4,6 +4,7 @@
 use super::codes::{Fault, Faults};
 use super::layout::{Layout, Rows};
 use super::mend::Mender;
+use super::served::{self, Served};
 use super::source::{Cells, Source};
 use crate::columns::{FastMap, hash};
 use crate::domain::{Failure, Outcome, decimal, text};
@@ -37,10 +38,10 @@ pub struct Fact {
     /// Millionths of a degree, as the file has them.
     pub lat: i32,
     pub lon: i32,
-    /// Number of its town, of its country, and of its folded name.
+    /// Number of its town, of those it is served with, and of its folded name.
     pub town: u32,
+    pub served: u32,
     pub name: u32,
-    pub country: u16,
     /// The address, and its digits alone, which tell two houses of a street apart.
     pub address: u32,
     pub digits: u32,
@@ -57,6 +58,7 @@ pub struct Facts {
     codes: Vec<u8>,
     pub names: Names,
     pub countries: Vec<String>,
+    pub served: Served,
     /// Records below the header.
     pub records: u64,
     pub blank: u64,
@@ -124,7 +126,9 @@ pub fn gather(
     let mut towns: FastMap<u64, u32> = FastMap::default();
     let mut countries: FastMap<u64, u16> = FastMap::default();
     let has_towns = places[1..].iter().any(Option::is_some);
-    let mut near = Town::default();
+    let (mut near, mut beside) = (Before::default(), Before::default());
+    let (mut town, mut country, mut group) = (0, 0, 0);
+    let by = served::FIELDS.map(column);
     let mut record = 0u32;
     source.records(&mut |at, end, cells| {
         let number = record;
@@ -188,20 +192,26 @@ pub fn gather(
             }
         }
         // Neighbours in a file mostly are neighbours in a town.
-        if !near.is(places.map(cell)) {
+        let moved = !near.is(places.map(cell));
+        if moved {
             near.take(places.map(cell));
             if has_towns {
                 let key = places.iter().fold(0u64, |key, place| key.rotate_left(7) ^ hash(cell(*place)));
                 let next = towns.len() as u32;
-                near.town = *towns.entry(key).or_insert(next);
+                town = *towns.entry(key).or_insert(next);
             }
             let land = cell(places[0]);
             let next = countries.len() as u16;
-            near.country = *countries.entry(hash(land)).or_insert(next);
-            if near.country == next && facts.countries.len() == next as usize {
+            country = *countries.entry(hash(land)).or_insert(next);
+            if country == next && facts.countries.len() == next as usize {
                 facts.countries.push(String::from_utf8_lossy(land).into_owned());
             }
         }
+        if moved || !beside.is(by.map(cell)) {
+            beside.take(by.map(cell));
+            group = facts.served.number(town, country, by.map(cell));
+        }
+        facts.served.count(group);
         let (address, digits) = houses(cell(address));
         facts.rows.push(Fact {
             at,
@@ -210,9 +220,9 @@ pub fn gather(
             code: from,
             lat: position.0,
             lon: position.1,
-            town: near.town,
+            town,
+            served: group,
             name: facts.names.number(cell(name)),
-            country: near.country,
             address,
             digits,
             phone: number_of(cell(phone)),
@@ -225,16 +235,14 @@ pub fn gather(
     Ok(facts)
 }
 
-/// The town of the row before: its cells as they stood, and the numbers they got.
+/// Cells of the row before, as they stood.
 #[derive(Default)]
-struct Town {
+struct Before {
     bytes: Vec<u8>,
     lengths: Option<[usize; 4]>,
-    town: u32,
-    country: u16,
 }
 
-impl Town {
+impl Before {
     fn is(&self, cells: [&[u8]; 4]) -> bool {
         let mut from = 0;
         self.lengths == Some(cells.map(<[u8]>::len))

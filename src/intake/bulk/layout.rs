@@ -66,6 +66,8 @@ pub struct Layout {
     /// Commas mark decimals.
     pub comma: bool,
     folded: Vec<Vec<u8>>,
+    /// Columns that somebody spoke of.
+    said: BTreeSet<usize>,
 }
 
 impl Layout {
@@ -105,8 +107,18 @@ impl Layout {
         let numbers = (0..titles.len()).filter(|c| fields[*c].is_some_and(|f| f.kind == Type::Decimal));
         let comma = numbers.filter_map(|c| decimal_of(of(c))).next_back() == Some(Decimal::Comma);
         let folded = titles.iter().map(|t| t.to_lowercase().into_bytes()).collect();
-        let mut layout =
-            Layout { kind, rows: Rows::Whole, header, titles, guesses, fields, dates, comma, folded };
+        let mut layout = Layout {
+            kind,
+            rows: Rows::Whole,
+            header,
+            titles,
+            guesses,
+            fields,
+            dates,
+            comma,
+            folded,
+            said: said.columns.keys().copied().collect(),
+        };
         layout.rows = layout.what_rows_are(&values);
         Ok(layout)
     }
@@ -136,6 +148,12 @@ impl Layout {
             return Rows::Columns;
         }
         Rows::Whole
+    }
+
+    /// How often such a guess is right, 0 to 1; none where nothing is taken or somebody said it.
+    pub fn confidence(&self, column: usize) -> Option<f64> {
+        let guess = self.guesses.get(column).filter(|_| !self.said.contains(&column))?;
+        self.fields[column].filter(|field| field.name == guess.field).map(|_| guess.confidence)
     }
 
     pub fn column(&self, name: &str) -> Option<usize> {

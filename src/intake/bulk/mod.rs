@@ -13,6 +13,7 @@ pub mod mend;
 mod near;
 mod places;
 mod sales;
+mod served;
 pub mod source;
 mod statuses;
 mod write;
@@ -21,6 +22,7 @@ pub use cells::{is_email, is_phone};
 pub use layout::{Layout, Rows, Said};
 pub use places::{km, with_sign};
 pub use sales::{Months, joined};
+pub use served::Known;
 pub use statuses::STATUSES;
 pub use write::EXTRA;
 
@@ -105,13 +107,15 @@ pub struct Opened {
     pub source: source::Source,
     pub layout: Layout,
     pub(super) mender: Mender,
+    /// Whom rows may name.
+    pub known: Known,
 }
 
 pub fn open(path: &Path, spool: &Path, kind: Kind, said: &Said) -> Outcome<Opened> {
     let source = source::open(path, spool)?;
     let layout = Layout::of(&source, kind, said)?;
     let mender = Mender::of(&layout, said);
-    Ok(Opened { source, layout, mender })
+    Ok(Opened { source, layout, mender, known: Known::default() })
 }
 
 impl Opened {
@@ -169,7 +173,8 @@ impl Opened {
                 hint,
             ));
         }
-        places::judge(&mut facts, &self.mender);
+        let towns = places::judge(&mut facts, &self.mender);
+        served::judge(&mut facts, &towns, &self.known);
         let mut twins = near::twins(&mut facts);
         self.settle(&mut facts, &mut twins);
         let tally = write::write(

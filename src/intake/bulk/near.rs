@@ -18,6 +18,8 @@ const ALIKE: f64 = 0.9;
 const CELL: i32 = 500;
 /// Rows of a cell that are compared with each other; more share a spot, and say nothing.
 const MOST: usize = 40;
+/// Rows of a town with one phone from which on it is nobody's own.
+const MANY: usize = 10;
 /// Rows of one name looked at behind each.
 const BEHIND: usize = 64;
 
@@ -31,7 +33,9 @@ pub fn twins(facts: &mut Facts) -> Vec<(u32, u32)> {
     named(facts, &mut pairs);
     alike(facts, &mut pairs);
     unplaced(facts, &mut pairs);
-    numbered(facts, &mut pairs);
+    for row in numbered(facts, &mut pairs) {
+        facts.rows[row as usize].faults.add(Fault::SharedPhone);
+    }
     let first = groups(pairs, &rank);
     // A row under a repeated key is told of by that rule.
     let first: Vec<(u32, u32)> = first
@@ -162,16 +166,24 @@ fn unplaced(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
     }
 }
 
-/// One phone or tax number in one town, and names that do not contradict.
-fn numbered(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
-    for number in [|f: &Fact| f.phone, |f: &Fact| f.tax] {
+/// One phone or tax number in one town, and names that do not contradict; returns the rows whose
+/// phone is that of many.
+fn numbered(facts: &Facts, pairs: &mut Vec<(u32, u32)>) -> Vec<u32> {
+    let mut shared = Vec::new();
+    for (is_phone, number) in [(true, (|f| f.phone) as fn(&Fact) -> u32), (false, |f| f.tax)] {
         let key = |fact: &Fact| {
             let told = counts(fact) && number(fact) != 0;
             told.then(|| u64::from(number(fact)) << 32 | u64::from(fact.town))
         };
         let rows = repeating(facts.rows.iter().map(key));
         // A number that many share is a chain's or a distributor's.
-        for group in rows.chunk_by(|a, b| a.0 == b.0).filter(|g| (2..=4).contains(&g.len())) {
+        for group in rows.chunk_by(|a, b| a.0 == b.0) {
+            if is_phone && group.len() >= MANY {
+                shared.extend(group.iter().map(|(_, row)| *row));
+            }
+            if !(2..=4).contains(&group.len()) {
+                continue;
+            }
             for pair in group.windows(2) {
                 let (a, b) = (&facts.rows[pair[0].1 as usize], &facts.rows[pair[1].1 as usize]);
                 let far = a.lat != NOWHERE && b.lat != NOWHERE && km((a.lat, a.lon), (b.lat, b.lon)) > 1.0;
@@ -181,6 +193,7 @@ fn numbered(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
             }
         }
     }
+    shared
 }
 
 /// Pairs as groups: each row with the first of its group by key, in the order of rows.

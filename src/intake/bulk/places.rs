@@ -10,7 +10,7 @@ use crate::domain::text::fold;
 /// Kilometres of a degree of latitude.
 const KM_A_DEGREE: f64 = 111.2;
 /// Nobody's outlet is farther from the middle of its town.
-const FAR_KM: f64 = 80.0;
+pub(super) const FAR_KM: f64 = 80.0;
 /// Positions of a town that its middle needs.
 const ENOUGH: usize = 3;
 /// Outlets on one spot that make it the spot of a street or town, not of an outlet.
@@ -58,16 +58,20 @@ fn is_position(at: (i32, i32)) -> bool {
     at.0.unsigned_abs() <= 90_000_000 && at.1.unsigned_abs() <= 180_000_000
 }
 
-/// Marks positions that cannot be right.
-pub fn judge(facts: &mut Facts, mender: &Mender) {
+/// Marks positions that cannot be right; returns towns by their number.
+pub(super) fn judge(facts: &mut Facts, mender: &Mender) -> Vec<Option<Town>> {
     let boxes: Vec<Option<Box4>> = facts.countries.iter().map(|c| country(c)).collect();
-    let towns = medians(facts, &boxes);
+    // Of rows that are served alike.
+    let groups = facts.served.groups.iter();
+    let lands: Vec<Option<Box4>> =
+        groups.map(|group| boxes.get(usize::from(group.country)).copied().flatten()).collect();
+    let towns = medians(facts, &lands);
     for fact in &mut facts.rows {
         let Some(at) = position(fact) else { continue };
         if fact.faults.has(Fault::Swapped) {
             continue; // only the other way round it is a position at all
         }
-        let land = boxes.get(fact.country as usize).copied().flatten();
+        let land = lands[fact.served as usize];
         let (here, turned) =
             (land.is_none_or(|b| inside(at, &b)), land.is_some_and(|b| inside(swapped(at), &b)));
         let away = towns.get(fact.town as usize).and_then(Option::as_ref);
@@ -95,10 +99,10 @@ pub fn judge(facts: &mut Facts, mender: &Mender) {
         }
     }
     for fact in &mut facts.rows {
-        let land = boxes.get(fact.country as usize).copied().flatten();
-        mend(fact, land, mender);
+        mend(fact, lands[fact.served as usize], mender);
     }
     shared(facts);
+    towns
 }
 
 /// Puts a position right where a person wished it.
@@ -126,16 +130,16 @@ fn signed(at: (i32, i32), land: &Box4) -> Option<(i32, i32)> {
     found.next().filter(|_| found.next().is_none())
 }
 
-struct Town {
-    middle: (i32, i32),
+pub(super) struct Town {
+    pub middle: (i32, i32),
     /// Median distance from the middle.
     spread_km: f64,
 }
 
 /// The middle of each town, by its number, that has enough positions.
-fn medians(facts: &Facts, boxes: &[Option<Box4>]) -> Vec<Option<Town>> {
+fn medians(facts: &Facts, lands: &[Option<Box4>]) -> Vec<Option<Town>> {
     let counts = |fact: &&Fact| {
-        let land = boxes.get(fact.country as usize).copied().flatten();
+        let land = lands[fact.served as usize];
         let fits = |at| land.is_none_or(|b| inside(at, &b));
         position(fact).is_some_and(fits) && !fact.faults.has(Fault::Swapped)
     };

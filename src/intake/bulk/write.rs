@@ -135,6 +135,8 @@ struct Into {
     made: Column,
     /// Bytes from which on a cell is looked at as plain text.
     plain_from: usize,
+    /// What such a text has to be.
+    fits: Option<(fn(&[u8]) -> bool, Fault)>,
     texts: Reader,
 }
 
@@ -242,7 +244,8 @@ impl<'a> Writer<'a> {
                 _ => 0,
             };
             let texts = Reader { field: *field, known: (0..=KNOWN).map(|_| None).collect() };
-            Into { column, number, field: *field, made, plain_from, texts }
+            let fits = fits(field.map_or("", |f| f.name));
+            Into { column, number, field: *field, made, plain_from, fits, texts }
         };
         // What stands beside the sales of one month is none of the outlet's.
         let taken = |of: &(usize, &Option<&'static Field>)| layout.rows != Rows::Months || of.1.is_some();
@@ -302,9 +305,11 @@ impl<'a> Writer<'a> {
             let own = faults;
             let plain = to.plain(cell);
             match (to.field, &mut to.made) {
-                (field, Column::Texts(texts)) if let Some(text) = plain => {
-                    if field.is_some_and(|f| f.name == "phone") && !cells::are_phone(text) {
-                        faults.add(Fault::BadPhone);
+                (_, Column::Texts(texts)) if let Some(text) = plain => {
+                    if let Some((fits, fault)) = to.fits
+                        && !fits(text)
+                    {
+                        faults.add(fault);
                     }
                     if !back {
                         texts.push_ascii(text);
@@ -483,11 +488,27 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// What a text of a field has to be, where it is one.
+fn fits(field: &str) -> Option<(fn(&[u8]) -> bool, Fault)> {
+    match field {
+        "phone" => Some((cells::are_phone, Fault::BadPhone)),
+        "postal_code" => Some((cells::is_postal_code, Fault::BadPostalCode)),
+        _ => None,
+    }
+}
+
 fn judge_text(field: &Field, text: &str, faults: &mut Faults) {
+    if let Some((fits, fault)) = fits(field.name)
+        && !text.is_empty()
+        && !fits(text.as_bytes())
+    {
+        faults.add(fault);
+    }
     match field.name {
         "name" if cells::is_placeholder(text) && !text.is_empty() => faults.add(Fault::Placeholder),
         "email" if !text.is_empty() && !cells::is_email(text) => faults.add(Fault::BadEmail),
-        "phone" if !text.is_empty() && !cells::is_phone(text) => faults.add(Fault::BadPhone),
+        "address" if text.is_empty() => faults.add(Fault::NoAddress),
+        "salesperson_code" if text.is_empty() => faults.add(Fault::NoRep),
         "territory" if text.is_empty() => faults.add(Fault::NoTerritory),
         "distributor_code" if text.is_empty() => faults.add(Fault::NoDistributor),
         _ => {}

@@ -8,6 +8,7 @@ use super::edits::Edits;
 use super::staging::{Outline, SheetOutline};
 use super::{Answer, Column, Line, Prepared, Report, Review, SAMPLES, Target, sampled};
 use crate::domain::schema::{Dataset, Kind, Record};
+use crate::domain::value::Value;
 use crate::domain::{Failure, Id, Outcome, text};
 use crate::frames::{self, Bytes};
 use crate::intake::bulk::codes::{self, Fault, Faults};
@@ -20,7 +21,7 @@ use crate::jobs::{Emit, Out};
 use crate::services::datasets::{self, ChunkRef, Difference, Hash, Manifest, Table};
 use crate::services::imports::remembered::{self, Remembered};
 use crate::services::imports::requests::hex;
-use crate::services::{WriteCx, outlets};
+use crate::services::{WriteCx, each_live, outlets};
 use crate::store::Reads;
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -54,6 +55,9 @@ pub struct Input {
     /// Rows of this kind are known already.
     #[serde(default)]
     pub known: bool,
+    /// Whom they may name.
+    #[serde(default)]
+    pub served: bulk::Known,
     /// Fingerprint of columns → what was said of such files before.
     pub remembered: BTreeMap<String, Remembered>,
 }
@@ -103,6 +107,8 @@ struct Summary {
     titles: Vec<String>,
     /// Column → its field, empty for none.
     fields: Vec<String>,
+    /// Column → how sure its field was guessed; none where somebody said it.
+    confidence: Vec<Option<f64>>,
     samples: Vec<Vec<String>>,
     tally: Tally,
     rows: Rows,
@@ -133,6 +139,7 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
         opened.tell(&before.under(&input.said, &opened.layout.titles))?;
     }
     opened.complete(input.known)?;
+    opened.known = input.served;
     let emit = std::cell::RefCell::new(emit);
     let (mut piece, mut held) = (Piece { number: 0, parts: vec![] }, 0);
     let mut send = |part: Option<Part>| -> Outcome<()> {
@@ -202,6 +209,7 @@ pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
         header: layout.header,
         titles: layout.titles.clone(),
         fields: layout.fields.iter().map(|f| f.map(|f| f.name.to_owned()).unwrap_or_default()).collect(),
+        confidence: (0..layout.titles.len()).map(|column| layout.confidence(column)).collect(),
         samples: (0..layout.titles.len()).map(sample).collect(),
         tally,
         rows: layout.rows,
@@ -221,7 +229,30 @@ pub fn job_input(
     let kind = target.kind();
     let remembered = remembered::remembered(reads, kind)?;
     let known = datasets::record(reads, kind)?.is_some_and(|(_, dataset)| dataset.rows > Some(0));
-    frames::encode(&Input { path, spool, kind, said, today, skip, day_minutes, known, remembered })
+    let served = match target {
+        Target::Outlets => {
+            bulk::Known { distributors: called(reads, Kind::Distributor)?, reps: called(reads, Kind::Rep)? }
+        }
+        _ => bulk::Known::default(),
+    };
+    frames::encode(&Input { path, spool, kind, said, today, skip, day_minutes, known, served, remembered })
+}
+
+/// The codes and names of all of a kind, and its other ones, folded.
+fn called(reads: &dyn Reads, kind: Kind) -> Outcome<BTreeSet<String>> {
+    let fields = ["external_id", "name", "aliases"].map(|name| kind.schema().field_named(name));
+    let mut all = BTreeSet::new();
+    each_live(reads, kind, &mut |_, head| {
+        for value in fields.iter().flatten().filter_map(|field| head.fields.get(&field.id)) {
+            match value {
+                Value::Text(name) => all.extend([text::fold(name)]),
+                Value::Texts(names) => all.extend(names.iter().map(|name| text::fold(name))),
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
 }
 
 /// Keeps a piece; returns how many are kept now.
@@ -300,6 +331,7 @@ pub(super) fn ended(cx: &mut WriteCx, review: &mut Review, summary: &[u8]) -> Ou
             header: header.clone(),
             samples: summary.samples[column].clone(),
             field: summary.fields[column].clone(),
+            confidence: summary.confidence[column],
         };
         staged.columns = summary.titles.iter().enumerate().map(column).collect();
     }

@@ -336,6 +336,16 @@ pub struct Column {
     pub samples: Vec<String>,
     /// Empty when it is used for nothing.
     pub field: String,
+    /// 0 to 1, how often such a guess is right; none where it is no guess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+}
+
+impl Column {
+    /// The confidence as people read it.
+    pub fn told_confidence(&self) -> String {
+        self.confidence.map(|c| format!("{:.0} %", (c * 100.0).floor())).unwrap_or_default()
+    }
 }
 
 /// How many rows a rule holds back or points at.
@@ -560,7 +570,7 @@ fn columns(
         }
         if !name.is_empty() || !samples.is_empty() {
             let field = field_of(n).unwrap_or_default();
-            all.push(Column { sheet, column: n, header: name, samples, field });
+            all.push(Column { sheet, column: n, header: name, samples, field, confidence: None });
         }
     }
     all
