@@ -103,6 +103,7 @@ impl Texts {
         self.bytes.clear();
         self.ends.clear();
     }
+    #[inline]
     fn span(&self, row: usize) -> &[u8] {
         let from = if row == 0 { 0 } else { self.ends[row - 1] as usize };
         &self.bytes[from..self.ends[row] as usize]

@@ -48,6 +48,7 @@ pub fn is_nothing(cell: &str) -> bool {
 
 /// A cell that is text as it stands, trimmed: ASCII in which nothing could be mended, meant
 /// otherwise, or stand for nothing. Most cells are.
+#[inline]
 pub fn plain(cell: &[u8]) -> Option<&[u8]> {
     let cell = cell.trim_ascii();
     // What stands for nothing is short and has no digits.

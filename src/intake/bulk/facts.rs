@@ -207,9 +207,10 @@ pub fn gather(
                 facts.countries.push(String::from_utf8_lossy(land).into_owned());
             }
         }
-        if moved || !beside.is(by.map(cell)) {
-            beside.take(by.map(cell));
-            group = facts.served.number(town, country, by.map(cell));
+        let served = by.map(cell);
+        if moved || !beside.is(served) {
+            beside.take(served);
+            group = facts.served.number(town, country, served);
         }
         facts.served.count(group);
         let (address, digits) = houses(cell(address));

@@ -133,16 +133,19 @@ fn mark(served: &Served, faults: &mut [Faults], fault: Fault, odd: impl Fn(&Grou
     }
 }
 
+/// Rows, and where their town is.
+type Weighed = (u64, (i32, i32));
+
 /// Text of a field → the middle of the towns it has rows in, and how far from it most of them
 /// are, in km: quantiles by rows, which a few odd ones do not move.
 fn middles(served: &Served, field: usize, towns: &[Option<Town>]) -> BTreeMap<u32, ((i32, i32), f64)> {
-    let mut of: BTreeMap<u32, Vec<(u64, (i32, i32))>> = BTreeMap::new();
+    let mut of: BTreeMap<u32, Vec<Weighed>> = BTreeMap::new();
     for group in served.groups.iter().filter(|group| group.by[field] > 0) {
         if let Some(town) = towns.get(group.town as usize).and_then(Option::as_ref) {
             of.entry(group.by[field]).or_default().push((group.rows, town.middle));
         }
     }
-    let middle = |(text, mut at): (u32, Vec<(u64, (i32, i32))>)| {
+    let middle = |(text, mut at): (u32, Vec<Weighed>)| {
         let rows: u64 = at.iter().map(|(rows, _)| rows).sum();
         if rows < ENOUGH {
             return None;
@@ -155,7 +158,7 @@ fn middles(served: &Served, field: usize, towns: &[Option<Town>]) -> BTreeMap<u3
     of.into_iter().filter_map(middle).collect()
 }
 
-fn quantile(at: &mut [(u64, (i32, i32))], part: f64, value: impl Fn((i32, i32)) -> f64) -> Option<f64> {
+fn quantile(at: &mut [Weighed], part: f64, value: impl Fn((i32, i32)) -> f64) -> Option<f64> {
     at.sort_unstable_by(|a, b| value(a.1).total_cmp(&value(b.1)));
     let enough = part * at.iter().map(|(rows, _)| rows).sum::<u64>() as f64;
     let mut seen = 0;

@@ -377,6 +377,7 @@ impl Cells {
         self.spans.is_empty()
     }
     /// A cell; empty where the record is shorter.
+    #[inline]
     pub fn get(&self, column: usize) -> &[u8] {
         self.spans.get(column).map_or(&[], |(from, to)| &self.bytes[*from as usize..*to as usize])
     }

@@ -136,7 +136,7 @@ struct Into {
     /// Bytes from which on a cell is looked at as plain text.
     plain_from: usize,
     /// What such a text has to be.
-    fits: Option<(fn(&[u8]) -> bool, Fault)>,
+    fits: Option<Fits>,
     texts: Reader,
 }
 
@@ -488,8 +488,11 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Whether a text is one of its field, and the fault of one that is not.
+type Fits = (fn(&[u8]) -> bool, Fault);
+
 /// What a text of a field has to be, where it is one.
-fn fits(field: &str) -> Option<(fn(&[u8]) -> bool, Fault)> {
+fn fits(field: &str) -> Option<Fits> {
     match field {
         "phone" => Some((cells::are_phone, Fault::BadPhone)),
         "postal_code" => Some((cells::is_postal_code, Fault::BadPostalCode)),
