@@ -86,7 +86,7 @@ fn load(context: &Context, matches: &ArgMatches) -> Outcome<()> {
 fn source(file: &std::path::Path, matches: &ArgMatches) -> Outcome<Source> {
     let path = std::fs::canonicalize(file).map_err(crate::intake::bulk::source::unreadable(file))?;
     let said = outlets::told(&path, Kind::Activity, matches)?;
-    Ok(Source::Path { path, said })
+    Ok(Source::Path { path, said: Box::new(said) })
 }
 
 fn list(context: &Context, engine: &Engine, all: bool) -> Outcome<()> {

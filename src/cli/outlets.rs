@@ -7,6 +7,7 @@ use crate::domain::{Failure, Outcome, text};
 use crate::engine::files;
 use crate::intake::bulk::{self, Said};
 use crate::intake::columns::score::{Labelled, score};
+use crate::intake::dialect::Dialect;
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{FindReview, Options, ShowReview, StartReview, Started, Target};
 use crate::services::input::Input;
@@ -40,7 +41,9 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
 
 /// What was said of the columns: FIELD=HEADER, checked against the file itself.
 pub(super) fn told(path: &Path, kind: Kind, matches: &ArgMatches) -> Outcome<Said> {
+    let dialect = matches.get_one::<String>("dialect").map(|text| Dialect::parse(text)).transpose()?;
     let mut said = Said {
+        dialect: dialect.unwrap_or_default(),
         dates: matches.get_one::<String>("dates").cloned().unwrap_or_default(),
         header: matches.get_one::<u64>("header-row").map(|row| row.saturating_sub(1) as usize),
         ..Said::default()
@@ -118,7 +121,7 @@ fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
             .map_err(bulk::source::unreadable(file))
             .and_then(|path| told(&path, Kind::Outlet, matches).map(|said| (path, said)))
             .and_then(|(path, said)| {
-                let source = Source::Path { path, said };
+                let source = Source::Path { path, said: Box::new(said) };
                 let options = Options { append: matches.get_flag("append"), ..Options::default() };
                 let start = StartReview { target: Target::Outlets, source, options };
                 let started = engine.run(&start)?.reply;

@@ -4,6 +4,7 @@ use crate::cli::{Context, imports, output, record};
 use crate::domain::schema::Kind;
 use crate::domain::{Failure, Id, Outcome};
 use crate::engine::Engine;
+use crate::intake::dialect::Dialect;
 use crate::intake::rules::RULES;
 use crate::services::imports::batches::ListBatches;
 use crate::services::imports::whom::{ListRemembered, Remembered};
@@ -133,6 +134,7 @@ fn described(answer: &Answer) -> String {
         Answer::Mapping(name) => format!("the mapping is {name}"),
         Answer::Mend(code) => format!("{code} is mended"),
         Answer::Dates(order) => format!("dates are {order}"),
+        Answer::Dialect(_) => "it is written as somebody said".into(),
         Answer::Value { field, raw, value } => format!("{field} \"{raw}\" is \"{value}\""),
         Answer::Cell { place, field, value } => format!("{field} of {} is \"{value}\"", row(place)),
         Answer::Prefer(place) => format!("{} counts", row(place)),
@@ -332,6 +334,9 @@ fn answers(matches: &ArgMatches) -> Outcome<Vec<Answer>> {
         answers.push(Answer::Account { raw, who });
     }
     answers.extend(all("mend").map(|code| Answer::Mend(code.to_uppercase())));
+    if let Some(text) = matches.get_one::<String>("dialect") {
+        answers.push(Answer::Dialect(Dialect::parse(text)?));
+    }
     if let Some(order) = matches.get_one::<String>("dates") {
         answers.push(Answer::Dates(order.clone()));
     }

@@ -6,7 +6,8 @@ use crate::domain::{Failure, Id, Outcome};
 use crate::engine::{Door, Engine};
 use crate::frames::Bytes;
 use crate::intake::bulk::source::unreadable;
-use crate::intake::open::{MAX_BYTES, decode};
+use crate::intake::dialect::Dialect;
+use crate::intake::open::MAX_BYTES;
 use crate::services::imports::uploads::{DropPieces, PIECE_BYTES, PutPiece, Source};
 use crate::services::imports::{Line, ListLines, Options, StartReview, Started, Target};
 use crate::services::new_id;
@@ -98,7 +99,7 @@ pub fn read_text(path: &str) -> Outcome<String> {
 pub fn as_text(bytes: &[u8]) -> Outcome<String> {
     match bytes.len() > MOST || bytes.contains(&0) {
         true => Err(Failure::invalid(format!("That is no note: a text of at most {} KiB is", MOST >> 10))),
-        false => Ok(decode(bytes).0),
+        false => Ok(Dialect::default().decode(bytes).0.into_owned()),
     }
 }
 

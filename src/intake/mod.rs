@@ -3,6 +3,7 @@
 
 pub mod bulk;
 pub mod columns;
+pub mod dialect;
 pub mod fixes;
 pub mod garbled;
 pub mod hierarchy;

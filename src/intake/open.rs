@@ -2,7 +2,8 @@
 //! What is not a table gets a sentence that says what it is.
 
 use crate::domain::{Failure, Outcome, Problem};
-use crate::intake::quotes::{self, Quotes};
+use crate::intake::dialect::{self, Dialect};
+use crate::intake::quotes;
 use calamine::{Data, DataType, Reader, Xlsx};
 use chrono::NaiveDate;
 use std::collections::HashSet;
@@ -94,9 +95,21 @@ impl Form {
     }
 }
 
+const EXCEL: &str = "Save it from the spreadsheet as .xlsx or .csv and try again";
+const UNPACK: &str = "Unpack it and give the file inside";
+/// What files begin with that hold no table, or none that is read.
+const NO_TABLES: [(&[u8], &str, &str); 7] = [
+    (b"%PDF", "a PDF", EXCEL),
+    (b"\x1f\x8b", "a gzip file", UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd file", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z file", UNPACK),
+    (b"PAR1", "a Parquet file", "Write it out as CSV"),
+    (b"SQLite format 3", "a SQLite database", "Write the table out as CSV"),
+    (b"<?xml", "XML", "Save it as .xlsx or .csv"),
+];
+
 /// Tells a table from what is none by its bytes, or by the first ones of a large file.
 pub fn form(name: &str, bytes: &[u8]) -> Outcome<Form> {
-    const EXCEL: &str = "Save it from the spreadsheet as .xlsx or .csv and try again";
     if bytes.is_empty() {
         return Err(refused("FIL-01", format!("{name} is empty"), EXCEL));
     }
@@ -109,8 +122,10 @@ pub fn form(name: &str, bytes: &[u8]) -> Outcome<Form> {
             "Fetch the file itself",
         ));
     }
-    if starts(b"%PDF") {
-        return Err(refused("FIL-02", format!("{name} is a PDF"), EXCEL));
+    for (first, what, hint) in NO_TABLES {
+        if starts(first) {
+            return Err(refused("FIL-02", format!("{name} is {what}"), hint));
+        }
     }
     if starts(&[0xd0, 0xcf, 0x11, 0xe0]) {
         // "EncryptedPackage" in UTF-16: a new workbook inside an encrypted container.
@@ -130,11 +145,7 @@ pub fn form(name: &str, bytes: &[u8]) -> Outcome<Form> {
             () if contains(b"opendocument.spreadsheet") => Ok(Form::Ods),
             // The parts of a workbook may lie anywhere; its types are listed in one place.
             () if contains(b"[Content_Types].xml") || contains(b"xl/") => Ok(Form::Xlsx),
-            () => Err(refused(
-                "FIL-02",
-                format!("{name} is a zip file, not a workbook"),
-                "Unpack it and give the file inside",
-            )),
+            () => Err(refused("FIL-02", format!("{name} is a zip file, not a workbook"), UNPACK)),
         };
     }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]).to_lowercase();
@@ -145,10 +156,13 @@ pub fn form(name: &str, bytes: &[u8]) -> Outcome<Form> {
             "Download the report again as a file",
         ));
     }
+    if ["{\"", "[{", "[["].iter().any(|json| head.split_whitespace().collect::<String>().starts_with(json)) {
+        return Err(refused("FIL-02", format!("{name} is JSON"), "Write it out as CSV"));
+    }
     Ok(Form::Text)
 }
 
-pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
+pub fn open(name: &str, bytes: &[u8], dialect: &Dialect) -> Outcome<Opened> {
     if bytes.len() > MAX_BYTES {
         let size = bytes.len() >> 20;
         return Err(refused(
@@ -158,7 +172,7 @@ pub fn open(name: &str, bytes: &[u8]) -> Outcome<Opened> {
         ));
     }
     match form(name, bytes)? {
-        Form::Text => delimited(name, bytes),
+        Form::Text => delimited(name, bytes, dialect),
         form => workbook(name, form, bytes),
     }
 }
@@ -337,8 +351,8 @@ pub(super) fn translate(value: &Data) -> Cell {
     }
 }
 
-fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
-    let (text, encoding) = decode(bytes);
+fn delimited(name: &str, bytes: &[u8], dialect: &Dialect) -> Outcome<Opened> {
+    let (text, encoding) = dialect.decode(bytes);
     // Control characters are no part of a text, whatever its encoding.
     let head = || text.chars().take(4096);
     let odd = head().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}')).count();
@@ -349,8 +363,8 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
             "Give a .csv, .xlsx, .xls, .xlsb or .ods file",
         ));
     }
-    let delimiter = guess_delimiter(&text);
-    let text = quotes::tidied(name, &text, delimiter)?;
+    let (delimiter, quote) = (dialect.delimiter(&text), dialect.quote());
+    let text = quotes::tidied(name, &text, delimiter, quote)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -389,9 +403,8 @@ fn delimited(name: &str, bytes: &[u8]) -> Outcome<Opened> {
             "Check that the report was exported with its data",
         ));
     }
-    let shown = if delimiter == b'\t' { "tab".to_owned() } else { char::from(delimiter).to_string() };
     let sheet = Sheet { name: String::new(), hidden: false, rows };
-    Ok(Opened { dialect: format!("csv, {encoding}, {shown}"), sheets: vec![sheet] })
+    Ok(Opened { dialect: dialect::shown(encoding, delimiter, quote), sheets: vec![sheet] })
 }
 
 /// Cells with line breaks make line numbers and row numbers differ; then rows count.
@@ -399,51 +412,21 @@ fn text_has_breaks(rows: &[Vec<Cell>]) -> bool {
     rows.iter().flatten().any(|c| matches!(c, Cell::Text(t) if t.contains('\n')))
 }
 
-/// Text of bytes in whatever encoding they are, and its name.
-pub fn decode(bytes: &[u8]) -> (String, String) {
-    if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(bytes) {
-        let (text, _) = encoding.decode_without_bom_handling(&bytes[mark..]);
-        return (text.into_owned(), encoding.name().to_lowercase());
-    }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return (text.to_owned(), "utf-8".into());
-    }
-    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Allow);
-    detector.feed(bytes, true);
-    let encoding = detector.guess(None, chardetng::Utf8Detection::Allow);
-    (encoding.decode(bytes).0.into_owned(), encoding.name().to_lowercase())
-}
-
-/// The delimiter that cuts the first lines into the most even rows.
-pub fn guess_delimiter(text: &str) -> u8 {
-    let score = |delimiter: u8| {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(text.as_bytes());
-        let widths: Vec<usize> = reader.records().take(60).map_while(Result::ok).map(|r| r.len()).collect();
-        let widest = widths.iter().copied().max().unwrap_or(1);
-        let even = widths.iter().filter(|w| **w == widest).count();
-        if widest < 2 { 0 } else { even * 100 / widths.len().max(1) * widest.min(50) }
-    };
-    // Quotes stand at the ends of cells: that tells more than how even the rows are.
-    let is_regular = |delimiter| score(delimiter) > 0 && Quotes::new(delimiter).are_regular(text.as_bytes());
-    let rank = |delimiter| (is_regular(delimiter), score(delimiter), delimiter == b',');
-    [b',', b';', b'\t', b'|'].into_iter().max_by_key(|d| rank(*d)).unwrap_or(b',')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read(name: &str, bytes: &[u8]) -> Outcome<Opened> {
+        open(name, bytes, &Dialect::default())
+    }
+
     #[test]
     fn dialects_and_encodings_are_guessed() {
-        let opened = open("f.csv", b"\xef\xbb\xbfa;b\n1,5;2\n").unwrap();
+        let opened = read("f.csv", b"\xef\xbb\xbfa;b\n1,5;2\n").unwrap();
         assert_eq!(opened.dialect, "csv, utf-8, ;");
         assert_eq!(opened.sheets[0].rows[1][0].text(), "1,5");
-        let opened = open(
+        let opened = read(
             "f.csv",
             "name;ort\nMüller;Köln\nSöhne;Düren\n".chars().map(|c| c as u8).collect::<Vec<u8>>().as_slice(),
         )
@@ -453,22 +436,24 @@ mod tests {
 
     #[test]
     fn what_is_no_table_says_what_it_is() {
-        let rule = |name: &str, bytes: &[u8]| open(name, bytes).unwrap_err().problems[0].rule.clone();
+        let rule = |name: &str, bytes: &[u8]| read(name, bytes).unwrap_err().problems[0].rule.clone();
         assert_eq!(rule("a", b""), "FIL-01");
         assert_eq!(rule("a.html", b"<!DOCTYPE html><html>"), "FIL-02");
         assert_eq!(rule("a.pdf", b"%PDF-1.7"), "FIL-02");
+        assert_eq!(rule("a.json", b"[\n  {\"code\": 1}]"), "FIL-02");
+        assert_eq!(rule("a.csv.gz", b"\x1f\x8b\x08\0"), "FIL-02");
         assert_eq!(rule("a.zip", b"PK\x03\x04 something else"), "FIL-02");
         assert_eq!(rule("a.xlsx", b"PK\x03\x04 xl/ broken"), "FIL-04");
         assert_eq!(rule("a.csv", b"\n\n , \n"), "FIL-01");
         assert_eq!(rule("a.csv", b"a,b\n\"1,2\n3,4\n"), "FIL-05");
         assert_eq!(rule("a.xlsx", &(0..=255).cycle().take(3000).collect::<Vec<u8>>()), "FIL-02");
-        assert!(open("a.csv", b"a,b\n\"say \"\"hi\"\"\",\"two\nlines\"\n5\" disk,2\n").is_ok());
+        assert!(read("a.csv", b"a,b\n\"say \"\"hi\"\"\",\"two\nlines\"\n5\" disk,2\n").is_ok());
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = open("f", &bytes);
+            let _ = read("f", &bytes);
         }
     }
 }

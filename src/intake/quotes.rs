@@ -2,6 +2,7 @@
 //! end, a doubled one stands for itself. Readers for speed take any quote for one that opens or
 //! closes, so a text that does not keep to that is written anew before it is read.
 
+use super::dialect::Quote;
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
 use crate::intake::open::refused;
@@ -71,16 +72,16 @@ impl Quotes {
 }
 
 /// A text as it stands where its quotes are regular, or written anew.
-pub fn tidied<'a>(name: &str, text: &'a str, delimiter: u8) -> Outcome<Cow<'a, str>> {
+pub fn tidied<'a>(name: &str, text: &'a str, delimiter: u8, quote: Quote) -> Outcome<Cow<'a, str>> {
     let mut quotes = Quotes::new(delimiter);
-    if quotes.are_regular(text.as_bytes()) && quotes.are_closed() {
+    if quote == Quote::Double && quotes.are_regular(text.as_bytes()) && quotes.are_closed() {
         return Ok(Cow::Borrowed(text));
     }
     let mut writer = csv::WriterBuilder::new()
         .flexible(true)
         .delimiter(delimiter)
         .from_writer(Vec::with_capacity(text.len()));
-    each_record(name, text.as_bytes(), delimiter, &mut |cells| {
+    each_record(name, text.as_bytes(), (delimiter, quote), &mut |cells| {
         // Into memory nothing fails.
         let _ = writer.write_record(cells);
         Ok(())
@@ -100,13 +101,14 @@ pub fn tidied<'a>(name: &str, text: &'a str, delimiter: u8) -> Outcome<Cow<'a, s
 pub fn each_record(
     name: &str,
     mut from: impl BufRead,
-    delimiter: u8,
+    (delimiter, quote): (u8, Quote),
     visit: &mut dyn FnMut(&[Vec<u8>]) -> Outcome<()>,
 ) -> Outcome<()> {
     let unclosed = |line: u64| {
         let message = format!("{name}, line {line}: a quote that is never closed");
-        refused("FIL-05", message, "Look for a lone \" there, or for an end that is missing")
+        refused("FIL-05", message, "Look for a lone quote there, or for an end that is missing")
     };
+    let (quote, sign) = (quote.byte(), quote.byte().unwrap_or_default());
     let (mut cells, mut cell): (Vec<Vec<u8>>, Vec<u8>) = (vec![], vec![]);
     let (mut place, mut quoted, mut line, mut opened, mut last) = (Place::Outside, false, 1u64, 0u64, b'\n');
     loop {
@@ -122,7 +124,7 @@ pub fn each_record(
             line += u64::from(byte == b'\n' && !follows_return || byte == b'\r');
             if place == Place::Inside {
                 match byte {
-                    b'"' => place = Place::Behind,
+                    byte if byte == sign => place = Place::Behind,
                     _ => cell.push(byte),
                 }
                 if cell.len() > MAX_CELL {
@@ -131,11 +133,13 @@ pub fn each_record(
                 continue;
             }
             match byte {
-                b'"' if place == Place::Behind => {
-                    cell.push(b'"');
+                _ if place == Place::Behind && byte == sign => {
+                    cell.push(sign);
                     place = Place::Inside;
                 }
-                b'"' if cell.is_empty() && !quoted => (place, quoted, opened) = (Place::Inside, true, line),
+                _ if Some(byte) == quote && cell.is_empty() && !quoted => {
+                    (place, quoted, opened) = (Place::Inside, true, line);
+                }
                 b'\n' | b'\r' => {
                     if !cells.is_empty() || !cell.is_empty() || quoted {
                         cells.push(std::mem::take(&mut cell));
@@ -153,8 +157,8 @@ pub fn each_record(
                         if cell.contains(&b'\n') || cell.contains(&b'\r') {
                             return Err(unclosed(opened));
                         }
-                        cell.insert(0, b'"');
-                        cell.push(b'"');
+                        cell.insert(0, sign);
+                        cell.push(sign);
                         place = Place::Outside;
                     }
                     cell.push(byte);
@@ -180,7 +184,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<Vec<String>>, String> {
         let mut all = vec![];
-        let done = each_record("f", text.as_bytes(), b',', &mut |cells| {
+        let done = each_record("f", text.as_bytes(), (b',', Quote::Double), &mut |cells| {
             all.push(cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect());
             Ok(())
         });
@@ -221,14 +225,18 @@ mod tests {
             let mut quotes = Quotes::new(b',');
             prop_assert!(bytes.chunks(cut).all(|block| quotes.are_regular(block)) && quotes.are_closed());
             let text = String::from_utf8(bytes).unwrap();
-            prop_assert_eq!(&*tidied("f", &text, b',').unwrap(), &*text);
+            prop_assert_eq!(&*tidied("f", &text, b',', Quote::Double).unwrap(), &*text);
             prop_assert_eq!(read(&text).unwrap(), rows);
         }
 
         /// Law: whatever it is, it is regular, written so that it is, or refused.
         #[test]
-        fn what_is_tidied_is_regular(text in "[ab\",\r\n]{0,30}", cut in 1usize..9) {
-            if let Ok(tidy) = tidied("f", &text, b',') {
+        fn what_is_tidied_is_regular(
+            text in "[ab\"',\r\n]{0,30}",
+            cut in 1usize..9,
+            quote in prop::sample::select(vec![Quote::Double, Quote::Single, Quote::None]),
+        ) {
+            if let Ok(tidy) = tidied("f", &text, b',', quote) {
                 let mut quotes = Quotes::new(b',');
                 prop_assert!(tidy.as_bytes().chunks(cut).all(|block| quotes.are_regular(block)));
                 prop_assert!(quotes.are_closed());

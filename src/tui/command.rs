@@ -243,6 +243,8 @@ pub const ALL: &[Spec] = &[
     spec("review.clear", "review", "The column stands for nothing", "").writing(),
     spec("review.sheet", "review", "Read the next sheet", "table").writing(),
     spec("review.header", "review", "Another row names the columns", "table").writing(),
+    spec("review.dialect", "review", "Say how the text is written", "encoding delimiter quote dialect")
+        .writing(),
     spec("review.rejects", "review", "Write the rows that wait to a file", "export"),
     spec("drafts.mine", "drafts", "Resolve: mine counts", "conflict").writing(),
     spec("drafts.theirs", "drafts", "Resolve: theirs counts", "conflict").writing(),

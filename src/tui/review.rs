@@ -7,6 +7,7 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::engine::{Changed, Engine, Progress, files};
+use crate::intake::dialect::Dialect;
 use crate::services::imports::{
     Answer, AnswerReview, CommitReview, DropReview, Line, ListLines, Options, Problem, ShowReview, Shown,
     TakeBack, Target,
@@ -40,6 +41,8 @@ pub enum Said {
     /// What the column is.
     Field(usize, usize),
     Header(usize),
+    /// How the text is written.
+    Dialect,
     /// Where the rows that wait are written to.
     Rejects,
 }
@@ -120,11 +123,13 @@ impl Review {
 
     /// Before it is read, or where it cannot be, there is nothing to be said to it.
     pub fn refuses(&self, id: &str) -> Refused {
-        let of_review = id.starts_with("review.") && !matches!(id, "review.leave" | "review.drop");
+        let always = ["review.leave", "review.drop"].contains(&id)
+            || id == "review.dialect" && self.shown.failure.is_some();
+        let of_review = id.starts_with("review.") && !always;
         match (&self.shown.report, &self.shown.failure) {
             _ if !of_review => None,
             (Some(_), _) => None,
-            (None, Some(_)) => Some("The file cannot be read: D gives it up"),
+            (None, Some(_)) => Some("The file cannot be read: T says how its text is written, D gives it up"),
             (None, None) => Some("The file is being read"),
         }
     }
@@ -281,6 +286,14 @@ impl Review {
                 let sheet = self.column().map_or(0, |c| c.sheet);
                 return Ok(Some(("row that names the columns".into(), String::new(), Said::Header(sheet))));
             }
+            "review.dialect" => {
+                let now = self.shown.report.as_ref().map_or("", |report| &report.dialect);
+                if !now.is_empty() && !now.starts_with("csv") {
+                    return Err(Failure::invalid(format!("It is no text but {now}")));
+                }
+                let label = "encoding, delimiter and quote".to_owned();
+                return Ok(Some((label, now.trim_start_matches("csv, ").to_owned(), Said::Dialect)));
+            }
             "review.aside" => {
                 if let Some(line) = self.line() {
                     self.say(vec![Answer::Aside(vec![line.place])], cx);
@@ -386,6 +399,7 @@ impl Review {
                 Ok(row) if row > 0 => Answer::Table { sheet, header: Some(row - 1) },
                 _ => return Err(Failure::invalid(format!("\"{text}\" is not the number of a row"))),
             },
+            Said::Dialect => Answer::Dialect(Dialect::parse(text)?),
             Said::Rejects => {
                 let (path, review) = (text.to_owned(), self.id);
                 let codes: Vec<String> = self

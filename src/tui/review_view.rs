@@ -171,7 +171,14 @@ fn draw_waiting(review: &Review, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
             if let Some(hint) = &failure.hint {
                 put(buf, area, 1, 1, hint, cx.style("text"));
             }
-            put(buf, area, 1, 3, "D gives it up; mend the file and import it again", cx.style("text.muted"));
+            put(
+                buf,
+                area,
+                1,
+                3,
+                "T says how its text is written; D gives it up, to import it again",
+                cx.style("text.muted"),
+            );
         }
         (None, Some(p)) if p.total > 0 => {
             let text = format!("Reading: {} of {} rows. Esc leaves; it goes on.", p.done, p.total);
@@ -388,7 +395,7 @@ fn draw_columns(review: &Review, report: &Report, area: Rect, buf: &mut Buffer, 
             "{} {} {} {}",
             cx.fit(&c.header, header),
             cx.fit(&is, field),
-            cx.fit(&c.told_confidence(), SURE),
+            cx.fit(&format!("{:>SURE$}", c.told_confidence()), SURE),
             c.samples.join(" | ")
         );
         let style = if c.field.is_empty() { "text.muted" } else { "text" };

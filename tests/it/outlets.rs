@@ -316,7 +316,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.csv");
         std::fs::write(&path, &bytes).unwrap();
-        let source = bulk::source::open(&path, folder.path()).unwrap();
+        let source = bulk::source::open(&path, folder.path(), &Default::default()).unwrap();
         prop_assume!(source.delimiter == b',');
         let mut fast: Vec<Vec<Vec<u8>>> = Vec::new();
         let mut ends = 0;
@@ -432,6 +432,40 @@ fn one_bad_file_does_not_stop_the_others_and_columns_are_said() {
     assert_eq!((report["rows"].as_u64(), report["same"].as_u64()), (Some(2), Some(2)), "{report}");
     let none = ["outlets", "import", odd.to_str().unwrap(), "--mapping", bad.to_str().unwrap()];
     assert!(pams.fails(3, &none).contains("is no mapping"));
+}
+
+/// How a text is written is said at its start, or to a review of it, also of one that could not
+/// be read.
+#[test]
+fn a_dialect_is_said_where_it_is_guessed_wrong() {
+    let pams = Pams::new();
+    // Caret, single quotes with a delimiter and a double one within.
+    let odd = written(&pams, "odd.csv", "code^name\n1^'Shop ^ \"A\"'\n2^'O''Neil'\n");
+    let odd = odd.to_str().unwrap();
+    pams.fails(3, &["outlets", "import", odd, "--yes"]);
+    assert!(pams.fails(2, &["outlets", "import", odd, "--dialect", "latin-99"]).contains("latin-99"));
+    let map = pams.json(&["import", "map", odd, "--dialect", "^ '"]);
+    assert_eq!(map["dialect"], "csv, utf-8, ^, '");
+    pams.ok(&["outlets", "import", odd, "--yes", "--dialect", "^ '"]);
+    assert_eq!(pams.json(&["outlets", "show", "1"])["name"], "Shop ^ \"A\"");
+    assert_eq!(pams.json(&["outlets", "show", "2"])["name"], "O'Neil");
+    // Code page 850 looks like Windows-1252: a person says it to the review, and takes it back.
+    let dos = pams.path().join("dos.csv");
+    std::fs::write(&dos, b"code;name;city\n3;M\x81ller;Pune\n4;K\x94nig;Pune\n").unwrap();
+    let dos = dos.to_str().unwrap();
+    pams.ok(&["outlets", "import", dos, "--append", "--review"]);
+    let id = pams.json(&["import", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    let said = pams.json(&["import", "answer", &id, "--dialect", "ibm866 ;"]);
+    assert_eq!(said["report"]["dialect"], "csv, ibm866, ;", "{said}");
+    let back = pams.json(&["import", "answer", &id, "--undo"]);
+    assert_ne!(back["report"]["dialect"], "csv, ibm866, ;", "{back}");
+    pams.ok(&["import", "drop", &id]);
+    // A quote that is a letter is why it cannot be read.
+    let lone = written(&pams, "lone.csv", "code,name\n5,\"Big Shop\n6,Small\n");
+    let lone = lone.to_str().unwrap();
+    assert!(pams.fails(3, &["outlets", "import", lone, "--append", "--yes"]).contains("never closed"));
+    pams.ok(&["outlets", "import", lone, "--append", "--yes", "--dialect", "none"]);
+    assert_eq!(pams.json(&["outlets", "show", "5"])["name"], "\"Big Shop");
 }
 
 /// A cell of megabytes is nothing that a review or an answer carries along.

@@ -511,6 +511,25 @@ fn columns_are_said_in_the_review() {
     assert!(h.text().contains("2 added"), "{}", h.text());
 }
 
+/// A text that could not be read is read with what a person says of it.
+#[test]
+fn a_dialect_is_said_in_the_review() {
+    let engine = demo();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accounts.csv");
+    std::fs::write(&file, "Customer,Region\n\"Brandnew Ltd,North\nNordlys,South\n").unwrap();
+    let mut h = Harness::new(&engine, 100, 30).unwrap();
+    h.press("8 A").unwrap().type_text(file.to_str().unwrap()).unwrap().press("enter").unwrap();
+    assert!(h.text().contains("line 2: a quote that is never closed"), "{}", h.text());
+    assert!(h.text().contains("T says how its text is written"), "{}", h.text());
+    h.press("T").unwrap().type_text("none, and more").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("\"and\" is no encoding, delimiter or quote"), "{}", h.text());
+    h.press("ctrl-u").unwrap().type_text("none").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("2 rows = 1 new") && h.text().contains("no quotes"), "{}", h.text());
+    h.press("u").unwrap();
+    assert!(h.text().contains("never closed"), "{}", h.text());
+}
+
 /// Accounts go through the same machine.
 #[test]
 fn accounts_are_imported_through_the_review() {

@@ -28,7 +28,7 @@ fn streamed(path: &Path) -> Result<Rows, pams::domain::Failure> {
 }
 
 fn whole(bytes: &[u8]) -> Result<Rows, pams::domain::Failure> {
-    let opened = open::open("book.xlsx", bytes)?;
+    let opened = open::open("book.xlsx", bytes, &Default::default())?;
     let shown = opened.sheets.iter().find(|s| !s.hidden && !s.rows.is_empty());
     let rows = shown.map_or(&[][..], |s| &s.rows).iter();
     Ok(filled(rows.map(|row| row.iter().map(open::Cell::text).collect())))

@@ -437,8 +437,8 @@ fn every_outside_file_has_its_expected_class() {
             seen += 1;
             let mapping = Mapping::parse("m", DEFAULT_WINS).unwrap();
             let bytes = std::fs::read(&path).unwrap();
-            let result =
-                open(&name, &bytes).and_then(|opened| read(&opened, &mapping, &Fixes::default(), EUR));
+            let result = open(&name, &bytes, &Default::default())
+                .and_then(|opened| read(&opened, &mapping, &Fixes::default(), EUR));
             let code = match &result {
                 Ok(_) => "imports".to_owned(),
                 Err(failure) => failure.problems[0].rule.clone(),
@@ -451,7 +451,9 @@ fn every_outside_file_has_its_expected_class() {
     }
     assert!(seen >= 60, "only {seen} files");
     let dates = |name: &str| {
-        let opened = open(name, &std::fs::read(folder.join("calamine").join(name)).unwrap()).unwrap();
+        let opened =
+            open(name, &std::fs::read(folder.join("calamine").join(name)).unwrap(), &Default::default())
+                .unwrap();
         opened.sheets[0].rows.iter().flatten().find_map(|c| match c {
             Cell::Date(d) => Some(*d),
             _ => None,

@@ -522,7 +522,7 @@ fn verdicts_on_made_workbooks_are_right() {
     let mapping = Mapping::parse("m", DEFAULT_WINS).unwrap();
     for seed in 1..=BOOKS {
         for file in report(&mut Random::new(seed)) {
-            let opened = open(&file.name, &file.bytes).unwrap();
+            let opened = open(&file.name, &file.bytes, &Default::default()).unwrap();
             let read = read(&opened, &mapping, &Fixes::default(), EUR)
                 .unwrap_or_else(|e| panic!("seed {seed}: {e:?}"));
             assert_eq!(read.rows, file.truth.len(), "seed {seed}: a row was lost");

@@ -548,6 +548,7 @@ fn answer_options(command: Command) -> Command {
         .arg(many("owner", "RAW=WHO", "Who an owner of the file is, remembered; - for nobody of us"))
         .arg(many("account", "RAW=NAME", "Which account a name is, remembered; - leaves it as it is"))
         .arg(text("dates", "ORDER", "Whether day or month comes first").value_parser(["dmy", "mdy"]))
+        .arg(outlets::dialect())
         .arg(text("mapping", "NAME", "Read it with another mapping"))
         .arg(flag("stub-accounts", "Make accounts for names that are not known"))
         .arg(flag("append", "Add and change, remove nothing"))

@@ -115,6 +115,16 @@ pub(super) fn column_options(command: Command) -> Command {
                 .value_parser(value_parser!(u64).range(1..)),
         )
         .arg(text("dates", "ORDER", "Whether days or months come first").value_parser(["dmy", "mdy"]))
+        .arg(dialect())
+}
+
+/// How a text is written.
+pub(super) fn dialect() -> Arg {
+    text(
+        "dialect",
+        "TEXT",
+        "Encoding, delimiter and quote where they are guessed wrong: \"windows-1252 ; none\"",
+    )
 }
 
 pub fn map() -> Command {

@@ -38,8 +38,7 @@ pub struct Fact {
     /// Millionths of a degree, as the file has them.
     pub lat: i32,
     pub lon: i32,
-    /// Number of its town, of those it is served with, and of its folded name.
-    pub town: u32,
+    /// Number of those it is served with, in one town, and of its folded name.
     pub served: u32,
     pub name: u32,
     /// The address, and its digits alone, which tell two houses of a street apart.
@@ -126,9 +125,9 @@ pub fn gather(
     let mut towns: FastMap<u64, u32> = FastMap::default();
     let mut countries: FastMap<u64, u16> = FastMap::default();
     let has_towns = places[1..].iter().any(Option::is_some);
-    let (mut near, mut beside) = (Before::default(), Before::default());
-    let (mut town, mut country, mut group) = (0, 0, 0);
     let by = served::FIELDS.map(column);
+    let mut before = Before::default();
+    let mut group = 0;
     let mut record = 0u32;
     source.records(&mut |at, end, cells| {
         let number = record;
@@ -191,10 +190,10 @@ pub fn gather(
                 faults.remove(Fault::NoPosition);
             }
         }
-        // Neighbours in a file mostly are neighbours in a town.
-        let moved = !near.is(places.map(cell));
-        if moved {
-            near.take(places.map(cell));
+        // Neighbours in a file mostly are neighbours in a town; its region is among its places.
+        if !before.is(places.iter().chain(&by[1..]).map(|column| cell(*column))) {
+            before.take(places.iter().chain(&by[1..]).map(|column| cell(*column)));
+            let mut town = 0;
             if has_towns {
                 let key = places.iter().fold(0u64, |key, place| key.rotate_left(7) ^ hash(cell(*place)));
                 let next = towns.len() as u32;
@@ -202,15 +201,11 @@ pub fn gather(
             }
             let land = cell(places[0]);
             let next = countries.len() as u16;
-            country = *countries.entry(hash(land)).or_insert(next);
+            let country = *countries.entry(hash(land)).or_insert(next);
             if country == next && facts.countries.len() == next as usize {
                 facts.countries.push(String::from_utf8_lossy(land).into_owned());
             }
-        }
-        let served = by.map(cell);
-        if moved || !beside.is(served) {
-            beside.take(served);
-            group = facts.served.number(town, country, served);
+            group = facts.served.number(town, country, by.map(cell));
         }
         facts.served.count(group);
         let (address, digits) = houses(cell(address));
@@ -221,7 +216,6 @@ pub fn gather(
             code: from,
             lat: position.0,
             lon: position.1,
-            town,
             served: group,
             name: facts.names.number(cell(name)),
             address,
@@ -240,23 +234,28 @@ pub fn gather(
 #[derive(Default)]
 struct Before {
     bytes: Vec<u8>,
-    lengths: Option<[usize; 4]>,
+    /// Where each ends in them; none before the first row.
+    ends: Vec<usize>,
 }
 
 impl Before {
-    fn is(&self, cells: [&[u8]; 4]) -> bool {
+    fn is<'a>(&self, cells: impl Iterator<Item = &'a [u8]>) -> bool {
         let mut from = 0;
-        self.lengths == Some(cells.map(<[u8]>::len))
-            && cells.iter().all(|cell| {
-                from += cell.len();
-                self.bytes[from - cell.len()..from] == **cell
-            })
+        let same = |(end, cell): (&usize, &[u8])| {
+            let before = &self.bytes[std::mem::replace(&mut from, *end)..*end];
+            // Some letters each: less than a call takes.
+            before.len() == cell.len() && before.iter().zip(cell).all(|(a, b)| a == b)
+        };
+        !self.ends.is_empty() && self.ends.iter().zip(cells).all(same)
     }
 
-    fn take(&mut self, cells: [&[u8]; 4]) {
+    fn take<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>) {
         self.bytes.clear();
-        cells.iter().for_each(|cell| self.bytes.extend_from_slice(cell));
-        self.lengths = Some(cells.map(<[u8]>::len));
+        self.ends.clear();
+        for cell in cells {
+            self.bytes.extend_from_slice(cell);
+            self.ends.push(self.bytes.len());
+        }
     }
 }
 

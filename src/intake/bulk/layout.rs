@@ -6,6 +6,7 @@ use crate::domain::money::Decimal;
 use crate::domain::schema::{Field, Kind, Type};
 use crate::domain::text::fold;
 use crate::intake::columns::{self, Guess};
+use crate::intake::dialect::Dialect;
 use crate::intake::notation::{DateOrder, decimal_of, month};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,12 @@ const LONGEST_TITLE: usize = 200;
 /// Values of a column that are looked at.
 const VALUES: usize = 120;
 
-/// What a person said of a file's columns.
+/// What a person said of a file and its columns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
+    /// How it is written.
+    #[serde(default)]
+    pub dialect: Dialect,
     /// The header's record, from 0.
     pub header: Option<usize>,
     /// Column → its field, or none for "kept as it is".

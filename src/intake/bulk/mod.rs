@@ -112,7 +112,7 @@ pub struct Opened {
 }
 
 pub fn open(path: &Path, spool: &Path, kind: Kind, said: &Said) -> Outcome<Opened> {
-    let source = source::open(path, spool)?;
+    let source = source::open(path, spool, &said.dialect)?;
     let layout = Layout::of(&source, kind, said)?;
     let mender = Mender::of(&layout, said);
     Ok(Opened { source, layout, mender, known: Known::default() })
@@ -174,9 +174,9 @@ impl Opened {
             ));
         }
         let towns = places::judge(&mut facts, &self.mender);
-        served::judge(&mut facts, &towns, &self.known);
+        let odd = served::judge(&facts, &towns, &self.known);
         let mut twins = near::twins(&mut facts);
-        self.settle(&mut facts, &mut twins);
+        self.settle(&mut facts, &odd, &mut twins);
         let tally = write::write(
             &self.source,
             &self.layout,
@@ -200,9 +200,11 @@ impl Opened {
         })
     }
 
-    /// Rows that a person set aside, or merges with those they repeat.
-    fn settle(&self, facts: &mut facts::Facts, twins: &mut Vec<(u32, u32)>) {
+    /// Lays on rows what is odd of those they are served with; rows that a person set aside, or
+    /// merges with those they repeat.
+    fn settle(&self, facts: &mut facts::Facts, odd: &[codes::Faults], twins: &mut Vec<(u32, u32)>) {
         for fact in &mut facts.rows {
+            fact.faults = fact.faults.with(odd[fact.served as usize]);
             if self.mender.mends(Fault::CodeRepeated) && fact.faults.has(Fault::CodeRepeated) {
                 fact.faults.remove(Fault::CodeRepeated);
                 fact.faults.add(Fault::Merged);

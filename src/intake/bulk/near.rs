@@ -151,7 +151,7 @@ fn are_alike(a: &str, b: &str) -> bool {
 
 /// Without positions: one name, one address, one town.
 fn unplaced(facts: &Facts, pairs: &mut Vec<(u32, u32)>) {
-    let of = |fact: &Fact| [fact.name, fact.address, fact.town];
+    let of = |fact: &Fact| [fact.name, fact.address, facts.served.town(fact)];
     let key = |fact: &Fact| {
         let told = counts(fact) && fact.address != 0 && fact.digits != 0;
         let [name, address, town] = of(fact).map(u64::from);
@@ -173,7 +173,7 @@ fn numbered(facts: &Facts, pairs: &mut Vec<(u32, u32)>) -> Vec<u32> {
     for (is_phone, number) in [(true, (|f| f.phone) as fn(&Fact) -> u32), (false, |f| f.tax)] {
         let key = |fact: &Fact| {
             let told = counts(fact) && number(fact) != 0;
-            told.then(|| u64::from(number(fact)) << 32 | u64::from(fact.town))
+            told.then(|| u64::from(number(fact)) << 32 | u64::from(facts.served.town(fact)))
         };
         let rows = repeating(facts.rows.iter().map(key));
         // A number that many share is a chain's or a distributor's.

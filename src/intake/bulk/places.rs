@@ -74,7 +74,7 @@ pub(super) fn judge(facts: &mut Facts, mender: &Mender) -> Vec<Option<Town>> {
         let land = lands[fact.served as usize];
         let (here, turned) =
             (land.is_none_or(|b| inside(at, &b)), land.is_some_and(|b| inside(swapped(at), &b)));
-        let away = towns.get(fact.town as usize).and_then(Option::as_ref);
+        let away = towns.get(facts.served.town(fact) as usize).and_then(Option::as_ref);
         let away = away.map(|town| (km(at, town.middle), town.spread_km, town.middle));
         match away {
             // Far from its town, and near it the other way round.
@@ -98,8 +98,10 @@ pub(super) fn judge(facts: &mut Facts, mender: &Mender) -> Vec<Option<Town>> {
             _ => {}
         }
     }
-    for fact in &mut facts.rows {
-        mend(fact, lands[fact.served as usize], mender);
+    if mender.mends(Fault::Swapped) || mender.mends(Fault::SignLost) {
+        for fact in &mut facts.rows {
+            mend(fact, lands[fact.served as usize], mender);
+        }
     }
     shared(facts);
     towns
@@ -144,7 +146,7 @@ fn medians(facts: &Facts, lands: &[Option<Box4>]) -> Vec<Option<Town>> {
         position(fact).is_some_and(fits) && !fact.faults.has(Fault::Swapped)
     };
     let rows = facts.rows.iter().filter(counts);
-    let spots = grouped(rows.map(|fact| (fact.town, (fact.lat, fact.lon))));
+    let spots = grouped(rows.map(|fact| (facts.served.town(fact), (fact.lat, fact.lon))));
     let (mut ys, mut xs, mut away) = (vec![], vec![], vec![]);
     let town = |group: &[(i32, i32)]| {
         if group.len() < ENOUGH {

@@ -3,7 +3,7 @@
 //! these for hundreds of rows.
 
 use super::codes::{Fault, Faults};
-use super::facts::Facts;
+use super::facts::{Fact, Facts};
 use super::places::{FAR_KM, Town, km};
 use crate::columns::{FastMap, hash};
 use crate::domain::text::fold;
@@ -78,14 +78,19 @@ impl Served {
         number
     }
 
+    /// The number of a row's town.
+    pub fn town(&self, row: &Fact) -> u32 {
+        self.groups[row.served as usize].town
+    }
+
     pub fn count(&mut self, number: u32) {
         self.groups[number as usize].rows += 1;
     }
 }
 
-/// Marks rows whose distributor or rep nobody knows, that lie far from the others of theirs, or
-/// whose territory is elsewhere under another parent.
-pub fn judge(facts: &mut Facts, towns: &[Option<Town>], known: &Known) {
+/// What is odd of each group: its distributor or rep nobody knows, it lies far from the others
+/// of theirs, or its territory is elsewhere under another parent.
+pub fn judge(facts: &Facts, towns: &[Option<Town>], known: &Known) -> Vec<Faults> {
     let served = &facts.served;
     let mut faults = vec![Faults::default(); served.groups.len()];
     for (field, of, fault) in
@@ -117,12 +122,7 @@ pub fn judge(facts: &mut Facts, towns: &[Option<Town>], known: &Known) {
     let region = |group: &Group| group.by[REGION];
     strays(served, &mut faults, |group| (group.by[TERRITORY], region(group)));
     strays(served, &mut faults, |group| (group.by[TERRITORY], country(group)));
-    if faults.iter().all(|f| *f == Faults::default()) {
-        return;
-    }
-    for fact in &mut facts.rows {
-        fact.faults = fact.faults.with(faults[fact.served as usize]);
-    }
+    faults
 }
 
 fn mark(served: &Served, faults: &mut [Faults], fault: Fault, odd: impl Fn(&Group) -> bool) {
@@ -145,26 +145,28 @@ fn middles(served: &Served, field: usize, towns: &[Option<Town>]) -> BTreeMap<u3
             of.entry(group.by[field]).or_default().push((group.rows, town.middle));
         }
     }
-    let middle = |(text, mut at): (u32, Vec<Weighed>)| {
+    let middle = |(text, at): (u32, Vec<Weighed>)| {
         let rows: u64 = at.iter().map(|(rows, _)| rows).sum();
         if rows < ENOUGH {
             return None;
         }
-        let lat = quantile(&mut at, 0.5, |(lat, _)| f64::from(lat))?;
-        let lon = quantile(&mut at, 0.5, |(_, lon)| f64::from(lon))?;
+        let lat = quantile(&at, 0.5, |(lat, _)| f64::from(lat))?;
+        let lon = quantile(&at, 0.5, |(_, lon)| f64::from(lon))?;
         let middle = (lat as i32, lon as i32);
-        Some((text, (middle, quantile(&mut at, MOST, |town| km(town, middle))?)))
+        Some((text, (middle, quantile(&at, MOST, |town| km(town, middle))?)))
     };
     of.into_iter().filter_map(middle).collect()
 }
 
-fn quantile(at: &mut [Weighed], part: f64, value: impl Fn((i32, i32)) -> f64) -> Option<f64> {
-    at.sort_unstable_by(|a, b| value(a.1).total_cmp(&value(b.1)));
-    let enough = part * at.iter().map(|(rows, _)| rows).sum::<u64>() as f64;
+/// The value below which a part of the rows is.
+fn quantile(at: &[Weighed], part: f64, value: impl Fn((i32, i32)) -> f64) -> Option<f64> {
+    let mut of: Vec<(f64, u64)> = at.iter().map(|(rows, town)| (value(*town), *rows)).collect();
+    of.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let enough = part * of.iter().map(|(_, rows)| rows).sum::<u64>() as f64;
     let mut seen = 0;
-    at.iter().find_map(|(rows, town)| {
+    of.iter().find_map(|(value, rows)| {
         seen += rows;
-        (seen as f64 >= enough).then(|| value(*town))
+        (seen as f64 >= enough).then_some(*value)
     })
 }
 

@@ -3,6 +3,7 @@
 
 use crate::domain::failure::said;
 use crate::domain::{Failure, Outcome};
+use crate::intake::dialect::{self, Dialect, Quote};
 use crate::intake::open::{self, Form, refused};
 use crate::intake::quotes::{self, Quotes};
 use crate::intake::xlsx;
@@ -57,7 +58,7 @@ pub fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
 }
 
 /// Opens a file; `spool` is a folder for what has to be written out anew.
-pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
+pub fn open(path: &Path, spool: &Path, dialect: &Dialect) -> Outcome<Source> {
     let name = path.file_name().map_or(path.display().to_string(), |n| n.to_string_lossy().into_owned());
     let about = std::fs::metadata(path).map_err(unreadable(path))?;
     if about.is_dir() {
@@ -81,8 +82,8 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
         path: path.to_owned(),
         spool: None,
     };
-    let encoding = match open::form(&name, &head)? {
-        Form::Text => encoding(&head),
+    let (encoding, mark) = match open::form(&name, &head)? {
+        Form::Text => dialect.encoding(&head, head.len() < HEAD),
         form => {
             source.spooled(spool, |to| workbook(&name, form, path, to))?;
             source.dialect = form.name().into();
@@ -91,7 +92,6 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
             return Ok(source);
         }
     };
-    let (encoding, mark) = encoding;
     match encoding == encoding_rs::UTF_8 {
         true => source.start = mark as u64,
         false => {
@@ -100,23 +100,22 @@ pub fn open(path: &Path, spool: &Path) -> Outcome<Source> {
         }
     }
     source.delimiter = match &source.spool {
-        None => open::guess_delimiter(&text_of(&head[source.start as usize..])),
+        None => dialect.delimiter(&text_of(&head[source.start as usize..])),
         Some(spool) => {
             let mut text = Vec::new();
             let file = File::open(spool).map_err(unreadable(spool))?;
             file.take(HEAD as u64).read_to_end(&mut text).map_err(unreadable(spool))?;
-            open::guess_delimiter(&text_of(&text))
+            dialect.delimiter(&text_of(&text))
         }
     };
-    let shown =
-        if source.delimiter == b'\t' { "tab".into() } else { char::from(source.delimiter).to_string() };
-    source.dialect = format!("csv, {}, {shown}", encoding.name().to_lowercase());
+    let quote = dialect.quote();
+    source.dialect = dialect::shown(encoding, source.delimiter, quote);
     // The reader knows lines by their line feeds.
     let has_lines = memchr::memchr(b'\r', &head).is_none() || memchr::memchr(b'\n', &head).is_some();
-    if !source.look_through()? || !has_lines {
+    if !source.look_through()? || !has_lines || quote != Quote::Double {
         let (mut file, delimiter) = (source.file()?, source.delimiter);
         file.seek(SeekFrom::Start(source.start)).map_err(unreadable(path))?;
-        source.spooled(spool, |to| tidied(&name, file, delimiter, to))?;
+        source.spooled(spool, |to| tidied(&name, file, (delimiter, quote), to))?;
         source.start = 0;
         source.look_through()?;
     }
@@ -129,24 +128,6 @@ fn text_of(head: &[u8]) -> String {
     let end =
         if head.len() < HEAD / 2 { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(head.len()) };
     String::from_utf8_lossy(&head[..end]).into_owned()
-}
-
-/// The encoding and the length of its mark. UTF-8 where the beginning is: a later byte that
-/// is not is told of its row.
-fn encoding(head: &[u8]) -> (&'static encoding_rs::Encoding, usize) {
-    if let Some(found) = encoding_rs::Encoding::for_bom(head) {
-        return found;
-    }
-    match std::str::from_utf8(head) {
-        Ok(_) => (encoding_rs::UTF_8, 0),
-        // Cut within a letter.
-        Err(e) if e.error_len().is_none() && head.len() == HEAD => (encoding_rs::UTF_8, 0),
-        Err(_) => {
-            let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Allow);
-            detector.feed(head, true);
-            (detector.guess(None, chardetng::Utf8Detection::Deny), 0)
-        }
-    }
 }
 
 fn transcode(
@@ -169,10 +150,10 @@ fn transcode(
 }
 
 /// The same text, its quotes and line ends where they should be.
-fn tidied(name: &str, from: File, delimiter: u8, to: &mut dyn Write) -> Outcome<()> {
+fn tidied(name: &str, from: File, (delimiter, quote): (u8, Quote), to: &mut dyn Write) -> Outcome<()> {
     let mut writer = csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(to);
     let failed = |why: String| Failure::internal(format!("The rows of {name} cannot be kept: {why}"));
-    quotes::each_record(name, BufReader::with_capacity(BLOCK, from), delimiter, &mut |cells| {
+    quotes::each_record(name, BufReader::with_capacity(BLOCK, from), (delimiter, quote), &mut |cells| {
         writer.write_record(cells).map_err(|e| failed(e.to_string()))
     })?;
     writer.flush().map_err(|e| failed(said(&e)))
@@ -190,7 +171,7 @@ fn workbook(name: &str, form: Form, path: &Path, to: &mut dyn Write) -> Outcome<
         Form::Xlsx => xlsx::stream(name, path, &mut row)?,
         _ => {
             let bytes = std::fs::read(path).map_err(unreadable(path))?;
-            let opened = open::open(name, &bytes)?;
+            let opened = open::open(name, &bytes, &Dialect::default())?;
             let shown = opened.sheets.iter().filter(|s| !s.hidden).max_by_key(|s| s.rows.len());
             for cells in shown.or(opened.sheets.first()).map_or(&[][..], |s| &s.rows) {
                 let texts: Vec<Vec<u8>> = cells.iter().map(|cell| cell.text().into_bytes()).collect();
@@ -354,6 +335,13 @@ impl Cells {
         self.spans.clear();
         // A record has at most some megabytes.
         let (mut from, mut escaped) = (0u32, false);
+        if memchr::memchr(b'"', &self.bytes).is_none() {
+            self.spans.extend(record.iter().map(|cell| {
+                let to = from + cell.len() as u32;
+                (std::mem::replace(&mut from, to + 1), to)
+            }));
+            return;
+        }
         for cell in record.iter() {
             let to = from + cell.len() as u32;
             self.spans.push(match cell {

@@ -653,6 +653,7 @@ pub(super) fn answer(staged: &mut Staged, answer: &Answer) -> Outcome<()> {
     match answer {
         // It is said of what is written, not of how the file is read.
         Answer::Append(_) if staged.rows == Rows::Whole => {}
+        Answer::Dialect(dialect) => staged.said.dialect = dialect.clone(),
         Answer::Table { header: Some(header), .. } => staged.said.header = Some(*header),
         Answer::Dates(order) => staged.said.dates = order.clone(),
         Answer::Column { field, column: Some(column), .. } => {

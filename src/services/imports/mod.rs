@@ -26,6 +26,8 @@ use crate::domain::schema::Kind;
 use crate::domain::when::Month;
 use crate::domain::{Failure, Id, Money, Outcome, problem, text};
 use crate::frames::{self};
+use crate::intake::bulk::Said;
+use crate::intake::dialect::Dialect;
 use crate::intake::fixes::{Fixes, Place};
 use crate::intake::open::{Cell, Opened};
 use crate::intake::rules::{self, Weight};
@@ -129,6 +131,8 @@ pub struct Options {
 /// One thing said during a review; the last one can be taken back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Answer {
+    /// How the text is written, instead of how it was guessed: the file is read again.
+    Dialect(Dialect),
     /// Which row of a sheet is the header; none leaves the sheet out.
     Table {
         sheet: usize,
@@ -227,6 +231,18 @@ impl Review {
         Ok(cx.batch.set_local(&format!("{REVIEW}{}", self.id), Some(&frames::encode(self)?))?)
     }
 
+    /// What its file is read with: where that changes, it is read again.
+    fn read_with(&self) -> Said {
+        if let Some(staged) = &self.bulk {
+            return staged.said.clone();
+        }
+        let mut dialects = self.answers.iter().rev().filter_map(|answer| match answer {
+            Answer::Dialect(dialect) => Some(dialect),
+            _ => None,
+        });
+        Said { dialect: dialects.next().cloned().unwrap_or_default(), ..Said::default() }
+    }
+
     /// All that was said so far.
     fn said(&self) -> (Options, Fixes) {
         let (mut options, mut fixes) = (self.options.clone(), Fixes::default());
@@ -247,7 +263,7 @@ impl Review {
                 Answer::Cell { place, field, value } => drop(fixes.cells.insert((place, field), value)),
                 Answer::Prefer(place) => drop(fixes.prefer.insert(place)),
                 Answer::Aside(places) => fixes.aside.extend(places),
-                Answer::AsideAlike { .. } | Answer::Mend(_) => {}
+                Answer::AsideAlike { .. } | Answer::Mend(_) | Answer::Dialect(_) => {}
                 Answer::Owner { raw, who } => options.owners.push((raw, who)),
                 Answer::Account { raw, who } => options.accounts.push((raw, who)),
                 Answer::Stubs(yes) => options.stub_accounts = yes,

@@ -132,7 +132,8 @@ pub fn job_input(reads: &dyn Reads, job: &Job) -> Outcome<Vec<u8>> {
     }
     let bytes = reads.blob(&review.hash)?;
     let bytes = bytes.ok_or_else(|| Failure::not_found("The file of the import is no longer kept"))?;
-    frames::encode(&staging::Input { name: review.file, bytes: Bytes(bytes), skip: job.kept })
+    let (dialect, bytes) = (review.read_with().dialect, Bytes(bytes));
+    frames::encode(&staging::Input { name: review.file, bytes, dialect, skip: job.kept })
 }
 
 /// The file is staged, or could not be read.
@@ -331,7 +332,8 @@ impl Command for AnswerReview {
     fn run(&self, cx: &mut WriteCx) -> Outcome<usize> {
         let settings = cx.settings()?;
         let mut review = Review::load(cx.reads(), self.review)?;
-        if let Some(before) = review.bulk.as_ref().map(|staged| staged.said.clone()) {
+        let before = review.read_with();
+        if review.bulk.is_some() {
             for answer in &self.answers {
                 refuse_senseless(cx.reads(), &review, answer)?;
                 review.bulk.iter_mut().try_for_each(|staged| bulk::answer(staged, answer))?;
@@ -367,20 +369,23 @@ impl Command for AnswerReview {
                 .hint("Mend the rest in the file"));
         }
         review.touched_ms = cx.caller.now_ms;
-        review.save(cx)?;
+        read_again(cx, &mut review, &before)?;
         Ok(review.answers.len())
     }
 }
 
-/// Starts a file of many rows anew where what was said of it is not what it was read with.
+/// Starts a file anew where what was said of it is not what it was read with.
 fn read_again(cx: &mut WriteCx, review: &mut Review, before: &Said) -> Outcome<()> {
-    if review.bulk.as_ref().is_some_and(|staged| staged.said == *before) {
+    if review.read_with() == *before {
         return review.save(cx);
     }
     jobs::drop_of(cx, review.id)?;
-    bulk::forget(cx, review, &Default::default())?;
+    let kind = if review.bulk.is_some() { bulk::KIND } else { staging::KIND };
+    if review.bulk.is_some() {
+        bulk::forget(cx, review, &Default::default())?;
+    }
     cx.batch.clear_staged(review.id)?;
-    review.job = jobs::queue(cx, bulk::KIND, format!("read {}", review.file), review.id)?;
+    review.job = jobs::queue(cx, kind, format!("read {}", review.file), review.id)?;
     (review.outline, review.failure) = (None, None);
     review.bulk.iter_mut().for_each(|staged| staged.manifest = None);
     review.save(cx)
@@ -389,6 +394,10 @@ fn read_again(cx: &mut WriteCx, review: &mut Review, before: &Said) -> Outcome<(
 /// An answer about what is not in the file is refused when it is given, not found out
 /// at the commit.
 fn refuse_senseless(reads: &dyn Reads, review: &Review, answer: &Answer) -> Outcome<()> {
+    if matches!(answer, Answer::Dialect(_)) && review.failure.is_some() {
+        // It may be why it could not be read.
+        return Ok(());
+    }
     let Some(outline) = &review.outline else {
         return Err(Failure::conflict(format!("{} is still being read", review.file)));
     };
@@ -449,16 +458,15 @@ impl Command for TakeBack {
 
     fn run(&self, cx: &mut WriteCx) -> Outcome<Option<Answer>> {
         let mut review = Review::load(cx.reads(), self.review)?;
+        let before = review.read_with();
         let last = review.answers.pop();
         if let (Some(staged), Some(_)) = (&mut review.bulk, &last) {
-            let before = std::mem::replace(&mut staged.said, staged.began.clone());
+            staged.said = staged.began.clone();
             for answer in &review.answers {
                 bulk::answer(staged, answer)?;
             }
-            read_again(cx, &mut review, &before)?;
-            return Ok(last);
         }
-        review.save(cx)?;
+        read_again(cx, &mut review, &before)?;
         Ok(last)
     }
 }

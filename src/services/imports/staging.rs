@@ -4,6 +4,7 @@
 use crate::changes::codec::{Damaged, Reader, Writer};
 use crate::domain::{Failure, Id, Outcome};
 use crate::frames::{self, Bytes};
+use crate::intake::dialect::Dialect;
 use crate::intake::open::{Cell, Opened, Sheet, open, refused};
 use crate::jobs::{self, Control, Emit, Out, Workers};
 use crate::services::WriteCx;
@@ -25,6 +26,7 @@ const MAX_ROW: usize = 512 << 10;
 pub struct Input {
     pub name: String,
     pub bytes: Bytes,
+    pub dialect: Dialect,
     /// Rows that are staged already.
     pub skip: u32,
 }
@@ -55,7 +57,7 @@ struct Piece {
 /// rows are not sent, the outline's counts stand for them.
 pub fn work(input: &[u8], emit: Emit) -> Outcome<Vec<u8>> {
     let input: Input = frames::decode(input)?;
-    let opened = open(&input.name, &input.bytes.0)?;
+    let opened = open(&input.name, &input.bytes.0, &input.dialect)?;
     let total: u64 = opened.sheets.iter().map(|s| s.rows.len() as u64).sum();
     let (mut number, mut piece, mut held) = (0u32, Piece { first: input.skip, rows: vec![] }, 0usize);
     let mut done = 0u64;
@@ -134,7 +136,8 @@ pub fn width(reads: &dyn Reads, review: Id, sheet: usize) -> Outcome<usize> {
 
 /// A file opened by a worker and handed back whole, for those who need no store.
 pub fn open_apart(workers: &Workers, name: &str, bytes: &[u8]) -> Outcome<Opened> {
-    let input = Input { name: name.to_owned(), bytes: Bytes(bytes.to_vec()), skip: 0 };
+    let (bytes, dialect) = (Bytes(bytes.to_vec()), Dialect::default());
+    let input = Input { name: name.to_owned(), bytes, dialect, skip: 0 };
     let mut rows: Vec<Bytes> = Vec::new();
     let mut keep = |out: Out| {
         if let Out::Piece(piece) = out {

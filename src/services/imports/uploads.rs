@@ -86,7 +86,7 @@ pub enum Source {
     /// A file of many rows on the host's machine, read where it lies.
     Path {
         path: PathBuf,
-        said: Said,
+        said: Box<Said>,
     },
 }
 
