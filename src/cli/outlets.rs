@@ -12,8 +12,8 @@ use crate::services::imports::uploads::Source;
 use crate::services::imports::{FindReview, Options, ShowReview, StartReview, Started, Target};
 use crate::services::input::Input;
 use crate::services::outlets::{
-    CountOutlets, EditOutlets, ListOutlets, OutletsAround, Quality, ShowOutlet, ShownOutlet, SuggestOutlets,
-    SumOutlets, WhichOutlets, filter,
+    CountOutlets, EditOutlets, ListOutlets, OutletHistory, OutletsAround, Quality, ShowOutlet, ShownOutlet,
+    SuggestOutlets, SumOutlets, WhichOutlets, filter,
 };
 use clap::ArgMatches;
 use serde::Deserialize;
@@ -34,6 +34,7 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
         "edit" => edit(context, matches),
         "sum" => sum(context, matches),
         "near" => near(context, matches),
+        "history" => history(context, matches),
         "suggest" => suggest(context, matches),
         _ => quality(context),
     }
@@ -210,6 +211,26 @@ fn show(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     }
     for twin in &shown.twins {
         output::note(&format!("looks like {twin}"));
+    }
+    Ok(())
+}
+
+/// The imports and edits that changed one.
+fn history(context: &Context, matches: &ArgMatches) -> Outcome<()> {
+    let limit = matches.get_one::<u64>("limit").copied().unwrap_or(50) as usize;
+    let items = context.cli()?.ask(&OutletHistory { code: one(matches, "code"), limit })?;
+    if context.json {
+        output::json(&serde_json::json!({ "items": items }));
+        return Ok(());
+    }
+    if items.is_empty() {
+        output::note("nothing changed it among what is kept here");
+    }
+    for step in items {
+        output::line(&format!("{}  {}  {}", step.at, step.by, output::plain(&step.what)));
+        for line in step.lines() {
+            output::line(&format!("    {}", output::plain(&line)));
+        }
     }
     Ok(())
 }

@@ -146,6 +146,7 @@ requests! {
         outlets::SuggestOutlets: "outlets.read",
         outlets::ShowOutlet: "outlets.read",
         outlets::OutletsAround: "outlets.read",
+        outlets::OutletHistory: "outlets.read",
         outlets::ExportOutlets: "outlets.read",
         outlets::Quality: "outlets.read",
         migration::ListMigrations: "migration.read",

@@ -65,6 +65,7 @@ fn requests(unit: &str) -> BTreeMap<&'static str, Value> {
         ("outlets.typed", json!({ "code": "00001" })),
         ("outlets.suggest", json!({ "rule": "COORD-02", "filter": "", "limit": 100 })),
         ("outlets.show", json!({ "code": "00001" })),
+        ("outlets.history", json!({ "code": "00001", "limit": 100 })),
         ("outlets.around", json!({ "code": "00001", "limit": 900 })),
         ("outlets.export", json!({ "chunk": 0, "filter": "", "rule": "" })),
         ("outlets.quality", json!({})),

@@ -6,6 +6,7 @@ use pams::intake::bulk::codes::Faults;
 use pams::intake::bulk::{self, Made, Said, Tally};
 use pams::random::Random;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -382,6 +383,35 @@ fn a_file_of_outlets_is_one_change_and_one_undo() {
     assert!(pams.fails(4, &["outlets", "show", "Z9"]).contains("There is no outlet"));
     pams.ok(&["redo"]);
     pams.ok(&["outlets", "show", "Z9"]);
+    // What became of a row: each import that changed it, and what people changed of it.
+    let code = lines[sound[10]].split(',').next().unwrap();
+    pams.ok(&["outlets", "edit", code, "--set", "class=B"]);
+    pams.ok(&["undo"]);
+    let told = pams.json(&["outlets", "history", code]);
+    let steps: Vec<(&str, &Value)> = told["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| (s["what"].as_str().unwrap(), &s["fields"]))
+        .collect();
+    let whats: Vec<&str> = steps.iter().map(|(what, _)| *what).collect();
+    let all = [
+        "undo",
+        "edit",
+        "import brought back",
+        "import taken back",
+        "import of again.csv",
+        "import of outlets.csv",
+    ];
+    assert_eq!(whats, all);
+    assert_eq!(steps[1].1, &json!([["class", "", "B"]]));
+    assert_eq!(steps[4].1, &json!([["channel", "GT", "MT"]]));
+    assert_eq!(steps[3].1, &json!([["channel", "MT", "GT"]]));
+    assert_eq!(steps[5].1[0][0], "outlet");
+    assert!(pams.ok(&["outlets", "history", code, "--limit", "2"]).contains("class: (none) > B"));
+    let whats = |code: &str| pams.json(&["outlets", "history", code])["items"].as_array().unwrap().len();
+    assert_eq!([whats("Z9"), whats(lines[sound[11]].split(',').next().unwrap())], [3, 1]);
+    assert!(pams.fails(4, &["outlets", "history", "no such"]).contains("There is no outlet"));
     // What a rule points at, and words.
     let swapped = pams.json(&["outlets", "list", "--rule", "COORD-04", "--limit", "500"]);
     assert_eq!(swapped["items"].as_array().unwrap().len(), made.truth["COORD-04"].len());

@@ -60,6 +60,11 @@ fn an_outlet_is_edited_in_its_form_and_many_at_once() {
     assert!(h.text().contains("Outlet S0001"), "{}", h.text());
     h.press("tab ctrl-u").unwrap().type_text("MT").unwrap().press("ctrl-s").unwrap();
     assert!(h.text().contains("(was GT)"), "what the file said stands beside: {}", h.text());
+    // Opened, it tells what became of it.
+    h.press("enter G").unwrap();
+    assert!(h.text().contains("channel: GT > MT"), "{}", h.text());
+    assert!(h.text().contains("import of outlets.csv"), "{}", h.text());
+    h.press("esc").unwrap();
     // A position that is on no planet is refused in the form.
     h.press("e").unwrap();
     h.press("tab tab tab tab tab tab tab tab tab tab tab tab tab tab").unwrap();

@@ -70,6 +70,12 @@ pub fn outlets() -> Command {
                 .arg(number("limit", "10", "So many")),
         )
         .subcommand(
+            Command::new("history")
+                .about("The imports and edits that changed an outlet, newest first")
+                .arg(Arg::new("code").required(true).value_name("CODE"))
+                .arg(number("limit", "50", "Look at so many")),
+        )
+        .subcommand(
             Command::new("export")
                 .about("Outlets as CSV: all, or those that match")
                 .arg(filter())

@@ -40,10 +40,7 @@ impl Query for OutletsAround {
     type Reply = Vec<Neighbour>;
 
     fn run(&self, cx: &ReadCx) -> Outcome<Vec<Neighbour>> {
-        let none = || {
-            Failure::not_found(format!("There is no outlet \"{}\"", self.code))
-                .hint("`pams outlets list --filter WORD` looks for a part of its name")
-        };
+        let none = || super::no_such(&self.code);
         let table = datasets::table(cx.reads, Kind::Outlet)?.ok_or_else(none)?;
         let (chunk, row) = table.find(&self.code)?.ok_or_else(none)?;
         let own = (table.first(chunk) + row as u64) as u32;

@@ -3,12 +3,14 @@
 mod around;
 mod edit;
 pub mod filter;
+mod history;
 mod list;
 mod quality;
 mod suggest;
 
 pub use around::*;
 pub use edit::*;
+pub use history::*;
 pub use list::*;
 pub use quality::*;
 pub use suggest::*;
@@ -32,6 +34,11 @@ fn rule_rows(table: &Table, code: &str) -> Outcome<Vec<u32>> {
         );
     }
     table.marked(&code)
+}
+
+fn no_such(code: &str) -> Failure {
+    Failure::not_found(format!("There is no outlet \"{code}\""))
+        .hint("`pams outlets list --filter WORD` looks for a part of its name")
 }
 
 /// The id of the record that is laid over a row: the same on every device.
@@ -94,10 +101,7 @@ impl Query for ShowOutlet {
     type Reply = ShownOutlet;
 
     fn run(&self, cx: &ReadCx) -> Outcome<ShownOutlet> {
-        let none = || {
-            Failure::not_found(format!("There is no outlet \"{}\"", self.code))
-                .hint("`pams outlets list --filter WORD` looks for a part of its name")
-        };
+        let none = || no_such(&self.code);
         let table = datasets::table(cx.reads, Kind::Outlet)?.ok_or_else(none)?;
         let (chunk, row) = table.find(&self.code)?.ok_or_else(none)?;
         let mut shown =

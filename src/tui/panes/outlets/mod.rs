@@ -10,8 +10,8 @@ use crate::domain::schema::Kind;
 use crate::domain::{Id, Outcome};
 use crate::engine::Engine;
 use crate::services::outlets::{
-    CountOutlets, ListOutlets, Outlets as Listed, Quality, QualityReport, ShowOutlet, ShownOutlet,
-    filter::Filter,
+    CountOutlets, ListOutlets, OutletHistory, OutletStep, Outlets as Listed, Quality, QualityReport,
+    ShowOutlet, ShownOutlet, filter::Filter,
 };
 use crate::services::records::Page;
 use crate::services::show::Item;
@@ -30,6 +30,8 @@ use std::collections::BTreeMap;
 /// What the list shows, as far as the outlets have it.
 pub(super) const COLUMNS: [&str; 8] =
     ["name", "channel", "class", "city", "territory", "distributor_code", "avg_sales", "status"];
+/// Imports and edits of one outlet that are looked at.
+const STEPS: usize = 30;
 /// Outlets that are held ready.
 const AHEAD: usize = 60;
 
@@ -58,6 +60,8 @@ pub struct Outlets {
     /// Codes of the rows marked, by their ids.
     marked: BTreeMap<Id, String>,
     ready: BTreeMap<String, ShownOutlet>,
+    /// What became of the outlet that was opened last, by its code.
+    history: Option<(String, Vec<OutletStep>)>,
     /// The keys go to the outlet's own lines.
     inside: bool,
     lines: ListState,
@@ -85,6 +89,7 @@ impl Default for Outlets {
             count: None,
             marked: BTreeMap::new(),
             ready: BTreeMap::new(),
+            history: None,
             inside: false,
             high: 0,
             lines: ListState::default(),
@@ -164,6 +169,9 @@ impl Outlets {
     /// Reads the outlet under the cursor where it is in sight.
     fn look(&mut self, cx: &mut Cx) {
         let Some(code) = self.here().filter(|_| self.inside || self.beside) else { return };
+        if self.inside && self.history.as_ref().is_none_or(|(of, _)| *of != code) {
+            self.look_back(code.clone(), cx);
+        }
         if self.ready.contains_key(&code) {
             return;
         }
@@ -176,6 +184,16 @@ impl Outlets {
             }
             outlets.ready.insert(code, shown);
             outlets.fit_lines();
+        });
+    }
+
+    /// Reads what became of an outlet.
+    fn look_back(&mut self, code: String, cx: &mut Cx) {
+        let ask = OutletHistory { code: code.clone(), limit: STEPS };
+        let question = move |engine: &Engine| engine.ask(&ask);
+        cx.ask(Slot::Strip, question, move |panes, steps, _| {
+            panes.outlets.history = Some((code, steps));
+            panes.outlets.fit_lines();
         });
     }
 
@@ -267,6 +285,7 @@ impl Pane for Outlets {
 
     fn load(&mut self, cx: &mut Cx) {
         self.ready.clear();
+        self.history = None;
         match self.tab {
             Tab::Quality => return self.load_quality(cx),
             Tab::Territories => return self.territories.load(cx),

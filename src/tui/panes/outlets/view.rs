@@ -179,6 +179,11 @@ impl Outlets {
             lines.push(Line { text: "looks like".into(), head: true });
             lines.extend(shown.twins.iter().map(|t| Line { text: format!("  {t}"), head: false }));
         }
+        let steps = self.history.as_ref().filter(|(of, _)| Some(of) == self.here().as_ref());
+        for step in steps.map(|(_, steps)| steps).into_iter().flatten() {
+            lines.push(Line { text: format!("{}  {}: {}", step.at, step.by, step.what), head: true });
+            lines.extend(step.lines().map(|line| Line { text: format!("  {line}"), head: false }));
+        }
         lines
     }
 
