@@ -327,11 +327,10 @@ fn suggest(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     }
     let rows: Vec<Vec<String>> = found
         .items
-        .iter()
-        .map(|s| vec![s.code.clone(), s.name.clone(), s.value.clone(), s.reason.clone()])
+        .into_iter()
+        .map(|s| vec![s.code, s.name, s.field.replace('_', " "), s.now, s.value, s.reason])
         .collect();
-    let field = found.items.first().map_or(String::new(), |s| s.field.replace('_', " "));
-    output::table(&["code", "name", &field, "why"], &rows);
+    output::table(&["code", "name", "field", "now", "would be", "why"], &rows);
     output::note(&format!(
         "{} of {} can be told; `pams outlets edit --mend {rule}` takes them all, `outlets edit CODE --set` one",
         found.found,

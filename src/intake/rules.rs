@@ -136,6 +136,7 @@ pub const RULES: &[Rule] = &[
         "Its town is far from the others of its territory: check the territory",
     ),
     rule("TER-04", Look, "no rep", "Say who visits it"),
+    rule("TER-05", Look, "no route", "Assign it: the nearest are offered"),
     rule("REF-01", Look, "no distributor", "Assign it: the nearest are offered"),
     rule(
         "REF-02",

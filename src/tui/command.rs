@@ -121,6 +121,12 @@ pub const ALL: &[Spec] = &[
     spec("outlets.sum", "outlets", "Values of a field and how many have each", "facets group count"),
     spec("outlets.set", "outlets", "Set a field of the marked rows", "bulk change edit all").writing(),
     spec("outlets.mend", "outlets", "Mend all that the rule points at", "fix swap coordinates").writing(),
+    spec(
+        "outlets.queue",
+        "outlets",
+        "What mending makes of each row",
+        "assign suggest nearest territory distributor route",
+    ),
     spec("outlets.export", "outlets", "Export what is listed to a file", "csv save write"),
     spec("outlets.import", "outlets", "Import a file of outlets", "csv excel upload").writing(),
     spec("routes.optimise", "routes", "Optimise the plan in the background", "solve better route").writing(),

@@ -63,7 +63,7 @@ fn requests(unit: &str) -> BTreeMap<&'static str, Value> {
         ("outlets.count", json!({ "filter": "", "rule": "", "from": 0 })),
         ("outlets.sum", json!({ "field": "territory", "filter": "", "rule": "" })),
         ("outlets.typed", json!({ "code": "00001" })),
-        ("outlets.suggest", json!({ "rule": "COORD-02", "filter": "", "limit": 100 })),
+        ("outlets.suggest", json!({ "rule": "TER-05", "filter": "", "limit": 100 })),
         ("outlets.show", json!({ "code": "00001" })),
         ("outlets.history", json!({ "code": "00001", "limit": 100 })),
         ("outlets.around", json!({ "code": "00001", "limit": 900 })),

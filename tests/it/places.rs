@@ -97,6 +97,21 @@ fn quality_mends_what_a_rule_points_at_and_lists_it() {
     while !h.text().lines().any(|l| l.starts_with("> COORD-04")) {
         h.press("j").unwrap();
     }
+    // One by one first: what it is, what it would be, and why.
+    h.press("w").unwrap();
+    insta::assert_snapshot!("queue_at_80_by_24", h.text());
+    h.press("enter").unwrap();
+    assert!(h.text().contains("Nothing is left of this rule"), "{}", h.text());
+    h.press("u").unwrap();
+    assert!(h.text().contains("1 of 1 can be told"), "{}", h.text());
+    h.press("space").unwrap();
+    assert!(h.text().contains("1 marked"), "{}", h.text());
+    h.press("m").unwrap();
+    assert!(h.text().contains("Nothing is left of this rule"), "{}", h.text());
+    h.press("u esc").unwrap();
+    while !h.text().lines().any(|l| l.starts_with("> COORD-04")) {
+        h.press("j").unwrap();
+    }
     h.press("m").unwrap();
     assert!(h.text().contains("swap latitude and longitude?"), "{}", h.text());
     h.press("y").unwrap();

@@ -197,6 +197,7 @@ fn outlets() -> Vec<Case> {
         ("ADR-01", "address", "", "12 Fort Road"),
         ("ADR-02", "postal code", "see above", "SW1A 1AA"),
         ("TER-04", "salesperson code", "", "S7"),
+        ("TER-05", "beat", "", "Monday North"),
         ("CON-01", "email", "anna(at)shop", "anna@shop.example"),
         ("CON-02", "phone", "ask him", "+91 20 5550 1234"),
         ("TER-01", "territory", "", "North"),

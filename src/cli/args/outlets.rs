@@ -37,7 +37,9 @@ pub fn outlets() -> Command {
         )
         .subcommand(
             Command::new("suggest")
-                .about("Territory (TER-01) or distributor (REF-01) for outlets without one, from their neighbours")
+                .about(
+                    "What mending makes of outlets: the territory, distributor or route of their neighbours",
+                )
                 .arg(filter())
                 .arg(rule())
                 .arg(number("limit", "50", "At most so many")),

@@ -78,6 +78,7 @@ faults! {
     TwoParents "TER-02";
     FarFromTerritory "TER-03";
     NoRep "TER-04";
+    NoRoute "TER-05";
 }
 
 impl Faults {
@@ -155,6 +156,7 @@ pub fn fields_of(code: &str) -> &'static [&'static str] {
         "ADR-01" => &["address"],
         "ADR-02" => &["postal_code"],
         "TER-04" | "REF-04" => &["salesperson_code"],
+        "TER-05" => &["beat"],
         code if code.starts_with("TER") => &["territory"],
         code if code.starts_with("REF") => &["distributor_code"],
         _ => &["name"],

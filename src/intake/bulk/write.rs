@@ -512,6 +512,7 @@ fn judge_text(field: &Field, text: &str, faults: &mut Faults) {
         "email" if !text.is_empty() && !cells::is_email(text) => faults.add(Fault::BadEmail),
         "address" if text.is_empty() => faults.add(Fault::NoAddress),
         "salesperson_code" if text.is_empty() => faults.add(Fault::NoRep),
+        "beat" if text.is_empty() => faults.add(Fault::NoRoute),
         "territory" if text.is_empty() => faults.add(Fault::NoTerritory),
         "distributor_code" if text.is_empty() => faults.add(Fault::NoDistributor),
         _ => {}

@@ -26,6 +26,14 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
 
+/// Columns to read, each once, in order.
+pub fn sorted(columns: impl IntoIterator<Item = FieldId>) -> Vec<FieldId> {
+    let mut columns: Vec<FieldId> = columns.into_iter().collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
 /// A chunk, or another piece of a dataset, by the hash of its bytes.
 pub type Hash = [u8; 32];
 

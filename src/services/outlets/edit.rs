@@ -2,14 +2,13 @@
 //! so that an edit costs what it says, merges by field, and is undone like any other.
 
 use super::list::{MATCHES, matching};
-use super::suggest::{BY_NEIGHBOURS, nearest};
+use super::mend::{Mender, mended_columns};
 use super::{id_of, item};
 use crate::changes::{Head, Verdict};
 use crate::domain::check::{Facts, check};
-use crate::domain::schema::{Kind, Schema, Type};
+use crate::domain::schema::{Kind, Schema};
 use crate::domain::value::{FieldId, Value};
-use crate::domain::{Failure, Fields, Id, Outcome, decimal};
-use crate::intake::{bulk, garbled};
+use crate::domain::{Failure, Fields, Id, Outcome};
 use crate::services::datasets::{self, Rows, Table};
 use crate::services::input::{self, Input};
 use crate::services::records::{Save, Saved, fields_at};
@@ -18,16 +17,6 @@ use crate::services::{Command, Query, ReadCx, WriteCx, verdict_word};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// Rules that the program mends by itself when a person says so.
-pub const MENDABLE: [(&str, &str); 6] = [
-    ("COORD-04", "swap latitude and longitude"),
-    ("COORD-05", "put the minus back"),
-    ("REF-01", "take the distributor of the nearest outlets"),
-    ("TER-01", "take the territory of the nearest outlets"),
-    ("TXT-01", "take the letters as they were meant"),
-    ("TXT-02", "take the letters as they were meant"),
-];
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub enum WhichOutlets {
@@ -68,9 +57,7 @@ impl Command for EditOutlets {
             code => mended_columns(code)?,
         };
         let columns = with_groups(schema, columns);
-        let mut wanted: Vec<FieldId> = columns.iter().copied().chain([1, 15]).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let wanted = datasets::sorted(columns.iter().copied().chain([1, 15]));
         // Everything is read before anything is written.
         let mut edits: Vec<(String, Fields, Fields)> = Vec::new();
         let mut done = EditedOutlets::default();
@@ -80,15 +67,12 @@ impl Command for EditOutlets {
             let raw = Table::of(reads, Kind::Outlet, table.manifest.clone());
             let mut open: Option<(usize, Rows, Rows)> = None;
             let places = self.which.places(&table)?;
-            let by_neighbours =
-                BY_NEIGHBOURS.iter().find(|(code, _)| *code == self.mend).map(|(_, field)| *field);
-            let mut near = match by_neighbours {
-                Some(field) => nearest(&table, &places, field)?,
-                None => vec![],
-            }
-            .into_iter();
+            let mut mender = match self.mend.as_str() {
+                "" => None,
+                code => Some(Mender::of(code, &table, &places)?),
+            };
             for place in places {
-                let near = near.next().flatten();
+                let near = mender.as_mut().and_then(Mender::next);
                 let Some((chunk, row)) = table.place(u64::from(place)) else { continue };
                 if open.as_ref().is_none_or(|(number, ..)| *number != chunk) {
                     let (rows, base) = (table.rows(chunk, Some(&wanted))?, raw.rows(chunk, Some(&wanted))?);
@@ -96,24 +80,13 @@ impl Command for EditOutlets {
                 }
                 let Some((_, rows, base)) = &open else { continue };
                 let now = rows.fields(Kind::Outlet, row);
-                let new = match self.mend.as_str() {
-                    "" => {
+                let new = match &mender {
+                    Some(mender) => mender.mended(&now, near.as_ref()).0,
+                    None => {
                         let mut new = now.clone();
-                        for (field, value) in &given {
-                            set(&mut new, *field, value.clone());
-                        }
+                        given.iter().for_each(|(field, value)| set(&mut new, *field, value.clone()));
                         new
                     }
-                    _ if by_neighbours.is_some() => {
-                        let mut new = now.clone();
-                        if let Some(near) = near {
-                            columns.iter().for_each(|field| {
-                                set(&mut new, *field, Some(Value::Text(near.value.clone())))
-                            });
-                        }
-                        new
-                    }
-                    code => mended(code, &now),
                 };
                 if new == now {
                     done.same += 1;
@@ -307,62 +280,6 @@ fn positions(fields: &Fields) -> Outcome<()> {
         Some(problem) => Err(Failure::from_problems(vec![problem])),
         None => Ok(()),
     }
-}
-
-fn mended_columns(code: &str) -> Outcome<Vec<FieldId>> {
-    let schema = Kind::Outlet.schema();
-    let texts = || {
-        schema.fields.iter().filter(|f| matches!(f.kind, Type::Text | Type::Long) && !f.system && f.id != 1)
-    };
-    match code {
-        "COORD-04" | "COORD-05" => {
-            Ok(["latitude", "longitude"].iter().filter_map(|n| schema.field_named(n)).map(|f| f.id).collect())
-        }
-        "TXT-01" | "TXT-02" => Ok(texts().map(|f| f.id).collect()),
-        "TER-01" => Ok(schema.field_named("territory").map(|f| f.id).into_iter().collect()),
-        "REF-01" => Ok(schema.field_named("distributor_code").map(|f| f.id).into_iter().collect()),
-        _ => Err(Failure::usage(format!("{code} needs a person for each row"))
-            .hint(format!("What is mended for all rows alike: {}", MENDABLE.map(|m| m.0).join(", ")))),
-    }
-}
-
-/// The row as it should be; unchanged where that cannot be told.
-fn mended(code: &str, now: &Fields) -> Fields {
-    let schema = Kind::Outlet.schema();
-    let number = |name: &str| schema.field_named(name).map_or(0, |f| f.id);
-    let (lat, lon) = (number("latitude"), number("longitude"));
-    let degrees = |field| match now.get(&field) {
-        Some(Value::Int(n)) => Some(*n),
-        _ => None,
-    };
-    let mut new = now.clone();
-    match (code, degrees(lat), degrees(lon)) {
-        ("COORD-04", Some(y), Some(x)) if x.abs() <= 90 * decimal::ONE => {
-            new.insert(lat, Value::Int(x));
-            new.insert(lon, Value::Int(y));
-        }
-        ("COORD-05", Some(y), Some(x)) => {
-            let land = match now.get(&number("country")) {
-                Some(Value::Text(land)) => land.as_str(),
-                _ => "",
-            };
-            if let Some((y, x)) = bulk::with_sign((y as i32, x as i32), land) {
-                new.insert(lat, Value::Int(i64::from(y)));
-                new.insert(lon, Value::Int(i64::from(x)));
-            }
-        }
-        ("TXT-01" | "TXT-02", ..) => {
-            for (field, value) in now.iter().filter(|(field, _)| **field != 1) {
-                if let Value::Text(text) = value
-                    && let Some((_, read)) = garbled::mended(text)
-                {
-                    new.insert(*field, Value::Text(read));
-                }
-            }
-        }
-        _ => {}
-    }
-    new
 }
 
 /// Saves the form of one outlet; its code is in the input.

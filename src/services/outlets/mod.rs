@@ -5,6 +5,7 @@ mod edit;
 pub mod filter;
 mod history;
 mod list;
+mod mend;
 mod quality;
 mod suggest;
 
@@ -12,6 +13,7 @@ pub use around::*;
 pub use edit::*;
 pub use history::*;
 pub use list::*;
+pub use mend::MENDABLE;
 pub use quality::*;
 pub use suggest::*;
 

@@ -5,7 +5,7 @@
 //! go through [`Within`], so that lists, counts, plans, the log and the copy of a device
 //! are bound in one place and know nothing of it.
 
-use super::{sorted, units};
+use super::units;
 use crate::changes::codec;
 use crate::changes::{Change, Head, Op, Ordered, Verdict, Via};
 use crate::domain::planning::territory;
@@ -46,7 +46,7 @@ impl Territories {
     }
 
     fn columns(&self) -> Vec<u16> {
-        sorted(self.0.iter().flat_map(Filter::columns).collect())
+        datasets::sorted(self.0.iter().flat_map(Filter::columns))
     }
 
     fn fits(&self, rows: &Rows) -> Vec<bool> {
@@ -183,7 +183,7 @@ impl Bounds {
         columns.push(table.key());
         let mut places = Vec::new();
         for chunk in 0..table.manifest.chunks.len() {
-            let rows = table.rows(chunk, Some(&sorted(columns.clone())))?;
+            let rows = table.rows(chunk, Some(&datasets::sorted(columns.clone())))?;
             for (row, fits) in territories.fits(&rows).into_iter().enumerate() {
                 if fits {
                     places.push((table.first(chunk) + row as u64) as u32);

@@ -1,9 +1,10 @@
 //! The hierarchy that the outlets' own columns show, and which of its levels fits planning.
 
-use super::{Grouping, Limits, Sum, Weighed, column_of, outlets, sorted};
+use super::{Grouping, Limits, Sum, Weighed, column_of, outlets};
 use crate::domain::Outcome;
 use crate::domain::schema::{Kind, Type};
 use crate::intake::hierarchy::{self, Chain, Gather};
+use crate::services::datasets::sorted;
 use crate::services::{Query, ReadCx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,7 +125,7 @@ impl Query for RecommendTerritories {
         let columns = levels.iter().map(|l| column_of(&table, l)).collect::<Outcome<Vec<u16>>>()?;
         let mut groups: Vec<Grouping> =
             (0..columns.len()).map(|n| Grouping::new(columns[..=n].to_vec())).collect();
-        let wanted = sorted(columns.iter().copied().chain(by.columns()).collect());
+        let wanted = sorted(columns.iter().copied().chain(by.columns()));
         for chunk in 0..table.manifest.chunks.len() {
             let rows = table.rows(chunk, Some(&wanted))?;
             for group in &mut groups {

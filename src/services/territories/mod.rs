@@ -237,9 +237,3 @@ impl Grouping {
         }
     }
 }
-
-fn sorted(mut columns: Vec<u16>) -> Vec<u16> {
-    columns.sort_unstable();
-    columns.dedup();
-    columns
-}

@@ -1,11 +1,12 @@
 //! Planning units: the units of a level, those that are too large cut into equal parts.
 
 use super::detect::levels;
-use super::{Grouping, Limits, Sum, Weighed, column_of, outlets, sorted};
+use super::{Grouping, Limits, Sum, Weighed, column_of, outlets};
 use crate::columns::FastMap;
 use crate::domain::schema::{Kind, Record, Split as SplitMade, Unit};
 use crate::domain::text;
 use crate::domain::{Failure, Fields, Id, Outcome, decimal};
+use crate::services::datasets::sorted;
 use crate::services::datasets::{self, Table};
 use crate::services::imports::hex;
 use crate::services::permissions::Rights;
@@ -114,7 +115,7 @@ impl SplitTerritories {
         let table = outlets(cx.reads)?;
         let by = Weighed::of(&table)?;
         let columns = names.iter().map(|l| column_of(&table, l)).collect::<Outcome<Vec<u16>>>()?;
-        let wanted = sorted(columns.iter().copied().chain(by.columns()).collect());
+        let wanted = sorted(columns.iter().copied().chain(by.columns()));
         let mut group = Grouping::new(columns);
         let mut cells: Vec<(u32, Cell)> = Vec::new();
         for chunk in 0..table.manifest.chunks.len() {

@@ -193,7 +193,7 @@ fn outlets(n: usize) -> String {
     if n == 1 { "1 outlet".into() } else { format!("{} outlets", thousands(n as u64)) }
 }
 
-fn change(edit: EditOutlets, said: String) -> Job {
+pub(super) fn change(edit: EditOutlets, said: String) -> Job {
     Box::new(move |engine| {
         let done = engine.run(&edit).map(|r| {
             let same = match r.reply.same {
@@ -215,7 +215,7 @@ fn write(path: String, filter: String, rule: String) -> Job {
 }
 
 /// The form of an outlet.
-fn edit(code: String) -> Ask {
+pub(super) fn edit(code: String) -> Ask {
     Ask::Load(Box::new(move |engine| {
         Data::Form(engine.ask(&TypedOutlet { code }).map(|(item, input)| FormStart {
             kind: Kind::Outlet,

@@ -3,6 +3,7 @@
 
 mod act;
 mod quality;
+mod queue;
 mod territories;
 mod view;
 
@@ -70,6 +71,8 @@ pub struct Outlets {
     beside: bool,
     quality: Option<QualityReport>,
     rules: ListState,
+    /// What mending a rule would make of its rows, over the rules.
+    queue: Option<queue::Queue>,
     territories: territories::Territories,
 }
 
@@ -96,6 +99,7 @@ impl Default for Outlets {
             beside: false,
             quality: None,
             rules: ListState::default(),
+            queue: None,
             territories: territories::Territories::default(),
         }
     }
@@ -219,6 +223,7 @@ impl Outlets {
     fn turn(&mut self, tab: Tab, cx: &mut Cx) {
         self.tab = tab;
         self.inside = false;
+        self.queue = None;
         match tab {
             Tab::List if self.rows.is_empty() => self.start(cx),
             Tab::List => self.look(cx),
@@ -250,8 +255,17 @@ impl Pane for Outlets {
     fn hints(&self) -> Vec<(&'static str, &'static str)> {
         match self.tab {
             Tab::Territories => self.territories.hints(),
+            Tab::Quality if self.queue.is_some() => vec![
+                ("record.open", "take it"),
+                ("list.mark", "mark"),
+                ("outlets.mend", "take the marked, or all"),
+                ("record.edit", "edit"),
+                ("app.undo", "undo"),
+                ("app.back", "rules"),
+            ],
             Tab::Quality => vec![
                 ("record.open", "show them"),
+                ("outlets.queue", "one by one"),
                 ("outlets.mend", "mend all"),
                 ("outlets.tab", "territories"),
                 ("app.undo", "undo"),
@@ -287,7 +301,10 @@ impl Pane for Outlets {
         self.ready.clear();
         self.history = None;
         match self.tab {
-            Tab::Quality => return self.load_quality(cx),
+            Tab::Quality => {
+                self.load_queue(cx);
+                return self.load_quality(cx);
+            }
             Tab::Territories => return self.territories.load(cx),
             Tab::List => {}
         }
@@ -320,6 +337,10 @@ impl Pane for Outlets {
                 | "list.filter"
                 | "outlets.export"
         );
+        let of_queue = matches!(id, "record.open" | "record.edit" | "list.mark" | "list.mark_all");
+        if let (Tab::Quality, Some(queue), true) = (self.tab, &self.queue, of_queue) {
+            return queue.current().is_none().then_some(command::NO_ROW);
+        }
         match id {
             "list.inside" if self.tab == Tab::Territories => None,
             _ if of_list && self.tab != Tab::List => Some("Only in the list: t goes there"),
@@ -328,8 +349,10 @@ impl Pane for Outlets {
             }
             _ if self.tab == Tab::Territories && !id.starts_with("outlets.") => self.territories.refuses(id),
             "record.open" if self.tab == Tab::Quality && self.rules.len == 0 => Some(command::NO_ROW),
-            "outlets.mend" if self.tab != Tab::Quality => Some("Choose a rule in Quality first: t"),
-            "outlets.mend" if self.mendable().is_none() => {
+            "outlets.mend" | "outlets.queue" if self.tab != Tab::Quality => {
+                Some("Choose a rule in Quality first: t")
+            }
+            "outlets.mend" | "outlets.queue" if self.mendable().is_none() => {
                 Some("What this rule points at needs a person for each row")
             }
             "record.open" | "record.edit" | "outlets.set" | "list.copy" | "list.inside"
@@ -349,7 +372,7 @@ impl Pane for Outlets {
     fn back(&mut self, cx: &mut Cx) -> bool {
         if self.inside {
             self.inside = false;
-        } else if self.tab == Tab::Territories && self.territories.back(cx) {
+        } else if self.leave_queue() || (self.tab == Tab::Territories && self.territories.back(cx)) {
             return true;
         } else if self.tab != Tab::List {
             self.turn(Tab::List, cx);
@@ -395,6 +418,7 @@ impl Pane for Outlets {
             _ => {}
         }
         match self.tab {
+            Tab::Quality if self.queue.is_some() => self.queue_command(id),
             Tab::Quality if self.rules.command(id) => Ask::Nothing,
             Tab::Quality => match id {
                 "record.open" => {
@@ -402,6 +426,10 @@ impl Pane for Outlets {
                     Ask::Nothing
                 }
                 "outlets.mend" => self.mend(),
+                "outlets.queue" => {
+                    self.open_queue(cx);
+                    Ask::Nothing
+                }
                 _ => Ask::Nothing,
             },
             Tab::Territories => self.territories.command(id, cx),
@@ -455,6 +483,9 @@ impl Pane for Outlets {
     fn layout(&mut self, area: Rect, cx: &mut Cx) {
         self.rows.list.set_height(usize::from(area.height.saturating_sub(3)));
         self.rules.set_height(usize::from(area.height.saturating_sub(4)));
+        if let Some(queue) = &mut self.queue {
+            queue.list.set_height(usize::from(area.height.saturating_sub(3)));
+        }
         self.territories.layout(area);
         self.high = area.height;
         self.fit_lines();
@@ -471,13 +502,21 @@ impl Pane for Outlets {
     fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         match self.tab {
             Tab::List => self.draw_tab(area, buf, cx),
-            Tab::Quality => self.draw_quality(area, buf, cx),
+            Tab::Quality => match &self.queue {
+                Some(queue) => self.draw_queue(queue, area, buf, cx),
+                None => self.draw_quality(area, buf, cx),
+            },
             Tab::Territories => self.territories.draw(area, buf, cx),
         }
     }
 
     fn click(&mut self, line: u16) {
         match (self.tab, line.checked_sub(2)) {
+            (Tab::Quality, Some(row)) if self.queue.is_some() => {
+                if let Some(queue) = &mut self.queue {
+                    queue.list.point(usize::from(row));
+                }
+            }
             (Tab::List, Some(row)) if !self.inside => self.rows.list.point(usize::from(row)),
             (Tab::Quality, Some(row)) => self.rules.point(usize::from(row)),
             (Tab::Territories, Some(row)) => self.territories.list.point(usize::from(row)),

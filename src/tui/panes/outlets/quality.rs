@@ -75,7 +75,7 @@ impl Outlets {
         if let Some(of) = report.rules.get(self.rules.cursor) {
             let mend = MENDABLE.iter().find(|(code, _)| *code == of.code);
             let text = match mend {
-                Some((_, what)) => format!("{}. m: {what}, all of them.", of.fix),
+                Some((_, what)) => format!("{}. m: {what}, all of them; w: one by one.", of.fix),
                 None => format!("{}.", of.fix),
             };
             put(
