@@ -19,6 +19,9 @@ use std::path::PathBuf;
 /// Outlets whose snapshots one change writes.
 const SLICE: u64 = 100_000;
 
+/// Contradictions that are printed.
+const VIOLATIONS: usize = 10;
+
 pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     match verb {
         "detect" => detect(context, matches),
@@ -208,10 +211,26 @@ fn recommend(context: &Context, matches: &ArgMatches) -> Outcome<()> {
                 l.near.to_string(),
                 l.over.to_string(),
                 l.without.to_string(),
+                l.violating.to_string(),
             ]
         })
         .collect();
-    output::table(&["level", "units", "median", "largest", "", "near", "over", "without"], &rows);
+    let heads = ["level", "units", "median", "largest", "", "near", "over", "without", "contrary"];
+    output::table(&heads, &rows);
+    for of in found.violations.iter().take(VIOLATIONS) {
+        let (level, above) = (of.level.replace('_', " "), of.above.replace('_', " "));
+        output::note(&format!(
+            "{level} {}: {} of {} are under {above} {}, nearly all under {}",
+            of.value,
+            of.outlets,
+            text::count(of.of as usize, "outlet"),
+            of.parent,
+            of.usual
+        ));
+    }
+    if found.violations.len() > VIOLATIONS {
+        output::note(&format!("{} more with --json", found.violations.len() - VIOLATIONS));
+    }
     output::line(&found.why);
     for (sum, parts) in found.to_split.iter().take(20) {
         output::line(&format!("  {}: {} outlets, {parts} parts", sum.path.join(" > "), sum.outlets));

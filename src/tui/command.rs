@@ -113,6 +113,12 @@ pub const ALL: &[Spec] = &[
     spec("outlets.tab", "outlets", "Next tab: list, quality, territories", "dashboard rules units"),
     spec("territories.levels", "outlets", "Levels of the hierarchy, or the units", "detect chain sizes"),
     spec("territories.chain", "outlets", "Other levels that the columns show", "hierarchy"),
+    spec(
+        "territories.violations",
+        "outlets",
+        "Outlets that contradict the levels",
+        "violating rows stray hierarchy",
+    ),
     spec("territories.limit", "outlets", "How many outlets a unit may hold", "size"),
     spec("territories.keep", "outlets", "What stays together in a split", "beats distributors"),
     spec("territories.make", "outlets", "Make the planning units", "split commit apply").writing(),

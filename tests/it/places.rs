@@ -148,6 +148,34 @@ fn territories_are_measured_previewed_made_and_opened() {
 }
 
 #[test]
+fn what_contradicts_the_levels_is_told_listed_and_mended() {
+    let engine = demo();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("strays.csv");
+    let mut text = String::from("code,name,region,territory\n");
+    for n in 0..120 {
+        let region = if n % 40 == 7 || n / 20 % 2 == 1 { "South" } else { "North" };
+        text += &format!("K{n:03},Shop {n},{region},T{}\n", n / 20);
+    }
+    std::fs::write(&path, text).unwrap();
+    let mut h = Harness::new(&engine, 80, 24).unwrap();
+    h.press("7 I").unwrap().type_text(path.to_str().unwrap()).unwrap().press("enter C 7 t t").unwrap();
+    let levels = h.text();
+    assert!(levels.contains("contrary"), "{levels}");
+    h.press("v").unwrap();
+    insta::assert_snapshot!("violations_at_80_by_24", h.text());
+    // Its outlets are listed, set right as any others, and nothing is left of it.
+    h.press("enter").unwrap();
+    assert!(h.text().contains("K007") && h.text().contains("1-1 of 1"), "{}", h.text());
+    h.press("b").unwrap().type_text("region").unwrap().press("enter").unwrap();
+    h.type_text("North").unwrap().press("enter").unwrap();
+    assert!(h.text().contains("The region of 1 outlet is North"), "{}", h.text());
+    h.press("esc t t").unwrap();
+    h.press("v").unwrap();
+    assert!(h.text().contains("─ 2 outlets ─"), "{}", h.text());
+}
+
+#[test]
 fn a_file_of_outlets_is_mended_by_a_digit_in_its_review() {
     let engine = demo();
     let folder = tempfile::tempdir().unwrap();

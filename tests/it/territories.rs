@@ -3,7 +3,7 @@
 
 use crate::program::Pams;
 use pams::random::Random;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Outlets in two countries whose regions have the same numbers, each with territories of
@@ -221,6 +221,10 @@ fn levels_are_found_and_units_are_made_undone_and_opened() {
         sizes["levels"].as_array().unwrap().iter().map(|l| l["units"].as_u64().unwrap()).collect();
     assert_eq!(units, [2, 8, 32], "regions of one number in two countries are two");
     assert_eq!(sizes["level"], 1, "{}", sizes["why"]);
+    let violating = |sizes: &Value| -> u64 {
+        sizes["levels"].as_array().unwrap().iter().map(|l| l["violating"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((violating(&sizes), &sizes["violations"]), (0, &json!([])));
     // Units within the limit, equal where they were cut; every outlet is in one.
     let split = pams.json(&["territory", "split", "--level", "region", "--max-outlets", "300", "--yes"]);
     let all = split["units"].as_array().unwrap();

@@ -1,5 +1,6 @@
 //! The hierarchy that the outlets' own columns show, and which of its levels fits planning.
 
+use super::violations::{self, Violation};
 use super::{Grouping, Limits, Sum, Weighed, column_of, outlets};
 use crate::domain::Outcome;
 use crate::domain::schema::{Kind, Type};
@@ -96,6 +97,9 @@ pub struct Recommended {
     /// Units of that level that have to be cut, the largest first: what they are and into
     /// how many parts.
     pub to_split: Vec<(Sum, usize)>,
+    /// What contradicts the levels, the most outlets first.
+    #[serde(default)]
+    pub violations: Vec<Violation>,
     pub limits: Limits,
 }
 
@@ -110,6 +114,9 @@ pub struct LevelSum {
     pub near: usize,
     /// Outlets without a value here.
     pub without: u64,
+    /// Outlets under another unit of the level above than nearly all of their own unit.
+    #[serde(default)]
+    pub violating: u64,
     /// Units by size: up to an eighth of the limit, a quarter, a half, the whole, twice, more.
     pub histogram: [usize; 6],
 }
@@ -139,12 +146,20 @@ impl Query for RecommendTerritories {
         }
         let mut found =
             Recommended { outlets: table.manifest.rows, limits: self.limits, ..Recommended::default() };
-        for (group, column) in groups.iter_mut().zip(&levels) {
+        let mut violations = Vec::new();
+        for (n, (group, column)) in groups.iter_mut().zip(&levels).enumerate() {
+            let odd = match n {
+                0 => vec![],
+                _ => violations::of_level(&levels[n - 1], column, &group.sums),
+            };
             group.sums.sort_by(|a, b| {
                 b.load(&self.limits).total_cmp(&a.load(&self.limits)).then(a.path.cmp(&b.path))
             });
-            found.levels.push(level_sum(column, group, &self.limits));
+            let violating = odd.iter().map(|v| v.outlets).sum();
+            found.levels.push(LevelSum { violating, ..level_sum(column, group, &self.limits) });
+            violations.extend(odd);
         }
+        found.violations = violations::listed(violations);
         let all = table.manifest.rows.max(1);
         // The coarsest level of which few units have to be cut; outlets without one are few.
         let known = |l: &LevelSum| l.without * 5 < all;
@@ -214,6 +229,7 @@ fn level_sum(column: &str, group: &Grouping, limits: &Limits) -> LevelSum {
         over: word("over"),
         near: word("near"),
         without: group.without,
+        violating: 0,
         histogram,
     }
 }

@@ -7,10 +7,12 @@ mod detect;
 pub mod locks;
 mod snapshots;
 mod units;
+mod violations;
 
 pub use detect::*;
 pub use snapshots::*;
 pub use units::*;
+pub use violations::Violation;
 
 use crate::columns::FastMap;
 use crate::domain::schema::{Kind, Type};

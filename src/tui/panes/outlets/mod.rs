@@ -242,6 +242,19 @@ impl Outlets {
         }
     }
 
+    /// The list of the outlets that are elsewhere than nearly all of their unit.
+    fn show_violation(&mut self, cx: &mut Cx) -> Ask {
+        let Some(of) = self.territories.violation() else { return Ask::Nothing };
+        let schema = Kind::Outlet.schema();
+        if let Some(column) = [&of.above, &of.level].into_iter().find(|c| schema.field_named(c).is_none()) {
+            return Ask::Say(format!("\"{column}\" is no field that a filter knows: export the outlets"));
+        }
+        let filter = of.filter();
+        (self.tab, self.rule) = (Tab::List, String::new());
+        self.set_filter(&filter, cx);
+        Ask::Nothing
+    }
+
     fn filter_read(&self) -> Outcome<Filter> {
         Filter::parse(Kind::Outlet, &self.filter)
     }
@@ -432,6 +445,9 @@ impl Pane for Outlets {
                 }
                 _ => Ask::Nothing,
             },
+            Tab::Territories if id == "record.open" && self.territories.violation().is_some() => {
+                self.show_violation(cx)
+            }
             Tab::Territories => self.territories.command(id, cx),
             Tab::List => self.list_command(id, cx),
         }

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::intake::hierarchy::Chain;
 use crate::services::territories::{
     DetectTerritories, Keep, Limits, ListUnits, OpenUnit, OpenedUnit, PreviewSplit, RecommendTerritories,
-    Recommended, Split, SplitTerritories, UnitSum, Units,
+    Recommended, Split, SplitTerritories, UnitSum, Units, Violation,
 };
 use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
@@ -31,6 +31,8 @@ enum View {
     #[default]
     Units,
     Levels,
+    /// What contradicts the levels.
+    Violations,
     Preview,
 }
 
@@ -66,6 +68,7 @@ impl Territories {
                 match of.view {
                     View::Units if none => of.show(View::Levels, cx),
                     View::Units => of.settle(),
+                    View::Levels if of.sizes.is_none() => of.show(View::Levels, cx),
                     _ => {}
                 }
             },
@@ -75,7 +78,7 @@ impl Territories {
     /// The outlets changed: what was found out of them is old.
     pub fn forget(&mut self) {
         (self.chains, self.sizes, self.preview, self.opened) = (None, None, None, None);
-        if self.view == View::Preview {
+        if matches!(self.view, View::Preview | View::Violations) {
             self.view = View::Levels;
         }
     }
@@ -84,6 +87,7 @@ impl Territories {
         let len = match self.view {
             View::Units => self.units.as_ref().map_or(0, |u| u.items.len()),
             View::Levels => self.sizes.as_ref().map_or(0, |s| s.levels.len()),
+            View::Violations => self.violations().len(),
             View::Preview => self.cut_units().count(),
         };
         self.list.set_len(len);
@@ -180,6 +184,15 @@ impl Territories {
         );
     }
 
+    fn violations(&self) -> &[Violation] {
+        self.sizes.as_ref().map_or(&[], |s| s.violations.as_slice())
+    }
+
+    /// The violation under the cursor, where these are listed.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violations().get(self.list.cursor).filter(|_| self.view == View::Violations)
+    }
+
     /// Units of the preview, those that are cut first.
     fn cut_units(&self) -> impl Iterator<Item = &UnitSum> {
         let all = || self.preview.iter().flat_map(|p| &p.units);
@@ -199,8 +212,15 @@ impl Territories {
                 ("record.open", "what a split makes"),
                 ("territories.limit", "limit"),
                 ("territories.keep", "keep together"),
+                ("territories.violations", "contradictions"),
                 ("territories.chain", "other levels"),
                 ("outlets.tab", "list"),
+            ],
+            View::Violations => vec![
+                ("record.open", "show the outlets"),
+                ("app.back", "levels"),
+                ("outlets.tab", "list"),
+                ("app.undo", "undo"),
             ],
             View::Preview => vec![
                 ("territories.make", "make the units"),
@@ -218,6 +238,9 @@ impl Territories {
             "territories.make" if self.preview.is_none() => {
                 Some("Look at what a split makes first: l, then Enter")
             }
+            "territories.violations" if self.violations().is_empty() => {
+                Some("Nothing contradicts the levels, as far as they are counted")
+            }
             "territories.chain" if self.chains.as_ref().is_none_or(|c| c.len() < 2) => {
                 Some("The columns show no other levels")
             }
@@ -228,7 +251,7 @@ impl Territories {
     pub fn back(&mut self, cx: &mut Cx) -> bool {
         let has_units = self.units.as_ref().is_some_and(|u| !u.items.is_empty());
         match self.view {
-            View::Preview => self.show(View::Levels, cx),
+            View::Preview | View::Violations => self.show(View::Levels, cx),
             View::Levels if has_units => self.show(View::Units, cx),
             View::Units if self.opened.is_some() => self.opened = None,
             _ => return false,
@@ -251,6 +274,7 @@ impl Territories {
             ("record.open", View::Units) => self.open(cx),
             ("territories.levels", View::Units) => self.show(View::Levels, cx),
             ("territories.levels", _) => self.show(View::Units, cx),
+            ("territories.violations", _) => self.show(View::Violations, cx),
             ("territories.chain", _) => {
                 let count = self.chains.as_ref().map_or(1, Vec::len).max(1);
                 self.chain = (self.chain + 1) % count;
@@ -288,7 +312,7 @@ impl Territories {
                 self.sizes = None;
                 match self.view {
                     View::Preview => self.look(cx),
-                    View::Levels => self.measure(cx),
+                    View::Levels | View::Violations => self.show(View::Levels, cx),
                     View::Units => self.load(cx),
                 }
                 Ask::Nothing
@@ -327,15 +351,15 @@ impl Territories {
     pub fn layout(&mut self, area: Rect) {
         let lines = match self.view {
             View::Levels => 6,
-            View::Preview => 3,
-            View::Units => 3,
+            View::Preview | View::Units => 3,
+            View::Violations => 4,
         };
         self.list.set_height(usize::from(area.height.saturating_sub(lines)));
     }
 
     pub fn draw(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let has_map = self.view == View::Preview || self.opened.is_some();
-        let beside = cx.beside(area, WIDE) && self.view != View::Levels;
+        let beside = cx.beside(area, WIDE) && !matches!(self.view, View::Levels | View::Violations);
         if !beside && has_map && (self.map || self.view == View::Units) {
             rule(buf, area, 0, "Map", "", cx);
             return self.draw_map(part(area, 0, 1, area.width, area.height.saturating_sub(1)), buf, cx);
@@ -346,6 +370,7 @@ impl Territories {
             View::Units => self.draw_units(list, buf, cx),
             View::Levels => self.draw_levels(list, buf, cx),
             View::Preview => self.draw_preview(list, buf, cx),
+            View::Violations => self.draw_violations(list, buf, cx),
         }
         if beside {
             self.draw_map(
@@ -454,7 +479,15 @@ impl Territories {
             };
             return put(buf, area, 2, 2, &cx.cut(text, wide.saturating_sub(3)), muted);
         };
-        let titles = [("units", 8), ("median", 8), ("largest", 9), ("near", 5), ("over", 5), ("without", 8)];
+        let titles = [
+            ("units", 7),
+            ("median", 7),
+            ("largest", 8),
+            ("near", 5),
+            ("over", 5),
+            ("without", 8),
+            ("contrary", 8),
+        ];
         let mut table = Table::begin(area, buf, cx, "level", &titles);
         for place in self.list.visible() {
             let Some(level) = sizes.levels.get(place) else { continue };
@@ -470,6 +503,7 @@ impl Territories {
                 level.near as u64,
                 level.over as u64,
                 level.without,
+                level.violating,
             ];
             let name = level.column.replace('_', " ");
             table.row(buf, place == self.list.cursor, &name, &numbers.map(thousands), word);
@@ -489,6 +523,43 @@ impl Territories {
         let settings =
             format!("a unit holds at most {} outlets; {}", thousands(self.limits.outlets), self.kept());
         put(buf, area, 1, foot + 2, &cx.cut(&settings, wide.saturating_sub(2)), muted);
+        rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
+    }
+
+    fn draw_violations(&self, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
+        let wide = usize::from(area.width);
+        let all = self.violations();
+        let outlets: u64 = all.iter().map(|v| v.outlets).sum();
+        let note = crate::domain::text::count(outlets as usize, "outlet");
+        rule(buf, area, 0, "Elsewhere than nearly all of their unit", &note, cx);
+        let side = wide.saturating_sub(2 + 9 + 9 + 3) / 3;
+        let line = |cells: [&str; 3], numbers: [&str; 2]| {
+            let texts = cells.map(|text| cx.fit(text, side)).join(" ");
+            format!("{texts} {} {}", cx.fit_right(numbers[0], 8), cx.fit_right(numbers[1], 9))
+        };
+        let head = line(["unit", "is under", "mostly under"], ["outlets", "of"]);
+        put(buf, area, 2, 1, &cx.cut(&head, wide.saturating_sub(2)), cx.style("text.muted"));
+        for (y, place) in self.list.visible().enumerate() {
+            let Some(of) = all.get(place) else { continue };
+            let cursor = place == self.list.cursor;
+            let numbers = [thousands(of.outlets), thousands(of.of)];
+            let row = line([&of.value, &of.parent, &of.usual], [&numbers[0], &numbers[1]]);
+            let row = format!("{} {row}", if cursor { ">" } else { " " });
+            let style = if cursor { "selection" } else { "text" };
+            put(buf, area, 0, 2 + y as u16, &cx.fit(&row, wide), cx.style(style));
+        }
+        if let Some(of) = self.violation() {
+            let said = |name: &str| name.replace('_', " ");
+            let text = format!("{} {} within {} {}", said(&of.level), of.value, said(&of.above), of.parent);
+            put(
+                buf,
+                area,
+                1,
+                area.height.saturating_sub(2),
+                &cx.cut(&text, wide.saturating_sub(2)),
+                cx.style("text.muted"),
+            );
+        }
         rule(buf, area, area.height.saturating_sub(1), "", &self.list.position(false), cx);
     }
 
