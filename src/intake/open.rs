@@ -4,6 +4,7 @@
 use crate::domain::{Failure, Outcome, Problem};
 use crate::intake::dialect::{self, Dialect};
 use crate::intake::quotes;
+use crate::intake::xlsx;
 use calamine::{Data, DataType, Reader, Xlsx};
 use chrono::NaiveDate;
 use std::collections::HashSet;
@@ -179,6 +180,7 @@ pub fn open(name: &str, bytes: &[u8], dialect: &Dialect) -> Outcome<Opened> {
 
 /// Reads a workbook; a reader that panics on a broken file is an error here.
 fn workbook(name: &str, form: Form, bytes: &[u8]) -> Outcome<Opened> {
+    xlsx::bounded(name, bytes)?;
     let read = std::panic::catch_unwind(|| match form {
         Form::Xlsx => xlsx(bytes),
         Form::Xlsb => whole(calamine::Xlsb::new(Cursor::new(bytes)).map_err(|e| e.to_string())?),

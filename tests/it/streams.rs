@@ -184,25 +184,57 @@ fn sheets_are_read_by_their_meaning_not_by_their_spelling() {
     assert_eq!(rows, [first.map(str::to_owned).to_vec(), vec![String::new(), "#N/A".into()]]);
 }
 
-/// A workbook that unfolds to a thousand times its size is told, and fills no disk.
-#[test]
-fn a_workbook_made_to_fill_a_disk_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bomb.xlsx");
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+/// A workbook whose last part begins with some text, to be written on.
+fn begun(path: &Path, part: &str, text: &str) -> zip::ZipWriter<std::fs::File> {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
     let options = zip::write::SimpleFileOptions::default();
     for (name, text) in [
         ("[Content_Types].xml", "<Types/>"),
         ("xl/workbook.xml", "<workbook><sheets><sheet name='S' r:id='b'/></sheets></workbook>"),
         (
             "xl/_rels/workbook.xml.rels",
-            "<Relationships><Relationship Id='b' Type='http://x/worksheet' Target='sheet.xml'/></Relationships>",
+            "<Relationships><Relationship Id='b' Type='http://x/worksheet' Target='sheet.xml'/>\
+             <Relationship Id='t' Type='http://x/sharedStrings' Target='texts.xml'/></Relationships>",
         ),
-        ("xl/sheet.xml", "<worksheet><sheetData>"),
-    ] {
+        ("xl/texts.xml", "<sst/>"),
+        (part, text),
+    ]
+    .into_iter()
+    .filter(|(name, text)| *name != part || *text != "<sst/>")
+    {
         zip.start_file(name, options).unwrap();
         zip.write_all(text.as_bytes()).unwrap();
     }
+    zip
+}
+
+/// Texts beyond what can be kept are refused before they fill the memory, by both readers.
+#[test]
+fn a_workbook_of_too_many_texts_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("texts.xlsx");
+    let mut zip = begun(&path, "xl/sharedStrings.xml", "<sst>");
+    let texts = format!("<si><t>{}</t></si>", "a".repeat(4_000)).repeat(250);
+    (0..140).for_each(|_| zip.write_all(texts.as_bytes()).unwrap());
+    zip.finish().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.len() < 1 << 20);
+    let failure = open::open("texts.xlsx", &bytes, &Default::default()).unwrap_err();
+    assert!(failure.message.contains("unfolds"), "{failure:?}");
+    let path = folder.path().join("more.xlsx");
+    let mut zip = begun(&path, "xl/texts.xml", "<sst>");
+    (0..410).for_each(|_| zip.write_all(texts.as_bytes()).unwrap());
+    zip.finish().unwrap();
+    let failure = xlsx::stream("more.xlsx", &path, &mut |_| Ok(())).unwrap_err();
+    assert!(failure.message.contains("unfolds"), "{failure:?}");
+}
+
+/// A workbook that unfolds to a thousand times its size is told, and fills no disk.
+#[test]
+fn a_workbook_made_to_fill_a_disk_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.xlsx");
+    let mut zip = begun(&path, "xl/sheet.xml", "<worksheet><sheetData>");
     let row = format!("<row><c t='inlineStr'><is><t>{}</t></is></c></row>", "a".repeat(4_000));
     let rows = row.repeat(250);
     (0..1_200).for_each(|_| zip.write_all(rows.as_bytes()).unwrap());

@@ -31,6 +31,10 @@ const MAX_PART: u64 = 64 << 20;
 /// A part that unfolds to more than this and so many times the file was made to fill a disk.
 const MAX_UNFOLDED: u64 = 1 << 30;
 const MAX_RATIO: u64 = 300;
+/// Bytes of the texts that cells name by number, and of where they end: these are kept.
+const MAX_TEXTS: usize = 384 << 20;
+/// Bytes of the part with these texts where the library keeps each for itself.
+const MAX_LIBRARY_TEXTS: u64 = 128 << 20;
 
 type Book = ZipArchive<BufReader<File>>;
 
@@ -69,14 +73,22 @@ struct Workbook {
 #[derive(Default)]
 struct Strings {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Strings {
     fn get(&self, number: usize) -> Option<&[u8]> {
         let end = *self.ends.get(number)?;
         let from = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some(&self.bytes[from..end])
+        Some(&self.bytes[from as usize..end as usize])
+    }
+
+    fn end(&mut self) {
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() + size_of_val(self.ends.as_slice())
     }
 }
 
@@ -145,7 +157,7 @@ impl Workbook {
         if let Some((_, target)) = relations(&rels, "/sharedStrings").first() {
             let mut strings = Strings::default();
             made.part(name, path, &within(target), &mut |unfolded| {
-                strings = shared(unfolded).map_err(|why| broken(name, &why))?;
+                strings = shared(name, unfolded)?;
                 Ok(())
             })?;
             made.strings = strings;
@@ -222,6 +234,31 @@ impl Read for Unfolded {
         self.at += some;
         Ok(some)
     }
+}
+
+fn too_large(name: &str) -> Failure {
+    refused("FIL-08", format!("{name} unfolds to more than can be kept in memory"), "Save it as .csv")
+}
+
+/// Looks whether the parts of a workbook unfold to what the library can keep in memory: it
+/// keeps all texts, one by one, and rows as they come. What is no archive it tells itself.
+///
+/// # Errors
+/// It unfolds to too much (FIL-08).
+pub fn bounded(name: &str, bytes: &[u8]) -> Outcome<()> {
+    let Ok(mut book) = ZipArchive::new(std::io::Cursor::new(bytes)) else { return Ok(()) };
+    let mut left = MAX_UNFOLDED;
+    for number in 0..book.len() {
+        let Ok(part) = book.by_index(number) else { continue };
+        let texts = part.name().is_ok_and(|name| name.to_lowercase().contains("sharedstrings"));
+        let most = if texts { left.min(MAX_LIBRARY_TEXTS) } else { left };
+        let unfolded = std::io::copy(&mut part.take(most + 1), &mut std::io::sink()).unwrap_or(0);
+        if unfolded > most {
+            return Err(too_large(name));
+        }
+        left -= unfolded;
+    }
+    Ok(())
 }
 
 /// Id and target of the relations of a type.
@@ -302,15 +339,16 @@ fn date_format(format: &str) -> Option<ExcelDateTimeType> {
 }
 
 /// The table of texts, without how they are to be spoken.
-fn shared(from: Unfolded) -> Result<Strings, String> {
+fn shared(name: &str, from: Unfolded) -> Outcome<Strings> {
     let mut scanner = Scanner::new(from);
     let (mut strings, mut within, mut spoken) = (Strings::default(), false, false);
-    while let Some(token) = scanner.next()? {
+    while let Some(token) = scanner.next().map_err(|why| broken(name, &why))? {
+        if strings.len() > MAX_TEXTS {
+            return Err(too_large(name));
+        }
         match token {
-            Token::Open { name, empty, .. } if scanner.is(&name, b"si") && empty => {
-                strings.ends.push(strings.bytes.len());
-            }
-            Token::Close { name } if scanner.is(&name, b"si") => strings.ends.push(strings.bytes.len()),
+            Token::Open { name, empty, .. } if scanner.is(&name, b"si") && empty => strings.end(),
+            Token::Close { name } if scanner.is(&name, b"si") => strings.end(),
             Token::Open { name, empty, .. } if scanner.is(&name, b"rPh") => spoken = !empty,
             Token::Close { name } if scanner.is(&name, b"rPh") => spoken = false,
             Token::Open { name, empty, .. } if scanner.is(&name, b"t") => within = !empty,
