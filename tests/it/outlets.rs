@@ -428,6 +428,29 @@ fn a_file_of_outlets_is_one_change_and_one_undo() {
 }
 
 #[test]
+fn a_column_that_is_no_field_narrows_orders_and_is_summed_up() {
+    let pams = Pams::new();
+    let mut text = String::from("code,name,Fridge Colour,Shelf Type: main\n");
+    for n in 0..30 {
+        let shelf = if n % 3 == 0 { "oak wood" } else { "steel" };
+        text += &format!("C{n:02},Shop {n},{},{shelf}\n", ["Frost", "Polar", ""][n % 3]);
+    }
+    pams.ok(&["outlets", "import", written(&pams, "own.csv", &text).to_str().unwrap(), "--yes"]);
+    let codes = |args: &[&str]| -> Vec<String> {
+        let page = pams.json(&[&["outlets", "list", "--limit", "50"], args].concat());
+        page["items"].as_array().unwrap().iter().map(|i| i["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(codes(&["--filter", "fridgecolour:pol"]).len(), 10);
+    assert_eq!(codes(&["--filter", "fridge_colour= -code:C02"]).len(), 9);
+    assert_eq!(codes(&["--filter", "\"shelf type main=oak wood\""])[1], "C03");
+    assert_eq!(codes(&["--sort", "Fridge Colour", "--descending"])[0], "C01");
+    let sums = pams.json(&["outlets", "sum", "Shelf Type: main"]);
+    assert_eq!(sums["values"], json!([["steel", 20], ["oak wood", 10]]));
+    let told = pams.fails(2, &["outlets", "list", "--filter", "colour:red"]);
+    assert!(told.contains("Fridge Colour"), "{told}");
+}
+
+#[test]
 fn one_bad_file_does_not_stop_the_others_and_columns_are_said() {
     let pams = Pams::new();
     let bad = written(&pams, "bad.csv", "");

@@ -6,9 +6,13 @@ use crate::domain::text::fold;
 use crate::domain::{Failure, Outcome, decimal};
 use crate::services::datasets::Rows;
 use chrono::{Datelike, NaiveDate};
+use std::collections::BTreeMap;
 
 /// Where a word without a field is looked for.
 const ANYWHERE: [&str; 7] = ["code", "name", "city", "territory", "distributor_code", "beat", "chain"];
+
+/// Columns of a table that are no field of its kind, by their numbers: their titles.
+pub type Extras = BTreeMap<u16, String>;
 
 /// A filter, read: every part has to fit.
 #[derive(Debug, Default)]
@@ -34,7 +38,12 @@ enum Test {
 
 impl Filter {
     pub fn parse(kind: Kind, typed: &str) -> Outcome<Filter> {
-        words(typed).iter().map(|word| part(kind, word)).collect::<Outcome<_>>().map(Filter)
+        Filter::read(kind, &Extras::new(), typed)
+    }
+
+    /// As [`Filter::parse`], with the columns that only this table has.
+    pub fn read(kind: Kind, extras: &Extras, typed: &str) -> Outcome<Filter> {
+        words(typed).iter().map(|word| part(kind, extras, word)).collect::<Outcome<_>>().map(Filter)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -148,7 +157,7 @@ fn words(typed: &str) -> Vec<String> {
     all
 }
 
-fn part(kind: Kind, word: &str) -> Outcome<Part> {
+fn part(kind: Kind, extras: &Extras, word: &str) -> Outcome<Part> {
     let (not, word) = match word.strip_prefix('-') {
         Some(rest) if !rest.is_empty() => (true, rest),
         _ => (false, word),
@@ -158,44 +167,79 @@ fn part(kind: Kind, word: &str) -> Outcome<Part> {
         let columns = ANYWHERE.iter().filter_map(|n| kind.schema().field_named(n)).map(|f| f.id);
         return Ok(Part { not, test: Test::Has(columns.collect(), fold(word)) });
     };
-    let field = field(kind, &word[..at])?;
+    let Column { id, field } = column(kind, extras, &word[..at])?;
     let (mut how, mut value) = (&word[at..at + 1], word[at + 1..].trim());
     let or_equal = matches!(how, "<" | ">") && value.starts_with('=');
     if or_equal {
         value = value[1..].trim();
     }
-    let test = match field.kind {
-        Type::Decimal | Type::Date => {
+    let test = match field {
+        Some(field) if matches!(field.kind, Type::Decimal | Type::Date) => {
             if value.is_empty() {
-                return Ok(Part { not, test: Test::Absent(field.id) });
+                return Ok(Part { not, test: Test::Absent(id) });
             }
             let number = number(field, value)?;
             if how == ":" {
                 how = "=";
             }
             match (how, or_equal) {
-                ("<", false) => Test::Between(field.id, i64::MIN, number - 1),
-                ("<", true) => Test::Between(field.id, i64::MIN, number),
-                (">", false) => Test::Between(field.id, number + 1, i64::MAX),
-                (">", true) => Test::Between(field.id, number, i64::MAX),
-                _ => Test::Between(field.id, number, number),
+                ("<", false) => Test::Between(id, i64::MIN, number - 1),
+                ("<", true) => Test::Between(id, i64::MIN, number),
+                (">", false) => Test::Between(id, number + 1, i64::MAX),
+                (">", true) => Test::Between(id, number, i64::MAX),
+                _ => Test::Between(id, number, number),
             }
         }
-        _ if how == "=" => Test::Is(field.id, fold(value)),
-        _ if how == ":" && value.is_empty() => Test::Is(field.id, String::new()),
-        _ if how == ":" => Test::Has(vec![field.id], fold(value)),
+        _ if how == "=" => Test::Is(id, fold(value)),
+        _ if how == ":" && value.is_empty() => Test::Is(id, String::new()),
+        _ if how == ":" => Test::Has(vec![id], fold(value)),
         _ => {
-            return Err(Failure::usage(format!("The {} is no number: it has no {how}", field.label()))
+            let label = field.map_or(word[..at].to_owned(), Field::label);
+            return Err(Failure::usage(format!("The {label} is no number: it has no {how}"))
                 .hint("Write field:word for a part of it, field=text for the whole"));
         }
     };
     Ok(Part { not, test })
 }
 
+/// What a name means: a field, or a column that only this table has, as text.
+pub struct Column {
+    pub id: u16,
+    pub field: Option<&'static Field>,
+}
+
+impl Column {
+    pub fn is_text(&self) -> bool {
+        self.field.is_none_or(|f| !matches!(f.kind, Type::Decimal | Type::Date))
+    }
+}
+
+pub fn column(kind: Kind, extras: &Extras, name: &str) -> Outcome<Column> {
+    match (field(kind, name), extras.iter().find(|(_, title)| bare(title) == bare(name))) {
+        (Ok(field), _) => Ok(Column { id: field.id, field: Some(field) }),
+        (_, Some((id, _))) => Ok(Column { id: *id, field: None }),
+        (Err(failure), None) if extras.is_empty() => Err(failure),
+        (Err(failure), None) => {
+            let fields = failure.hint.clone().unwrap_or_default();
+            let own: Vec<&str> = extras.values().map(String::as_str).collect();
+            Err(failure.hint(format!("{fields}; and of these outlets {}", own.join(", "))))
+        }
+    }
+}
+
+/// A part of a filter that wants the whole text of a column, however that is called.
+pub fn is(column: &str, value: &str) -> String {
+    let column = column.replace([':', '=', '<', '>', '"'], " ");
+    format!("\"{column}={}\"", value.replace('"', ""))
+}
+
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// A field by its name, with or without underscores.
 pub fn field(kind: Kind, name: &str) -> Outcome<&'static Field> {
     let schema = kind.schema();
-    let bare = |name: &str| name.replace(['_', ' ', '-'], "").to_lowercase();
     let found = schema.fields.iter().find(|f| !f.system && bare(f.name) == bare(name));
     found.ok_or_else(|| {
         let known: Vec<&str> = schema.fields.iter().filter(|f| !f.system).map(|f| f.name).collect();
@@ -226,6 +270,11 @@ mod tests {
         assert!(parse("").unwrap().is_empty());
         assert_eq!(parse("pune -avgsales>100 territory=").unwrap().0.len(), 3);
         assert_eq!(parse("city:pune").unwrap().columns(), [11]);
+        let extras = Extras::from([(1_000, "Shelf Type: main".to_owned())]);
+        let read = |typed: &str| Filter::read(Kind::Outlet, &extras, typed);
+        assert_eq!(read(&is("Shelf Type: main", "wood")).unwrap().columns(), [1_000]);
+        assert_eq!(read("-shelf_type_main:wo").unwrap().columns(), [1_000]);
+        assert!(read("shelf>3").unwrap_err().hint.unwrap().contains("Shelf Type: main"));
         for wrong in ["colour:red", "avg_sales>much", "city>5", "created_on<yesterday"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

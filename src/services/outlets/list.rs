@@ -5,7 +5,7 @@
 use super::filter::{self, Filter};
 use super::{id_of, item, rule_rows};
 use crate::columns::FastMap;
-use crate::domain::schema::{Kind, Type};
+use crate::domain::schema::Kind;
 use crate::domain::{Id, Outcome};
 use crate::services::datasets::{self, Rows, Table};
 use crate::services::show::Item;
@@ -67,7 +67,7 @@ impl Wanted {
             "" => None,
             code => Some(rule_rows(table, code)?),
         };
-        Ok(Wanted { filter: Filter::parse(table.kind, filter)?, marked })
+        Ok(Wanted { filter: Filter::read(table.kind, &table.manifest.extras, filter)?, marked })
     }
 
     /// Whether rows of the chunk can fit.
@@ -99,14 +99,14 @@ impl Query for ListOutlets {
         let Some(table) = datasets::table(cx.reads, Kind::Outlet)? else { return Ok(Outlets::default()) };
         let (mut items, next) = match self.order.as_str() {
             "" | "code" if !self.descending => self.by_code(&table)?,
-            order => self.by_field(
-                &table,
-                filter::field(table.kind, if order.is_empty() { "code" } else { order })?.id,
-            )?,
+            order => {
+                let order = if order.is_empty() { "code" } else { order };
+                self.by_field(&table, filter::column(table.kind, &table.manifest.extras, order)?.id)?
+            }
         };
         items.truncate(self.limit.clamp(1, MAX_PAGE));
-        let present =
-            table.filled().into_iter().filter(|(_, rows)| *rows > 0).map(|(name, _)| name).collect();
+        let filled = table.filled().into_iter().filter(|(_, rows)| *rows > 0).map(|(name, _)| name);
+        let present = filled.chain(table.manifest.extras.values().cloned()).collect();
         Ok(Outlets { items, total: table.manifest.rows, next, present })
     }
 }
@@ -118,7 +118,7 @@ impl ListOutlets {
         }
         let mut some = vec![table.key()];
         for name in &self.fields {
-            some.push(filter::field(table.kind, name)?.id);
+            some.push(filter::column(table.kind, &table.manifest.extras, name)?.id);
         }
         some.dedup();
         Ok(Some(some))
@@ -394,14 +394,11 @@ impl Query for SumOutlets {
     type Reply = Sums;
 
     fn run(&self, cx: &ReadCx) -> Outcome<Sums> {
-        let field = filter::field(Kind::Outlet, &self.field)?;
         let Some(table) = datasets::table(cx.reads, Kind::Outlet)? else { return Ok(Sums::default()) };
+        let field = filter::column(table.kind, &table.manifest.extras, &self.field)?;
         let wanted = Wanted::of(&table, &self.filter, &self.rule)?;
-        let mut columns = wanted.filter.columns();
-        columns.push(field.id);
-        columns.sort_unstable();
-        columns.dedup();
-        let is_text = !matches!(field.kind, Type::Decimal | Type::Date);
+        let columns = datasets::sorted(wanted.filter.columns().into_iter().chain([field.id]));
+        let is_text = field.is_text();
         let (mut found, mut sums) = (FastMap::<String, u64>::default(), Sums::default());
         for chunk in 0..table.manifest.chunks.len() {
             if !wanted.enters(&table, chunk) {

@@ -15,7 +15,7 @@ pub use units::*;
 pub use violations::Violation;
 
 use crate::columns::FastMap;
-use crate::domain::schema::{Kind, Type};
+use crate::domain::schema::Kind;
 use crate::domain::{Failure, Outcome, decimal};
 use crate::services::datasets::{self, Rows, Table};
 use crate::services::outlets::filter;
@@ -44,19 +44,10 @@ impl Default for Limits {
 
 /// A column that a level is made of: a field, or a column of the file that is none.
 fn column_of(table: &Table, name: &str) -> Outcome<u16> {
-    if let Ok(field) = filter::field(table.kind, name) {
-        if matches!(field.kind, Type::Decimal | Type::Date) {
-            return Err(Failure::usage(format!("The {} is a number: no level", field.label())));
-        }
-        return Ok(field.id);
+    match filter::column(table.kind, &table.manifest.extras, name)? {
+        column if column.is_text() => Ok(column.id),
+        _ => Err(Failure::usage(format!("The {name} is a number: no level"))),
     }
-    let fold = crate::domain::text::fold;
-    let extra = table.manifest.extras.iter().find(|(_, title)| fold(title) == fold(name));
-    extra.map(|(number, _)| *number).ok_or_else(|| {
-        let extras: Vec<&str> = table.manifest.extras.values().map(String::as_str).collect();
-        Failure::not_found(format!("There is no column \"{name}\""))
-            .hint(format!("Fields of outlets, or {}", extras.join(", ")))
-    })
 }
 
 fn outlets(reads: &dyn Reads) -> Outcome<Table<'_>> {

@@ -2,6 +2,7 @@
 //! of it.
 
 use super::Sum;
+use crate::services::outlets::filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,8 +34,7 @@ pub struct Violation {
 impl Violation {
     /// What lists its outlets, as it is typed.
     pub fn filter(&self) -> String {
-        let part = |field: &str, value: &str| format!("\"{field}={}\"", value.replace('"', ""));
-        format!("{} {}", part(&self.above, &self.parent), part(&self.level, &self.value))
+        format!("{} {}", filter::is(&self.above, &self.parent), filter::is(&self.level, &self.value))
     }
 }
 

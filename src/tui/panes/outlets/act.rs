@@ -5,6 +5,7 @@ use crate::domain::schema::Kind;
 use crate::domain::text;
 use crate::engine::{Engine, files};
 use crate::services::input::Input;
+use crate::services::outlets::filter::is;
 use crate::services::outlets::{EditOutlets, MENDABLE, SumOutlets, TypedOutlet, WhichOutlets};
 use crate::services::show::Item;
 use crate::tui::app::Cx;
@@ -81,7 +82,10 @@ impl Outlets {
             _ => self.present.iter().any(|p| p == name) && name != "code",
         };
         let all = Kind::Outlet.schema().fields.iter().filter(|f| !f.system && fits(f.name));
-        let choices = all.map(|f| Choice::new(f.label(), "", f.name)).collect();
+        let mut choices: Vec<Choice> = all.map(|f| Choice::new(f.label(), "", f.name)).collect();
+        if what != "set" {
+            choices.extend(self.extras().map(|title| Choice::new(title, "", title)));
+        }
         Ask::Pick(Box::new(Picker::new(title, Purpose::Pane(what), choices)))
     }
 
@@ -151,8 +155,13 @@ impl Outlets {
                     let share = 100.0 * *rows as f64 / sums.rows.max(1) as f64;
                     let note = format!("{:>11} {share:>6.2} %", thousands(*rows));
                     let label = if value.is_empty() { "(none)" } else { value };
-                    let quoted = if value.contains(' ') { format!("\"{value}\"") } else { value.clone() };
-                    Choice::new(label, note, format!("{filter} {field}={quoted}").trim())
+                    let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_');
+                    let part = match (plain(&field), plain(value)) {
+                        (true, true) => format!("{field}={value}"),
+                        (true, false) => format!("{field}=\"{}\"", value.replace('"', "")),
+                        _ => is(&field, value),
+                    };
+                    Choice::new(label, note, format!("{filter} {part}").trim())
                 };
                 let title = format!(
                     "{}: {} different in {}",

@@ -16,6 +16,7 @@ use crate::services::outlets::{
 };
 use crate::services::records::Page;
 use crate::services::show::Item;
+use crate::services::territories::Violation;
 use crate::tui::app::Cx;
 use crate::tui::command::{self, Refused};
 use crate::tui::list::ListState;
@@ -244,19 +245,21 @@ impl Outlets {
 
     /// The list of the outlets that are elsewhere than nearly all of their unit.
     fn show_violation(&mut self, cx: &mut Cx) -> Ask {
-        let Some(of) = self.territories.violation() else { return Ask::Nothing };
-        let schema = Kind::Outlet.schema();
-        if let Some(column) = [&of.above, &of.level].into_iter().find(|c| schema.field_named(c).is_none()) {
-            return Ask::Say(format!("\"{column}\" is no field that a filter knows: export the outlets"));
-        }
-        let filter = of.filter();
+        let Some(filter) = self.territories.violation().map(Violation::filter) else { return Ask::Nothing };
         (self.tab, self.rule) = (Tab::List, String::new());
         self.set_filter(&filter, cx);
         Ask::Nothing
     }
 
+    /// Columns that are no field of outlets.
+    fn extras(&self) -> impl Iterator<Item = &String> {
+        self.present.iter().filter(|name| Kind::Outlet.schema().field_named(name).is_none())
+    }
+
     fn filter_read(&self) -> Outcome<Filter> {
-        Filter::parse(Kind::Outlet, &self.filter)
+        // Their numbers are the table's own; here their names are enough.
+        let extras = (0..).zip(self.extras().cloned()).collect();
+        Filter::read(Kind::Outlet, &extras, &self.filter)
     }
 }
 
