@@ -3,7 +3,7 @@
 use crate::cli::{Context, confirm, imports, output};
 use crate::domain::failure::said;
 use crate::domain::schema::Kind;
-use crate::domain::{Failure, Outcome, text};
+use crate::domain::{Failure, FailureKind, Outcome, text};
 use crate::engine::files;
 use crate::intake::bulk::{self, Said};
 use crate::intake::columns::score::{Labelled, score};
@@ -135,8 +135,14 @@ fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
                 )
             });
         if let Err(failure) = done {
-            if files.len() > 1 {
-                output::note(&format!("{}: {}", file.display(), failure.message));
+            let told = failure.kind == FailureKind::Partial;
+            match (files.len() > 1, context.json) {
+                // Each file has its object, so that none is missing where they are counted.
+                (true, true) if !told => {
+                    output::json(&serde_json::json!({ "file": file, "error": output::told(&failure) }))
+                }
+                (true, false) => output::note(&format!("{}: {}", file.display(), failure.message)),
+                _ => {}
             }
             failed = Some(failure);
         }

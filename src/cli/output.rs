@@ -32,17 +32,20 @@ pub fn json<T: Serialize>(value: &T) {
     }
 }
 
+/// A failure as programs read it.
+pub fn told(failure: &Failure) -> serde_json::Value {
+    serde_json::json!({
+        "kind": format!("{:?}", failure.kind).to_lowercase(),
+        "message": failure.message,
+        "hint": failure.hint,
+        "problems": failure.problems,
+        "candidates": failure.candidates,
+    })
+}
+
 pub fn failure(failure: &Failure, as_json: bool) {
     if as_json {
-        let text = serde_json::json!({ "error": {
-            "kind": format!("{:?}", failure.kind).to_lowercase(),
-            "message": failure.message,
-            "hint": failure.hint,
-            "problems": failure.problems,
-            "candidates": failure.candidates,
-        }});
-        note(&text.to_string());
-        return;
+        return note(&serde_json::json!({ "error": told(failure) }).to_string());
     }
     let word = if failure.kind == FailureKind::Partial { "note: " } else { "error:" };
     note(&format!("{word} {}", failure.message));

@@ -471,6 +471,10 @@ fn one_bad_file_does_not_stop_the_others_and_columns_are_said() {
     );
     assert!(told.contains("is empty"), "{told}");
     assert_eq!(pams.json(&["outlets", "show", "2"])["name"], "Beta");
+    // As JSON each file has its object, the refused one too.
+    let files = [bad.to_str().unwrap(), odd.to_str().unwrap()];
+    let told = pams.run(&[&["outlets", "import"], &files[..], &["--yes", "--json"]].concat()).out;
+    assert!(told.contains("\"error\"") && told.contains("bad.csv") && told.contains("FIL-01"), "{told}");
     assert!(
         pams.fails(4, &["outlets", "import", odd.to_str().unwrap(), "--column", "code=Nix"])
             .contains("no column \"Nix\"")

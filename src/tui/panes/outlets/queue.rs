@@ -15,6 +15,8 @@ use crate::tui::widgets::{DrawCx, put, rule};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// From this width on the title has room for what mending does.
+const WIDE: usize = 100;
 /// Rows that are shown; the rest comes up as these are taken.
 const SHOWN: usize = 2_000;
 
@@ -115,7 +117,8 @@ impl Outlets {
     pub(super) fn draw_queue(&self, queue: &Queue, area: Rect, buf: &mut Buffer, cx: &DrawCx) {
         let wide = usize::from(area.width);
         let label = crate::intake::rules::find(&queue.rule).map_or("", |r| r.label);
-        let title = format!("{} {label}: {}", queue.rule, queue.what);
+        let what = if wide >= WIDE { format!(": {}", queue.what) } else { String::new() };
+        let title = format!("{} {label}{what}", queue.rule);
         let Some(found) = &queue.found else {
             rule(buf, area, 0, &title, "", cx);
             return put(buf, area, 1, 2, "looking", cx.style("text.muted"));
@@ -135,7 +138,7 @@ impl Outlets {
         };
         let code = longest(|i| &i.code, 6, 16);
         let now = if shown().all(|i| i.now.is_empty()) { 0 } else { longest(|i| &i.now, 3, wide / 4) };
-        let value = longest(|i| &i.value, 5, wide / 4);
+        let value = longest(|i| &i.value, 8, wide / 4);
         // What the title says is not said on each line.
         let why =
             if shown().all(|i| i.reason == queue.what) { 0 } else { longest(|i| &i.reason, 3, wide / 3) };

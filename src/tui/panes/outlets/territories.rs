@@ -238,8 +238,9 @@ impl Territories {
             "territories.make" if self.preview.is_none() => {
                 Some("Look at what a split makes first: l, then Enter")
             }
+            "territories.violations" if self.sizes.is_none() => Some("Look at the levels first: l"),
             "territories.violations" if self.violations().is_empty() => {
-                Some("Nothing contradicts the levels, as far as they are counted")
+                Some("No outlet contradicts these levels")
             }
             "territories.chain" if self.chains.as_ref().is_none_or(|c| c.len() < 2) => {
                 Some("The columns show no other levels")
