@@ -6,17 +6,19 @@ use crate::domain::failure::said;
 use crate::domain::money::Currency;
 use crate::domain::{Failure, FailureKind, Id, Outcome, text};
 use crate::engine::{Engine, files};
+use crate::intake::dialect::Dialect;
 use crate::intake::fixes::Fixes;
 use crate::intake::mapping::{DEFAULT_WINS, Mapping, find_tables};
 use crate::services::imports::batches::{ListBatches, ListRejects, SaveMapping, ShowMapping};
 use crate::services::imports::staging::open_apart;
 use crate::services::imports::uploads::Source;
 use crate::services::imports::{
-    CommitReview, DropReview, Options, Report, ShowReview, StartReview, Started, Target,
+    Answer, AnswerReview, Column, CommitReview, DropReview, FindReview, Options, Report, ShowReview,
+    StartReview, Started, Target,
 };
 use clap::ArgMatches;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub const VERBS: [&str; 7] = ["import", "inspect", "versions", "restore", "reparse", "rejects", "mapping"];
 
@@ -25,7 +27,7 @@ const SHOWN: usize = 10;
 
 pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     match verb {
-        "import" => import_file(context, Target::Wins, matches),
+        "import" => import_wins(context, matches),
         "inspect" => inspect(context, matches, DEFAULT_WINS),
         "versions" => versions(context, matches),
         "restore" | "reparse" => again(context, verb, matches),
@@ -34,15 +36,18 @@ pub fn run(context: &Context, verb: &str, matches: &ArgMatches) -> Outcome<()> {
     }
 }
 
-/// The bytes of a path or of standard input, with a name.
 fn read_file(matches: &ArgMatches) -> Outcome<(String, Vec<u8>)> {
-    let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
+    read_path(&matches.get_one::<String>("file").cloned().unwrap_or_default(), matches)
+}
+
+/// The bytes of a path or of standard input, with a name.
+fn read_path(path: &str, matches: &ArgMatches) -> Outcome<(String, Vec<u8>)> {
     let given = matches.try_get_one::<String>("name").ok().flatten().cloned();
     if path == "-" {
         let bytes = files::read_all(std::io::stdin())?;
         return Ok((given.unwrap_or_else(|| "standard input".into()), bytes));
     }
-    let (name, bytes) = files::read_path(&path)?;
+    let (name, bytes) = files::read_path(path)?;
     Ok((given.unwrap_or(name), bytes))
 }
 
@@ -70,13 +75,109 @@ pub(super) fn options(context: &Context, matches: &ArgMatches) -> Outcome<Option
     })
 }
 
-/// `pams wins import FILE`, `pams account import FILE`
-pub fn import_file(context: &Context, target: Target, matches: &ArgMatches) -> Outcome<()> {
+/// `pams wins import FILE`
+fn import_wins(context: &Context, matches: &ArgMatches) -> Outcome<()> {
     let (name, bytes) = read_file(matches)?;
-    let options = if target == Target::Wins { options(context, matches)? } else { Options::default() };
+    let options = options(context, matches)?;
     let engine = context.cli()?;
-    let started = files::review(&engine, target, name, &bytes, options)?;
+    let started = files::review(&engine, Target::Wins, name, &bytes, options)?;
     finish(context, &engine, started, matches.get_flag("dry-run"), matches.get_flag("review"))
+}
+
+/// `pams account import FILE...`
+pub fn import_records(context: &Context, target: Target, matches: &ArgMatches) -> Outcome<()> {
+    each_file(context, matches, |engine, path| {
+        let (name, bytes) = read_path(&path.to_string_lossy(), matches)?;
+        let started = files::review(engine, target, name, &bytes, Options::default())?;
+        say_columns(engine, started, matches).inspect_err(|_| {
+            let _ = engine.run(&DropReview { review: started.review });
+        })
+    })
+}
+
+/// Starts each file and brings it to its end, or goes on with one that was left.
+pub(super) fn each_file(
+    context: &Context,
+    matches: &ArgMatches,
+    start: impl Fn(&Engine, &Path) -> Outcome<Started>,
+) -> Outcome<()> {
+    let files: Vec<&PathBuf> = matches.get_many("file").into_iter().flatten().collect();
+    let engine = context.cli()?;
+    let (dry_run, review) = (matches.get_flag("dry-run"), matches.get_flag("review"));
+    if let Some(which) = matches.get_one::<String>("resume") {
+        let found = engine.ask(&FindReview { which: which.clone() })?;
+        let job = engine.ask(&ShowReview { review: found })?.open.job;
+        return finish(context, &engine, Started { review: found, job }, false, review);
+    }
+    if files.is_empty() {
+        return Err(
+            Failure::usage("Which file?").hint("Give one, or --resume ID to go on with one that was left")
+        );
+    }
+    let mut failed = None;
+    for file in &files {
+        // One bad file does not stop the others.
+        let done = start(&engine, file).and_then(|s| finish(context, &engine, s, dry_run, review));
+        if let Err(failure) = done {
+            let told = failure.kind == FailureKind::Partial;
+            match (files.len() > 1, context.json) {
+                // Each file has its object, so that none is missing where they are counted.
+                (true, true) if !told => {
+                    output::json(&serde_json::json!({ "file": file, "error": output::told(&failure) }))
+                }
+                (true, false) => output::note(&format!("{}: {}", file.display(), failure.message)),
+                _ => {}
+            }
+            failed = Some(failure);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Answers the review of a file with what was said of its text and columns on the line.
+fn say_columns(engine: &Engine, started: Started, matches: &ArgMatches) -> Outcome<Started> {
+    let review = started.review;
+    let pairs: Vec<&String> = matches.get_many("column").into_iter().flatten().collect();
+    let dialect = matches.get_one::<String>("dialect").map(|text| Dialect::parse(text)).transpose()?;
+    let header = matches.get_one::<u64>("header-row").map(|row| row.saturating_sub(1) as usize);
+    if pairs.is_empty() && dialect.is_none() && header.is_none() {
+        return Ok(started);
+    }
+    // What cannot be read is told where all is told, unless another dialect mends it.
+    let mut job = started.job;
+    let _ = engine.wait_for(job, |_| {});
+    if let Some(dialect) = dialect {
+        engine.run(&AnswerReview { review, answers: vec![Answer::Dialect(dialect)] })?;
+        job = engine.ask(&ShowReview { review })?.open.job;
+        let _ = engine.wait_for(job, |_| {});
+    }
+    let columns = || -> Outcome<Vec<Column>> {
+        let shown = engine.ask(&ShowReview { review })?;
+        Ok(shown.report.map(|report| report.columns).unwrap_or_default())
+    };
+    if let Some(header) = header {
+        let sheet = columns()?.first().map_or(0, |c| c.sheet);
+        let answers = vec![Answer::Table { sheet, header: Some(header) }];
+        engine.run(&AnswerReview { review, answers })?;
+    }
+    for pair in pairs {
+        let (field, title) =
+            pair.split_once('=').ok_or_else(|| Failure::usage(format!("\"{pair}\" is not FIELD=HEADER")))?;
+        let columns = columns()?;
+        let Some(found) = columns.iter().find(|c| text::fold(&c.header) == text::fold(title)) else {
+            let titles: Vec<&str> = columns.iter().map(|c| c.header.as_str()).collect();
+            return Err(Failure::not_found(format!("There is no column \"{title}\""))
+                .hint(format!("There are {}", titles.join(", "))));
+        };
+        let (field, column) = match (field, found.field.as_str()) {
+            ("", "") => continue,
+            ("", taken) => (taken.to_owned(), None),
+            (field, _) => (field.replace(' ', "_"), Some(found.column)),
+        };
+        let answers = vec![Answer::Column { sheet: found.sheet, field, column }];
+        engine.run(&AnswerReview { review, answers })?;
+    }
+    Ok(Started { review, job })
 }
 
 /// Waits until the file is read, shows what it means, and commits. What is not left for

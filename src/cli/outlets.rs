@@ -3,13 +3,13 @@
 use crate::cli::{Context, confirm, imports, output};
 use crate::domain::failure::said;
 use crate::domain::schema::Kind;
-use crate::domain::{Failure, FailureKind, Outcome, text};
+use crate::domain::{Failure, Outcome, text};
 use crate::engine::files;
 use crate::intake::bulk::{self, Said};
 use crate::intake::columns::score::{Labelled, score};
 use crate::intake::dialect::Dialect;
 use crate::services::imports::uploads::Source;
-use crate::services::imports::{FindReview, Options, ShowReview, StartReview, Started, Target};
+use crate::services::imports::{Options, StartReview, Target};
 use crate::services::input::Input;
 use crate::services::outlets::{
     CountOutlets, EditOutlets, ListOutlets, OutletHistory, OutletsAround, Quality, ShowOutlet, ShownOutlet,
@@ -103,51 +103,13 @@ fn mapping(file: &Path) -> Outcome<Vec<(String, String)>> {
 }
 
 fn import(context: &Context, matches: &ArgMatches) -> Outcome<()> {
-    let files: Vec<PathBuf> = matches.get_many::<PathBuf>("file").into_iter().flatten().cloned().collect();
-    let engine = context.cli()?;
-    if let Some(which) = matches.get_one::<String>("resume") {
-        let review = engine.ask(&FindReview { which: which.clone() })?;
-        let job = engine.ask(&ShowReview { review })?.open.job;
-        return imports::finish(context, &engine, Started { review, job }, false, matches.get_flag("review"));
-    }
-    if files.is_empty() {
-        return Err(
-            Failure::usage("Which file?").hint("Give one, or --resume ID to go on with one that was left")
-        );
-    }
-    let mut failed = None;
-    for file in &files {
-        // One bad file does not stop the others.
-        let done = std::fs::canonicalize(file)
-            .map_err(bulk::source::unreadable(file))
-            .and_then(|path| told(&path, Kind::Outlet, matches).map(|said| (path, said)))
-            .and_then(|(path, said)| {
-                let source = Source::Path { path, said: Box::new(said) };
-                let options = Options { append: matches.get_flag("append"), ..Options::default() };
-                let start = StartReview { target: Target::Outlets, source, options };
-                let started = engine.run(&start)?.reply;
-                imports::finish(
-                    context,
-                    &engine,
-                    started,
-                    matches.get_flag("dry-run"),
-                    matches.get_flag("review"),
-                )
-            });
-        if let Err(failure) = done {
-            let told = failure.kind == FailureKind::Partial;
-            match (files.len() > 1, context.json) {
-                // Each file has its object, so that none is missing where they are counted.
-                (true, true) if !told => {
-                    output::json(&serde_json::json!({ "file": file, "error": output::told(&failure) }))
-                }
-                (true, false) => output::note(&format!("{}: {}", file.display(), failure.message)),
-                _ => {}
-            }
-            failed = Some(failure);
-        }
-    }
-    failed.map_or(Ok(()), Err)
+    imports::each_file(context, matches, |engine, file| {
+        let path = std::fs::canonicalize(file).map_err(bulk::source::unreadable(file))?;
+        let said = Box::new(told(&path, Kind::Outlet, matches)?);
+        let source = Source::Path { path, said };
+        let options = Options { append: matches.get_flag("append"), ..Options::default() };
+        Ok(engine.run(&StartReview { target: Target::Outlets, source, options })?.reply)
+    })
 }
 
 fn list(context: &Context, matches: &ArgMatches) -> Outcome<()> {

@@ -76,7 +76,7 @@ pub fn run(context: &Context, noun: &str, matches: &ArgMatches) -> Outcome<()> {
             drop(engine);
             let target = Target::of(kind);
             let target = target.ok_or_else(|| Failure::usage("These cannot be imported"))?;
-            return super::imports::import_file(context, target, matches);
+            return super::imports::import_records(context, target, matches);
         }
         "merge" => merge(context, kind, matches, &engine)?,
         "purge" => purge(context, kind, which(), matches, &engine)?,

@@ -541,3 +541,37 @@ fn a_huge_cell_waits_and_a_review_keeps_its_name() {
     let told = pams.fails(3, &["distributors", "import", file.to_str().unwrap(), "--yes"]);
     assert!(told.contains("row 2: more than 512 KB"), "{told}");
 }
+
+/// What can be said of outlets' columns can be said of other files, several at a time.
+#[test]
+fn files_of_records_take_columns_by_name_and_are_gone_on_with() {
+    let pams = Pams::new();
+    let path = |name: &str, text: &str| written(&pams, name, text).to_str().unwrap().to_owned();
+    let codes = |pams: &Pams| -> Vec<String> {
+        let listed = pams.json(&["distributors", "list"]);
+        let items = listed["items"].as_array().unwrap().iter();
+        let mut codes: Vec<String> =
+            items.map(|i| i["external_id"].as_str().unwrap_or_default().to_owned()).collect();
+        codes.sort();
+        codes
+    };
+    let one = path("one.csv", "Nr;Bezeichnung;Ort\nD1;Kumar Agencies;Pune\n");
+    let bad = path("bad.csv", "foo;bar\n1;2\n");
+    let two = path("two.csv", "Nr;Bezeichnung;Ort\nD2;Rao Traders;Delhi\n");
+    let said = ["--column", "external_id=Nr", "--column", "name=bezeichnung", "--yes"];
+    let told = pams.fails(4, &[&["distributors", "import", &one, &bad, &two][..], &said].concat());
+    assert!(told.contains("There is no column \"Nr\""), "{told}");
+    assert_eq!(codes(&pams), ["D1", "D2"]);
+    assert_eq!(pams.json(&["import", "list"])["items"].as_array().unwrap().len(), 0);
+
+    // The header stands in another row, and the delimiter looks like another.
+    let odd = path("odd.csv", "list, of, dealers\nNr|Bezeichnung, alt\nD3|Das, Stores\n");
+    let said = [&said[..4], &["--dialect", "utf-8 | none", "--header-row", "2", "--review"]].concat();
+    let said: Vec<&str> =
+        said.iter().map(|s| if *s == "name=bezeichnung" { "name=Bezeichnung, alt" } else { s }).collect();
+    pams.ok(&[&["distributors", "import", &odd][..], &said].concat());
+    let id = pams.json(&["import", "list"])["items"][0]["id"].as_str().unwrap().to_owned();
+    pams.ok(&["distributors", "import", "--resume", &id, "--yes"]);
+    assert_eq!(codes(&pams), ["D1", "D2", "D3"]);
+    assert!(pams.fails(2, &["distributors", "import"]).contains("Which file?"));
+}

@@ -316,8 +316,12 @@ fn noun(kind: Kind) -> Command {
     if matches!(kind, Kind::Account | Kind::Project | Kind::Distributor | Kind::Chain | Kind::Rep) {
         command = command.subcommand(
             Command::new("import")
-                .about("Import them from a workbook or CSV file, columns named by the fields")
-                .arg(Arg::new("file").required(true).value_name("FILE"))
+                .about("Import them from workbooks or CSV files, each in one change")
+                .arg(outlets::files("CSV or a workbook; - is standard input"))
+                .arg(outlets::resume())
+                .arg(outlets::column())
+                .arg(outlets::header_row())
+                .arg(outlets::dialect())
                 .arg(text("name", "FILE.xlsx", "What standard input is called"))
                 .arg(flag("dry-run", "Say what would happen, change nothing"))
                 .arg(review()),

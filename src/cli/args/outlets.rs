@@ -11,8 +11,8 @@ pub fn outlets() -> Command {
         .subcommand(
             column_options(Command::new("import"))
                 .about("Take files of outlets in, each in one change")
-                .arg(files())
-                .arg(text("resume", "ID", "Go on with one that was left, as `pams import list` shows it"))
+                .arg(files("CSV or a workbook, of any size"))
+                .arg(resume())
                 .arg(flag("append", "Add outlets and change known ones, remove none"))
                 .arg(flag("dry-run", "Show what it would do, change nothing"))
                 .arg(flag("review", "Leave it open, to be looked at in the interface")),
@@ -96,21 +96,18 @@ fn rule() -> Arg {
     text("rule", "CODE", "Only those that a rule points at, such as COORD-04")
 }
 
-fn files() -> Arg {
-    Arg::new("file")
-        .num_args(0..)
-        .value_name("FILE")
-        .value_parser(value_parser!(PathBuf))
-        .help("CSV or a workbook, of any size")
+pub(super) fn files(help: &'static str) -> Arg {
+    Arg::new("file").num_args(0..).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+}
+
+pub(super) fn resume() -> Arg {
+    text("resume", "ID", "Go on with one that was left, as `pams import list` shows it")
 }
 
 /// What can be said of a file's columns.
 pub(super) fn column_options(command: Command) -> Command {
     command
-        .arg(
-            text("column", "FIELD=HEADER", "This column is that field; =HEADER keeps it as it is")
-                .action(ArgAction::Append),
-        )
+        .arg(column())
         .arg(
             Arg::new("mapping")
                 .long("mapping")
@@ -118,12 +115,18 @@ pub(super) fn column_options(command: Command) -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("What the columns are, as `pams import map FILE --json` says it"),
         )
-        .arg(
-            text("header-row", "N", "The row with the column names")
-                .value_parser(value_parser!(u64).range(1..)),
-        )
+        .arg(header_row())
         .arg(text("dates", "ORDER", "Whether days or months come first").value_parser(["dmy", "mdy"]))
         .arg(dialect())
+}
+
+pub(super) fn column() -> Arg {
+    text("column", "FIELD=HEADER", "This column is that field; =HEADER keeps it as it is")
+        .action(ArgAction::Append)
+}
+
+pub(super) fn header_row() -> Arg {
+    text("header-row", "N", "The row with the column names").value_parser(value_parser!(u64).range(1..))
 }
 
 /// How a text is written.
